@@ -1,0 +1,23 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+const source = (name: string) => fileURLToPath(new URL(`packages/${name}/src/index.ts`, import.meta.url));
+
+export default defineConfig({
+  // Tests run the sources, not dist, and every package sees one instance of its neighbours.
+  resolve: {
+    alias: {
+      "@omni-id/torch": source("torch"),
+      "@omni-id/face": source("face"),
+      "@omni-id/data": source("data"),
+      "omni-id": source("omni-id"),
+    },
+  },
+  test: {
+    include: ["packages/*/test/**/*.test.ts"],
+    pool: "forks", // the native addon keeps process-wide state
+    maxWorkers: 2,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+  },
+});
