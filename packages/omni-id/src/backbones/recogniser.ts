@@ -1,0 +1,117 @@
+import { assetPath, recogniserModel } from "@omni-id/face";
+import { cat, importOnnx, nn, noGrad, type OnnxModule, randn, scope, type Tensor } from "@omni-id/torch";
+import type { Backbone } from "./backbone.ts";
+
+export interface RecogniserBackboneOptions {
+  /** Channels of the image tokens that the encoder asks. */
+  width: number;
+  /** Train the part of the network between the middle and the last map along with the encoder. */
+  trainTail?: boolean;
+}
+
+/** Names of the values inside the recogniser's ONNX graph: 128×14×14 and 512×7×7. */
+const MIDDLE = "471";
+const LAST = "507";
+const GRID = 7;
+
+/**
+ * The nano preset's f(·): the pretrained recogniser (a MobileFaceNet trained on real photographs, 112 px ArcFace
+ * crops). Its middle map keeps what a face looks like, its last one whose it is. Both become one 7×7 grid of
+ * tokens: the middle map's 2×2 neighbours are joined along the channels.
+ */
+export class RecogniserBackbone extends nn.Module implements Backbone {
+  readonly inputSize = 112;
+  readonly tokens = GRID * GRID;
+  readonly width: number;
+  /** Features' mean and deviation over the training people, `[1024]`; see {@link standardise}. */
+  readonly mean: Tensor;
+  readonly deviation: Tensor;
+  readonly project: nn.Linear;
+  readonly position: Tensor;
+  /** The fine-tuned copy of the network, whose weights belong to the checkpoint; absent while it is frozen. */
+  readonly tail: OnnxModule | undefined;
+  /** The frozen network comes from the asset package and is no part of the state dict. */
+  readonly #network: OnnxModule;
+
+  private constructor(network: OnnxModule, tail: OnnxModule | undefined, width: number) {
+    super();
+    const channels = 4 * 128 + 512;
+    this.#network = network;
+    this.tail = tail;
+    this.width = width;
+    this.mean = nn.buffer(scope(() => randn([channels]).zero_()));
+    this.deviation = nn.buffer(scope(() => randn([channels]).fill_(1)));
+    this.project = new nn.Linear({ in: channels, out: width });
+    this.position = nn.parameter(scope(() => randn([GRID * GRID, width]).mul(0.02)));
+  }
+
+  /** @throws when the recogniser's file is not in the asset cache */
+  static load({ width, trainTail = false }: RecogniserBackboneOptions): RecogniserBackbone {
+    const file = assetPath(recogniserModel.package, recogniserModel.file);
+    const tail = trainTail ? importOnnx(file, { trainable: true, between: { from: [MIDDLE], to: [LAST] } }) : undefined;
+    return new RecogniserBackbone(importOnnx(file), tail, width);
+  }
+
+  /** ArcFace crops `[B, 3, 112, 112]` in [−1, 1] to `[B, 49, 1024]`, without gradient. */
+  maps(photos: Tensor): Tensor {
+    return scope(() =>
+      noGrad(() => {
+        const [input] = this.#network.inputs;
+        const pixels = photos.mul(127.5 / 128).add(0.5 / 128); // (x − 127) / 128 of 0…255
+        const out = this.#network.run({ [input]: pixels }, [MIDDLE, LAST]);
+        return cat([joinNeighbours(out[MIDDLE]), out[LAST].flatten(2).transpose(1, 2)], -1);
+      }),
+    );
+  }
+
+  /** `[B, 49, 1024] → [B, 49, width]`. */
+  fromMaps(maps: Tensor): Tensor {
+    return scope(() => {
+      const features = this.tail ? this.#refineLast(maps, this.tail) : maps.float();
+      // Single channels of unusual photos reach 30 deviations: they must not drown the rest.
+      const standard = features.sub(this.mean).div(this.deviation).clamp(-8, 8);
+      const tokens = this.project.forward(standard);
+      return tokens.add(this.position.to(tokens.dtype));
+    });
+  }
+
+  forward(photos: Tensor): Tensor {
+    return scope(() => this.fromMaps(this.maps(photos)));
+  }
+
+  /** Sets mean and deviation from a sample of the training people's maps `[N, 49, 1024]`. */
+  standardise(sample: Tensor): void {
+    scope(() =>
+      noGrad(() => {
+        const rows = sample.float().flatten(0, 1);
+        this.mean.copy_(rows.mean([0]));
+        this.deviation.copy_(rows.std([0]).add(1e-3));
+      }),
+    );
+  }
+
+  #refineLast(maps: Tensor, tail: OnnxModule): Tensor {
+    const half = maps.float();
+    const middle = half.narrow(-1, 0, 512);
+    const last = tail.run({ [MIDDLE]: splitNeighbours(middle) }, [LAST])[LAST];
+    return cat([middle, last.float().flatten(2).transpose(1, 2)], -1);
+  }
+}
+
+/** `[B, 128, 14, 14] → [B, 49, 512]`: each 2×2 neighbourhood becomes one token. */
+function joinNeighbours(map: Tensor): Tensor {
+  const [batch, channels] = map.shape;
+  return map
+    .reshape([batch, channels, GRID, 2, GRID, 2])
+    .permute([0, 2, 4, 3, 5, 1])
+    .reshape([batch, GRID * GRID, 4 * channels]);
+}
+
+/** The inverse of {@link joinNeighbours}. */
+function splitNeighbours(tokens: Tensor): Tensor {
+  const [batch, , values] = tokens.shape;
+  return tokens
+    .reshape([batch, GRID, GRID, 2, 2, values / 4])
+    .permute([0, 5, 1, 3, 2, 4])
+    .reshape([batch, values / 4, 2 * GRID, 2 * GRID]);
+}

@@ -1,0 +1,21 @@
+import { RecogniserBackbone } from "./backbones/recogniser.ts";
+import { Encoder } from "./encoder.ts";
+import { MaskedDecoder } from "./masked-decoder.ts";
+import type { Preset } from "./presets/schema.ts";
+
+/** The encoder that a preset describes, with fresh weights around the pretrained backbone. */
+export function buildEncoder(preset: Preset): Encoder {
+  const { backbone, identity, encoder, mtd } = preset;
+  if (backbone.kind !== "onnx") throw new Error(`preset "${preset.name}": buildEncoder makes nano encoders`);
+  return new Encoder({
+    backbone: RecogniserBackbone.load({ width: backbone.width, trainTail: mtd.backboneRate > 0 }),
+    queries: identity.tokens,
+    width: identity.width,
+    ...encoder,
+  });
+}
+
+/** The masked transformer decoder that a preset describes. */
+export function buildMaskedDecoder({ imageSize, identity, mtd }: Preset): MaskedDecoder {
+  return new MaskedDecoder({ imageSize, identityWidth: identity.width, ...mtd.decoder });
+}

@@ -1,0 +1,56 @@
+export const EXIT = { done: 0, failed: 1, usage: 2 } as const;
+
+/** One line (or a few) that tells a person what went wrong; the stack only with OMNI_ID_DEBUG=1. */
+export function explain(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { code, path } = error as NodeJS.ErrnoException;
+  const told = code ? systemError(code, path) : undefined;
+  const text = told ? `${told} (${error.message})` : error.message;
+  return process.env.OMNI_ID_DEBUG === "1" ? `${text}\n${error.stack ?? ""}` : text;
+}
+
+function systemError(code: string, path = "a file"): string | undefined {
+  switch (code) {
+    case "ENOSPC":
+      return `the disk is full while writing ${path}; free some space and run the same command again`;
+    case "EACCES":
+    case "EPERM":
+    case "EROFS":
+      return `no right to write ${path}; choose another place (-o, --out)`;
+    case "ENOENT":
+      return `${path} does not exist`;
+    default:
+      return undefined;
+  }
+}
+
+/** Prints a result: JSON for machines, else lines for people. */
+export function print(result: unknown, { json = false, text }: { json?: boolean; text: string }): void {
+  process.stdout.write(`${json ? JSON.stringify(result, null, 2) : text}\n`);
+}
+
+/** A signal that is aborted by Ctrl-C; a second Ctrl-C ends the process at once. */
+export function interruptible(): { signal: AbortSignal; release: () => void } {
+  const controller = new AbortController();
+  const stop = () => {
+    if (controller.signal.aborted) process.exit(130);
+    process.stderr.write("\nstopping after this step (Ctrl-C again: at once) …\n");
+    controller.abort();
+  };
+  process.on("SIGINT", stop);
+  process.on("SIGTERM", stop);
+  return {
+    signal: controller.signal,
+    release: () => {
+      process.off("SIGINT", stop);
+      process.off("SIGTERM", stop);
+    },
+  };
+}
+
+/** Parses a whole number option. */
+export function whole(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0) throw new Error(`"${text}" is no whole number`);
+  return value;
+}

@@ -1,0 +1,36 @@
+import { execFileSync } from "node:child_process";
+import { cpus, totalmem } from "node:os";
+import { version } from "@omni-id/torch";
+
+/** Where a number comes from: it stands beside every result. */
+export interface Provenance {
+  seed: number;
+  commit: string;
+  hardware: string;
+  libtorch: string;
+  date: string;
+}
+
+export function provenance(seed: number): Provenance {
+  const [cpu] = cpus();
+  const memory = Math.round(totalmem() / 2 ** 30);
+  return {
+    seed,
+    commit: commit(),
+    hardware: `${cpu?.model.trim() ?? "unknown processor"}, ${cpus().length} cores, ${memory} GB`,
+    libtorch: version().libtorch,
+    date: new Date().toISOString().slice(0, 10),
+  };
+}
+
+/** The checkout's commit, marked when it holds changes; "unknown" outside a checkout. */
+function commit(): string {
+  try {
+    const git = (...args: string[]) =>
+      execFileSync("git", args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+    const hash = git("rev-parse", "--short=12", "HEAD").trim();
+    return git("status", "--porcelain", "--untracked-files=no").trim() ? `${hash}+changes` : hash;
+  } catch {
+    return "unknown";
+  }
+}

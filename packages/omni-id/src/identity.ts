@@ -1,0 +1,86 @@
+import { openSafetensors, saveSafetensors, type Tensor } from "@omni-id/torch";
+
+/** What is known of one photo that went into an identity. */
+export interface PhotoNote {
+  name: string;
+  /** 0…1 */
+  quality: number;
+  /** Degrees. */
+  pose: { yaw: number; pitch: number; roll: number };
+}
+
+/** One person, as the encoder that made it sees them. */
+export interface Identity {
+  /** ℓ, `[L, C]` float32. */
+  tokens: Tensor;
+  encoder: { name: string /** SHA-256 of the encoder's weights file. */; hash: string };
+  photos: PhotoNote[];
+  /** ISO time. */
+  created: string;
+}
+
+const FORMAT = "omni-id-identity/1";
+
+/** Writes the file a user keeps: tensor `identity` [L, C] and metadata. Atomic. */
+export function saveIdentity(
+  file: string,
+  identity: Identity,
+  { dtype = "float16" }: { dtype?: "float16" | "float32" } = {},
+): void {
+  saveSafetensors(
+    file,
+    { identity: identity.tokens.to(dtype) },
+    {
+      metadata: {
+        format: FORMAT,
+        encoder: identity.encoder.name,
+        encoderHash: identity.encoder.hash,
+        images: String(identity.photos.length),
+        photos: JSON.stringify(identity.photos),
+        created: identity.created,
+      },
+    },
+  );
+}
+
+/**
+ * Reads an identity file.
+ * @throws when the file is no identity file, or of a later format
+ */
+export function loadIdentity(file: string): Identity {
+  const opened = openSafetensors(file);
+  try {
+    const { format, encoder, encoderHash, photos, created } = opened.metadata;
+    if (!format?.startsWith("omni-id-identity/") || !opened.keys().includes("identity")) {
+      throw new Error(`${file}: this is no identity file; make one with: omni-id encode photos/*.jpg -o ${file}`);
+    }
+    if (format !== FORMAT) throw new Error(`${file}: format ${format} is newer than this program (${FORMAT})`);
+    const tokens = opened.get("identity");
+    if (tokens.ndim !== 2) throw new Error(`${file}: an identity has the shape [L, C], this is [${tokens.shape}]`);
+    return {
+      tokens: tokens.to({ dtype: "float32", copy: true }).keep(),
+      encoder: { name: encoder ?? "unknown", hash: encoderHash ?? "" },
+      photos: parsePhotos(photos),
+      created: created ?? "",
+    };
+  } finally {
+    opened.close();
+  }
+}
+
+/** @throws when an identity was made by another encoder than the one at hand: its tokens mean nothing to this one */
+export function checkEncoder(name: string, identity: Identity, hash: string): void {
+  if (identity.encoder.hash === hash) return;
+  throw new Error(
+    `${name}: made by encoder ${identity.encoder.name} (${identity.encoder.hash.slice(0, 12)}), but this one is ` +
+      `${hash.slice(0, 12)}; encode the photos again, or name the encoder it was made with (--weights)`,
+  );
+}
+
+function parsePhotos(text: string | undefined): PhotoNote[] {
+  try {
+    return JSON.parse(text ?? "[]") as PhotoNote[];
+  } catch {
+    return []; // notes are for people; the identity stands without them
+  }
+}

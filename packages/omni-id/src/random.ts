@@ -1,0 +1,57 @@
+/**
+ * Random numbers that depend on their key alone, so that step 731 of a run draws the same batch whether or not the
+ * run was interrupted at step 730.
+ */
+export class KeyedRandom {
+  #state: [number, number, number, number];
+
+  /** @param key whole numbers, such as [seed, step, purpose] */
+  constructor(...key: number[]) {
+    let h = 0x9e3779b9;
+    const word = () => {
+      h = (h + 0x9e3779b9) | 0;
+      let z = h;
+      z = Math.imul(z ^ (z >>> 16), 0x85ebca6b);
+      z = Math.imul(z ^ (z >>> 13), 0xc2b2ae35);
+      return (z ^ (z >>> 16)) >>> 0;
+    };
+    for (const part of key) {
+      h = Math.imul(h ^ (part | 0), 0x01000193) ^ Math.floor(part / 2 ** 32);
+      word();
+    }
+    this.#state = [word(), word(), word(), word()];
+  }
+
+  /** Uniform in [0, 1), 32 bits (sfc32, Doty-Humphrey). */
+  uniform(): number {
+    const s = this.#state;
+    const t = (s[0] + s[1] + s[3]) | 0;
+    s[3] = (s[3] + 1) | 0;
+    s[0] = s[1] ^ (s[1] >>> 9);
+    s[1] = (s[2] + (s[2] << 3)) | 0;
+    s[2] = ((s[2] << 21) | (s[2] >>> 11)) + t;
+    s[2] |= 0;
+    return (t >>> 0) / 2 ** 32;
+  }
+
+  /** A whole number in [0, n). */
+  below(n: number): number {
+    return Math.floor(this.uniform() * n);
+  }
+
+  /** Standard normal (Box–Muller). */
+  normal(): number {
+    return Math.sqrt(-2 * Math.log(1 - this.uniform())) * Math.cos(2 * Math.PI * this.uniform());
+  }
+
+  /** `count` different whole numbers of [0, n), in random order. */
+  choose(n: number, count: number = n): number[] {
+    if (count > n) throw new RangeError(`cannot choose ${count} different numbers out of ${n}`);
+    const pool = Array.from({ length: n }, (_, i) => i);
+    for (let i = 0; i < count; i++) {
+      const j = i + this.below(n - i);
+      [pool[i], pool[j]] = [pool[j], pool[i]];
+    }
+    return pool.slice(0, count);
+  }
+}

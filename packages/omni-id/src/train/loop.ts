@@ -1,0 +1,122 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { autocast, type DType, scope } from "@omni-id/torch";
+import type { Preset } from "../presets/schema.ts";
+import { type CheckpointInfo, lastCheckpoint, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
+import { Optimisers } from "./optimisers.ts";
+import type { RunLog } from "./run-log.ts";
+import type { Stage } from "./stage.ts";
+
+export interface TrainOptions {
+  /** Folder of checkpoints, logs and pictures. */
+  out: string;
+  seed: number;
+  preset: Preset;
+  optimisation: Preset["mtd"]["optimisation"];
+  precision: Extract<DType, "bfloat16" | "float32">;
+  log: RunLog;
+  /** Go on from this checkpoint; `true`: from the newest one of `out`. */
+  resume?: string | true;
+  /** Steps between log lines, saved checkpoints, and held-out reports. */
+  every?: { log?: number; save?: number; keep?: number; heldOut?: number };
+  /** Aborted: the loop ends after the current step, with a checkpoint. */
+  signal?: AbortSignal;
+}
+
+export interface TrainResult {
+  step: number;
+  checkpoint: string;
+  interrupted: boolean;
+}
+
+/**
+ * The training loop, for every stage. A checkpoint holds weights, optimiser state and averages; batches and masks
+ * depend on (seed, step) alone. So a run that was killed and resumed ends in the same bits as one that was not.
+ */
+export async function train<Batch>(stage: Stage<Batch>, options: TrainOptions): Promise<TrainResult> {
+  const { out, seed, preset, optimisation, precision, log, signal } = options;
+  const every = { log: 25, save: 250, keep: 0, heldOut: 500, ...options.every };
+  mkdirSync(out, { recursive: true });
+
+  const optimisers = new Optimisers(stage.groups, optimisation);
+  const start = resume(stage, optimisers, options);
+  const info = (step: number): CheckpointInfo => ({ stage: stage.name, step, seed, preset: JSON.stringify(preset) });
+  log.start({ from: start, to: optimisation.steps });
+
+  let step = start;
+  let saved = start;
+  while (step < optimisation.steps && !signal?.aborted) {
+    step++;
+    const figures = scope(() => {
+      const batch = stage.batch(step);
+      const { loss, metrics } = autocast({ dtype: precision, enabled: precision !== "float32" }, () =>
+        stage.loss(batch, step),
+      );
+      const value = loss.item();
+      // Before the step: weights that have met a NaN cannot be saved.
+      if (!Number.isFinite(value)) {
+        throw new NonFiniteLoss({ step, loss: value, batch: stage.describe(batch), saved });
+      }
+      loss.backward();
+      const norm = optimisers.step(step);
+      return { loss: value, ...metrics, norm };
+    });
+    log.step(step, figures);
+
+    if (step === 1 || step % every.log === 0)
+      log.line(
+        step,
+        scope(() => stage.probe?.(step) ?? {}),
+      );
+    if (every.keep > 0 && step % every.keep === 0) {
+      saveCheckpoint(out, info(step), stage.model, optimisers, { keep: true });
+    }
+    if (step % every.save === 0) {
+      saveCheckpoint(out, info(step), stage.model, optimisers);
+      saved = step;
+    }
+    if (stage.heldOut && step % every.heldOut === 0 && step < optimisation.steps) await report(step);
+    await new Promise(setImmediate); // lets Ctrl-C and the loader in
+  }
+
+  const checkpoint = saveCheckpoint(out, info(step), stage.model, optimisers);
+  const interrupted = step < optimisation.steps;
+  if (!interrupted && stage.heldOut) await report(step);
+  log.end({ step, interrupted });
+  if (!interrupted) optimisers.average.swap();
+  return { step, checkpoint, interrupted };
+
+  async function report(at: number): Promise<void> {
+    optimisers.average.swap();
+    const held = autocast({ dtype: precision, enabled: precision !== "float32" }, () => stage.heldOut?.(at));
+    optimisers.average.swap();
+    if (!held) return;
+    log.heldOut(at, held.metrics);
+    await held.picture?.(join(out, `held-out-${String(at).padStart(6, "0")}.png`));
+  }
+}
+
+/** Loads the checkpoint to go on from; returns the steps it has done. */
+function resume<Batch>(stage: Stage<Batch>, optimisers: Optimisers, { out, resume, seed, log }: TrainOptions): number {
+  if (!resume) return 0;
+  const file = resume === true ? lastCheckpoint(out) : resume;
+  if (!file) {
+    log.note(`${out} holds no checkpoint yet: starting from the first step`);
+    return 0;
+  }
+  const checkpoint = loadCheckpoint(file, stage.name, stage.model, optimisers);
+  if (checkpoint.seed !== seed) log.note(`the checkpoint's seed was ${checkpoint.seed}; from here on it is ${seed}`);
+  log.note(`going on from ${file}, ${checkpoint.step} steps done`);
+  return checkpoint.step;
+}
+
+/** The loss became NaN or infinite. The run stops before the weights are touched. */
+export class NonFiniteLoss extends Error {
+  constructor({ step, loss, batch, saved }: { step: number; loss: number; batch: string; saved: number }) {
+    super(
+      `step ${step}: the loss is ${loss}. Batch: ${batch}. The checkpoint of step ${saved} is sound; ` +
+        "look at these images, or go on from it with a lower rate or another seed.",
+    );
+    this.name = "NonFiniteLoss";
+  }
+}

@@ -1,0 +1,240 @@
+import { F, nn, noGrad, scope, type Tensor, tensor } from "@omni-id/torch";
+import type { RecogniserBackbone } from "../backbones/recogniser.ts";
+import type { Encoder } from "../encoder.ts";
+import { type FewToManyTask, sampleFewToMany } from "../few-to-many.ts";
+import {
+  chooseTokens,
+  type MaskedDecoder,
+  maskedL1,
+  patchify,
+  putTokens,
+  type TargetTokens,
+  takeTokens,
+  unpatchify,
+} from "../masked-decoder.ts";
+import type { MtdPreset } from "../presets/schema.ts";
+import { KeyedRandom } from "../random.ts";
+import { toUnit } from "../rgb-batch.ts";
+import type { LikenessLoss } from "./likeness.ts";
+import type { People } from "./people.ts";
+import { type HeldOutReport, type ParameterGroup, parameterGroups, type Stage, type StepResult } from "./stage.ts";
+
+/** Purposes of random draws, so that none shares its numbers with another. */
+const DRAW = { tasks: 1, tokens: 2, likeness: 3 } as const;
+
+/** The parts that stage one trains, and the keys of its checkpoint. */
+export class MtdModel extends nn.Module {
+  readonly encoder: Encoder;
+  readonly decoder: MaskedDecoder;
+  /** Reads the recogniser's mean feature of the person from ℓ: `[L · C] → [512]`. */
+  readonly recognition: nn.Linear;
+
+  constructor(encoder: Encoder, decoder: MaskedDecoder) {
+    super();
+    this.encoder = encoder;
+    this.decoder = decoder;
+    const [tokens, width] = encoder.identityShape;
+    this.recognition = new nn.Linear({ in: tokens * width, out: 512 });
+  }
+}
+
+export interface MtdBatch {
+  tasks: FewToManyTask[];
+  /** Rows of the targets in {@link People}, identity by identity. */
+  targets: number[];
+  tokens: TargetTokens;
+}
+
+export interface MtdStageOptions {
+  model: MtdModel;
+  people: People;
+  preset: MtdPreset;
+  seed: number;
+  /** Needed when the preset weighs likeness. */
+  likeness?: LikenessLoss;
+  heldOut?: (step: number) => HeldOutReport;
+}
+
+/** Stage one: the encoder and the masked transformer decoder, few-to-many (sections 3.2 and 3.3). */
+export class MtdStage implements Stage<MtdBatch> {
+  readonly name = "mtd";
+  readonly model: MtdModel;
+  readonly groups: ParameterGroup[];
+  readonly heldOut: ((step: number) => HeldOutReport) | undefined;
+  readonly #people: People;
+  readonly #preset: MtdPreset;
+  readonly #seed: number;
+  readonly #likeness: LikenessLoss | undefined;
+  /** For each row and target token: 1 where the token touches the face. */
+  readonly #face: Uint8Array;
+  readonly #tokensPerImage: number;
+
+  constructor({ model, people, preset, seed, likeness, heldOut }: MtdStageOptions) {
+    if ((preset.loss.likeness > 0 || preset.loss.perceptual > 0) && !likeness) {
+      throw new Error("the preset weighs likeness, but no recogniser was given to measure it");
+    }
+    this.model = model;
+    this.heldOut = heldOut;
+    this.#people = people;
+    this.#preset = preset;
+    this.#seed = seed;
+    this.#likeness = likeness;
+    this.#face = faceTokens(people.masks, preset.decoder.patchSize);
+    this.#tokensPerImage = this.#face.length / people.masks.shape[0];
+    this.groups = mtdGroups(model, preset);
+  }
+
+  batch(step: number): MtdBatch {
+    const people = this.#people;
+    const tasks = sampleFewToMany(new KeyedRandom(this.#seed, step, DRAW.tasks), {
+      ...this.#preset,
+      people: people.ids.length,
+      images: people.images,
+    });
+    const targets = tasks.flatMap((task) => task.targets.map((image) => task.person * people.images + image));
+    return { tasks, targets, tokens: this.#chooseTokens(targets, new KeyedRandom(this.#seed, step, DRAW.tokens)) };
+  }
+
+  describe({ tasks }: MtdBatch): string {
+    const { images } = this.#people;
+    return tasks
+      .map(({ person, inputs }) => inputs.map((image) => this.#people.nameOf(person * images + image)).join(" "))
+      .join(", ");
+  }
+
+  loss(batch: MtdBatch, step: number): StepResult {
+    const { loss: weights } = this.#preset;
+    const identity = this.#encode(batch.tasks);
+    const { decoded, target, mask } = this.#decode(batch, identity);
+    const l1 = maskedL1(decoded, target, mask);
+    const metrics: Record<string, number> = { l1: l1.item() / 2 };
+    let loss = l1;
+
+    if (this.#likeness && (weights.likeness > 0 || weights.perceptual > 0)) {
+      const { cosine, perceptual } = this.#compare(this.#likeness, batch, decoded, step);
+      loss = loss.add(cosine.mul(weights.likeness)).add(perceptual.mul(weights.perceptual));
+      metrics.likeness = 1 - cosine.item();
+      metrics.perceptual = perceptual.item();
+    }
+    if (weights.recognition > 0) {
+      const cosine = this.#recognise(batch.tasks, identity);
+      loss = loss.add(cosine.mul(-1).add(1).mul(weights.recognition));
+      metrics.recognition = cosine.item();
+    }
+    return { loss, metrics };
+  }
+
+  /**
+   * The identity gap: how much worse the loss gets with another person's identity, over the loss with the right one.
+   * It is the number to steer by: L1 falls for many reasons, the gap opens only when ℓ is used.
+   */
+  probe(step: number): Record<string, number> {
+    return noGrad(() => {
+      const batch = this.batch(step);
+      const right = this.#encode(batch.tasks);
+      const l1 = (identity: Tensor) => {
+        const { decoded, target, mask } = this.#decode(batch, identity);
+        return maskedL1(decoded, target, mask).item();
+      };
+      return { gap: l1(right.roll([1], [0])) / l1(right) - 1 };
+    });
+  }
+
+  #encode(tasks: readonly FewToManyTask[]): Tensor {
+    const people = this.#people;
+    const rows = tasks.flatMap(({ person, inputs }) => inputs.map((image) => person * people.images + image));
+    return encodeRows(this.model.encoder, people, rows, tasks.length);
+  }
+
+  #chooseTokens(targets: readonly number[], random: KeyedRandom): TargetTokens {
+    const { maskRatio, tokens: count } = this.#preset;
+    const all = this.#tokensPerImage;
+    const chosen = targets.map((row) =>
+      chooseTokens(random, this.#face.subarray(row * all, (row + 1) * all), { maskRatio, count }),
+    );
+    return toTargetTokens(chosen);
+  }
+
+  /** Decodes a batch's targets: all `[targets, K, 3·p·p]`. */
+  #decode({ targets, tokens }: MtdBatch, identity: Tensor): { decoded: Tensor; target: Tensor; mask: Tensor } {
+    const { patchSize } = this.#preset.decoder;
+    const { pixels, masks } = this.#targetPatches(targets, patchSize);
+    const target = takeTokens(pixels, tokens.index);
+    const perTarget = identity.repeatInterleave(this.#preset.targets, 0);
+    const decoded = this.model.decoder.forward(target, tokens, perTarget);
+    return { decoded, target, mask: takeTokens(masks, tokens.index).repeat([1, 1, 3]) };
+  }
+
+  #targetPatches(rows: readonly number[], patchSize: number): { pixels: Tensor; masks: Tensor } {
+    const index = tensor(rows, { dtype: "int64" });
+    const pixels = patchify(toUnit(this.#people.crops.indexSelect(0, index)), patchSize);
+    const masks = patchify(this.#people.masks.indexSelect(0, index).unsqueeze(1).float(), patchSize);
+    return { pixels, masks };
+  }
+
+  /** Likeness of some of the reconstructions. Tokens that were not decoded keep the target's pixels. */
+  #compare(likeness: LikenessLoss, batch: MtdBatch, decoded: Tensor, step: number) {
+    const { patchSize } = this.#preset.decoder;
+    const count = Math.min(this.#preset.loss.likenessBatch, batch.targets.length);
+    const some = new KeyedRandom(this.#seed, step, DRAW.likeness).choose(batch.targets.length, count);
+    const rows = some.map((place) => batch.targets[place]);
+    const places = tensor(some, { dtype: "int64" });
+    const { pixels, masks } = this.#targetPatches(rows, patchSize);
+    const index = batch.tokens.index.indexSelect(0, places);
+    const made = putTokens(decoded.indexSelect(0, places), index, pixels.shape[1], pixels);
+    const mask = unpatchify(masks, patchSize);
+    const points = this.#people.points.indexSelect(0, tensor(rows, { dtype: "int64" }));
+    return likeness.compare(unpatchify(made, patchSize).mul(mask), unpatchify(pixels, patchSize).mul(mask), points);
+  }
+
+  /** Mean cosine between the recogniser's mean feature of each person and what the linear layer reads from ℓ. */
+  #recognise(tasks: readonly FewToManyTask[], identity: Tensor): Tensor {
+    const people = this.#people;
+    const rows = tensor(
+      tasks.flatMap(({ person }) => people.rowsOf(person)),
+      { dtype: "int64" },
+    );
+    const mean = people.features.indexSelect(0, rows).view([tasks.length, people.images, -1]).mean([1]);
+    const read = this.model.recognition.forward(identity.flatten(1)).float();
+    return F.normalize(read, { dim: 1 })
+      .mul(F.normalize(mean, { dim: 1 }))
+      .sum([1])
+      .mean();
+  }
+}
+
+/** The backbone's own network, where it is trained, takes a small share of the rate and no Muon. */
+function mtdGroups(model: MtdModel, preset: MtdPreset): ParameterGroup[] {
+  const { tail } = model.encoder.backbone as RecogniserBackbone;
+  const slow = new Set(tail?.parameters() ?? []);
+  const groups = parameterGroups(model).map((group) => ({
+    ...group,
+    parameters: group.parameters.filter((parameter) => !slow.has(parameter)),
+  }));
+  if (slow.size > 0) groups.push({ optimiser: "adamw", rate: preset.backboneRate, parameters: [...slow] });
+  return groups;
+}
+
+/** Identities of `sets` sets of rows, one after the other in `rows`: `[sets, L, C]`. */
+export function encodeRows(encoder: Encoder, people: People, rows: readonly number[], sets: number): Tensor {
+  return scope(() => {
+    const tokens = encoder.backbone.fromMaps(people.maps(rows));
+    return encoder.fromTokens(tokens.reshape([sets, -1, tokens.shape[2]]));
+  });
+}
+
+export function toTargetTokens(chosen: readonly { index: number[]; visible: boolean[] }[]): TargetTokens {
+  const shape = [chosen.length, chosen[0].index.length];
+  return {
+    index: tensor(BigInt64Array.from(chosen.flatMap(({ index }) => index.map(BigInt))), { shape }),
+    visible: tensor(Uint8Array.from(chosen.flatMap(({ visible }) => visible.map(Number))), { shape }).to("bool"),
+  };
+}
+
+/** For each image and token of its grid: 1 where the token touches the mask `[rows, S, S]`. */
+export function faceTokens(masks: Tensor, patchSize: number): Uint8Array {
+  return scope(() => {
+    const touched = patchify(masks.unsqueeze(1), patchSize).amax([2]);
+    return Uint8Array.from(touched.toTypedArray() as Uint8Array);
+  });
+}

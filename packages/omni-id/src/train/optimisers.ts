@@ -1,0 +1,71 @@
+import { optim, type Tensor } from "@omni-id/torch";
+import type { Optimisation } from "../presets/schema.ts";
+import type { ParameterGroup } from "./stage.ts";
+
+/** Share of the full rate at `step` (1 is the first): linear warm-up, constant, linear decay to zero. */
+export function rateFactor(step: number, { steps, warmup, decay }: Optimisation): number {
+  const rising = warmup > 0 ? step / warmup : 1;
+  const falling = decay > 0 ? (steps - step + 1) / (decay * steps) : 1;
+  return Math.max(0, Math.min(1, rising, falling));
+}
+
+/** The optimisers of a stage, and the moving average of what they train. */
+export class Optimisers {
+  readonly parameters: Tensor[];
+  readonly average: optim.EMA;
+  readonly #parts: { optimiser: optim.AdamW | optim.Muon; rate: number }[];
+  readonly #settings: Optimisation;
+
+  constructor(groups: readonly ParameterGroup[], settings: Optimisation) {
+    this.#settings = settings;
+    this.parameters = groups.flatMap((group) => group.parameters);
+    this.average = new optim.EMA(this.parameters, { decay: settings.ema });
+    this.#parts = groups.map(({ optimiser, rate, parameters }) =>
+      optimiser === "muon"
+        ? {
+            optimiser: new optim.Muon(parameters, { lr: settings.muon, weightDecay: 0.01 }),
+            rate: rate * settings.muon,
+          }
+        : {
+            optimiser: new optim.AdamW(parameters, { lr: settings.adamw, betas: [0.9, 0.99], weightDecay: 0 }),
+            rate: rate * settings.adamw,
+          },
+    );
+  }
+
+  /** Clips, steps, averages and clears the gradients; returns the gradient's norm before clipping. */
+  step(step: number): number {
+    const norm = optim.clipGradNorm(this.parameters, this.#settings.clip);
+    const factor = rateFactor(step, this.#settings);
+    for (const { optimiser, rate } of this.#parts) {
+      optimiser.lr = rate * factor;
+      optimiser.step();
+      optimiser.zeroGrad();
+    }
+    this.average.update();
+    return norm;
+  }
+
+  /** Everything that a resumed run needs, by key. */
+  stateTensors(): Map<string, Tensor> {
+    const state = new Map<string, Tensor>();
+    for (const [prefix, part] of this.#sources()) {
+      for (const [key, tensor] of part.stateTensors()) state.set(`${prefix}.${key}`, tensor);
+    }
+    return state;
+  }
+
+  loadStateTensors(state: ReadonlyMap<string, Tensor>): void {
+    for (const [prefix, part] of this.#sources()) {
+      const own = [...state].filter(([key]) => key.startsWith(`${prefix}.`));
+      part.loadStateTensors(new Map(own.map(([key, tensor]) => [key.slice(prefix.length + 1), tensor])));
+    }
+  }
+
+  #sources(): [string, optim.AdamW | optim.Muon | optim.EMA][] {
+    return [
+      ...this.#parts.map(({ optimiser }, i): [string, optim.AdamW | optim.Muon] => [`optimiser.${i}`, optimiser]),
+      ["average", this.average],
+    ];
+  }
+}

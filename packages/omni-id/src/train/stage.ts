@@ -1,0 +1,53 @@
+import type { nn, Tensor } from "@omni-id/torch";
+
+export interface ParameterGroup {
+  /** Optimiser of the group: Muon for hidden matrices, AdamW for all else. */
+  optimiser: "muon" | "adamw";
+  /** Factor on the preset's rate of that optimiser. */
+  rate: number;
+  parameters: Tensor[];
+}
+
+export interface StepResult {
+  /** A scalar that gradients start from. */
+  loss: Tensor;
+  /** What is logged beside it. */
+  metrics: Record<string, number>;
+}
+
+export interface HeldOutReport {
+  metrics: Record<string, number>;
+  /** Writes a picture that shows how far the training is. */
+  picture?: (file: string) => Promise<void>;
+}
+
+/**
+ * One stage of the training: data, a loss, and what is trained. The loop in `loop.ts` is the same for all of them.
+ * `batch` must depend on the step alone, or a resumed run will differ from an uninterrupted one.
+ */
+export interface Stage<Batch> {
+  readonly name: string;
+  /** All that a checkpoint keeps. */
+  readonly model: nn.Module;
+  readonly groups: ParameterGroup[];
+  batch(step: number): Batch;
+  /** What to tell a person about a batch whose loss was not finite. */
+  describe(batch: Batch): string;
+  loss(batch: Batch, step: number): StepResult;
+  /** Cheap figures to steer by, taken at each log line, such as the identity gap. */
+  probe?(step: number): Record<string, number>;
+  /** Figures and a picture on held-out data, with the averaged weights in place. */
+  heldOut?(step: number): HeldOutReport;
+}
+
+/** Splits a module's trainable parameters: matrices inside blocks to Muon, the rest (edges, norms, biases) to AdamW. */
+export function parameterGroups(module: nn.Module, rate = 1): ParameterGroup[] {
+  const trained = module.namedParameters().filter(([, parameter]) => parameter.requiresGrad);
+  const hidden = ([key, parameter]: [string, Tensor]) => parameter.ndim === 2 && /blocks\.\d+\./.test(key);
+  const tensors = (entries: [string, Tensor][]) => entries.map(([, parameter]) => parameter);
+  const groups: ParameterGroup[] = [
+    { optimiser: "muon", rate, parameters: tensors(trained.filter(hidden)) },
+    { optimiser: "adamw", rate, parameters: tensors(trained.filter((entry) => !hidden(entry))) },
+  ];
+  return groups.filter((group) => group.parameters.length > 0);
+}

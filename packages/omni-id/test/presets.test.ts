@@ -1,0 +1,40 @@
+import { describe, expect, it } from "vitest";
+import { presets, resolvePreset } from "../src/presets/index.ts";
+import { presetSchema } from "../src/presets/schema.ts";
+
+describe("presets", () => {
+  it("are all valid", () => {
+    for (const preset of Object.values(presets)) expect(presetSchema.parse(preset)).toEqual(preset);
+  });
+
+  it("hold the paper's numbers", () => {
+    const { identity, encoder, mtd } = presets.paper;
+    expect([identity.tokens, identity.width]).toEqual([256, 1280]);
+    expect([encoder.crossBlocks, encoder.selfBlocks]).toEqual([2, 2]);
+    expect([mtd.inputs, mtd.targets, mtd.maskRatio, mtd.optimisation.steps]).toEqual([[3], 8, 0.95, 250_000]);
+    expect(mtd.loss).toMatchObject({ likeness: 0, perceptual: 0, recognition: 0 });
+  });
+
+  it("takes single values", () => {
+    const preset = resolvePreset("nano", ["mtd.optimisation.steps=7", "mtd.inputs=[3]", "mtd.loss.likeness=0.1"]);
+    expect(preset.mtd.optimisation.steps).toBe(7);
+    expect(preset.mtd.inputs).toEqual([3]);
+    expect(presets.nano.mtd.optimisation.steps).not.toBe(7);
+  });
+
+  it.each([
+    [["mtd.optimisation.step=7"], /"mtd.optimisation.step" is not known; did you mean "mtd.optimisation.steps"/],
+    [["mdt.batch=7"], /did you mean "mtd"|known: /],
+    [["mtd.batch.size=7"], /mtd\.batch is a value/],
+    [["mtd.batch"], /write key=value/],
+    [["mtd.batch=-1"], /mtd\.batch: /],
+    [["mtd.maskRatio=2"], /mtd\.maskRatio: /],
+    [["mtd.inputs=[1,"], /is neither a number, a list/],
+  ])("refuses %j with a reason", (overrides, message) => {
+    expect(() => resolvePreset("nano", overrides)).toThrow(message);
+  });
+
+  it("names the nearest preset", () => {
+    expect(() => resolvePreset("nanno")).toThrow(/did you mean "nano"/);
+  });
+});
