@@ -1,1 +1,33 @@
-export {};
+/** LibTorch for TypeScript: tensors, gradients, mixed precision, modules, optimisers, safetensors and ONNX. */
+export { type AutocastOptions, autocast, preferredPrecision } from "./autocast.ts";
+export { enableGrad, type GradOptions, grad, isGradEnabled, noGrad } from "./autograd.ts";
+export { hasOperator, type OperatorArgument, type OperatorResult, op } from "./dispatch.ts";
+export { type DType, elementSize, isFloatingPoint, type MemoryFormat, type TypedArray } from "./dtype.ts";
+export {
+  arange,
+  empty,
+  eye,
+  fromTypedArray,
+  full,
+  linspace,
+  type Nested,
+  ones,
+  type RandomOptions,
+  rand,
+  randint,
+  randn,
+  randperm,
+  type TensorOptions,
+  tensor,
+  zeros,
+} from "./factories.ts";
+export * as F from "./functional.ts";
+export { embedding } from "./functional.ts";
+export { cat, einsum, meshgrid, stack, where } from "./functions.ts";
+export { Generator, manualSeed } from "./generator.ts";
+export { mapTensorFile } from "./mapped-file.ts";
+export { getNumThreads, setNumThreads, type Version, version } from "./runtime.ts";
+export { Scope, scope } from "./scope.ts";
+export { type NestedNumbers, Tensor } from "./tensor.ts";
+export { liveTensors } from "./tensor-handle.ts";
+export type { Index } from "./tensor-index.ts";

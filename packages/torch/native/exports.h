@@ -1,0 +1,10 @@
+#pragma once
+#include <node_api.h>
+
+namespace omni {
+void exportDispatch(napi_env env, napi_value exports);
+void exportAutograd(napi_env env, napi_value exports);
+void exportAutocast(napi_env env, napi_value exports);
+void exportStorage(napi_env env, napi_value exports);
+void exportRuntime(napi_env env, napi_value exports);
+}  // namespace omni

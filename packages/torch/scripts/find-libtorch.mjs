@@ -1,0 +1,99 @@
+// Where LibTorch is: $LIBTORCH, an installed Python torch, or the system's. Prints what binding.gyp asks for.
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { pathToFileURL } from "node:url";
+
+const SYSTEM_LIBRARY_FOLDERS = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib"];
+
+/** A LibTorch folder as PyTorch ships it: include/, lib/. Returns null when it is incomplete. */
+function fromFolder(folder, source) {
+  const include = join(folder, "include");
+  const lib = join(folder, "lib");
+  if (
+    !existsSync(join(include, "torch/version.h")) &&
+    !existsSync(join(include, "torch/csrc/api/include/torch/version.h"))
+  )
+    return null;
+  if (!existsSync(join(lib, "libtorch_cpu.so"))) return null;
+  return describe({ source, includes: [include, join(include, "torch/csrc/api/include")], lib });
+}
+
+function fromPython() {
+  const program =
+    "import torch, os; print(os.path.dirname(torch.__file__)); print(int(torch._C._GLIBCXX_USE_CXX11_ABI))";
+  try {
+    const [folder, abi] = execFileSync("python3", ["-c", program], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    })
+      .trim()
+      .split("\n")
+      .slice(-2);
+    const found = fromFolder(folder, "Python torch");
+    return found && { ...found, abi: Number(abi) };
+  } catch {
+    return null;
+  }
+}
+
+function fromSystem() {
+  const include = "/usr/include";
+  const lib = SYSTEM_LIBRARY_FOLDERS.find((folder) => existsSync(join(folder, "libtorch_cpu.so")));
+  if (!lib || !existsSync(join(include, "torch/csrc/api/include/torch/version.h"))) return null;
+  return describe({ source: "system", includes: [join(include, "torch/csrc/api/include")], lib });
+}
+
+function describe({ source, includes, lib }) {
+  const header = includes.map((folder) => join(folder, "torch/version.h")).find(existsSync);
+  const text = readFileSync(header, "utf8");
+  const part = (name) => Number(text.match(new RegExp(`#define TORCH_VERSION_${name}\\s+(\\d+)`))?.[1] ?? 0);
+  const version = [part("MAJOR"), part("MINOR"), part("PATCH")];
+  const cuda = existsSync(join(lib, "libtorch_cuda.so"));
+  return { source, includes, lib, version: version.join("."), cuda, abi: 1 };
+}
+
+/** @returns {{source: string, includes: string[], lib: string, version: string, cuda: boolean, abi: number} | null} */
+export function findLibtorch() {
+  if (process.env.OMNI_ID_LIBTORCH_FOUND) return JSON.parse(process.env.OMNI_ID_LIBTORCH_FOUND); // found once by build-native.mjs
+  if (process.env.LIBTORCH) {
+    const found = fromFolder(process.env.LIBTORCH, "LIBTORCH");
+    if (!found)
+      throw new Error(
+        `LIBTORCH=${process.env.LIBTORCH}: no include/torch/version.h and lib/libtorch_cpu.so in there; unset it or point it to an unpacked LibTorch`,
+      );
+    const config = join(process.env.LIBTORCH, "share/cmake/Torch/TorchConfig.cmake");
+    const preCxx11 = existsSync(config) && /_GLIBCXX_USE_CXX11_ABI=0/.test(readFileSync(config, "utf8"));
+    return { ...found, abi: preCxx11 ? 0 : 1 };
+  }
+  return fromPython() ?? fromSystem();
+}
+
+/** The compiler and linker settings for what was found, by gyp key. */
+export function gypSettings({ source, includes, lib, version, cuda, abi }) {
+  const [major, minor] = version.split(".").map(Number);
+  const cxx20 = major > 2 || (major === 2 && minor >= 9); // newer headers need C++20; older ones are tested with 17
+  return {
+    include_dirs: includes,
+    defines: [`_GLIBCXX_USE_CXX11_ABI=${abi}`],
+    cflags: [cxx20 ? "-std=c++20" : "-std=c++17"],
+    ldflags: source === "system" ? [] : [`-L${lib}`, `-Wl,-rpath,${lib}`],
+    // Operators of torch_cuda register themselves when it is loaded: the linker must not drop it as unused.
+    libraries: cuda
+      ? ["-Wl,--no-as-needed", "-ltorch_cuda", "-lc10_cuda", "-Wl,--as-needed", "-ltorch_cpu", "-lc10"]
+      : ["-ltorch_cpu", "-lc10"],
+  };
+}
+
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const found = findLibtorch();
+  if (!found) {
+    console.error(
+      "no LibTorch found: on Debian or Ubuntu run `apt-get install libtorch-dev`, or set LIBTORCH to an unpacked one",
+    );
+    process.exit(1);
+  }
+  const key = process.argv[process.argv.indexOf("--gyp") + 1];
+  console.log(process.argv.includes("--gyp") ? gypSettings(found)[key].join(" ") : JSON.stringify(found, null, 2));
+}

@@ -1,0 +1,47 @@
+import { readFileSync } from "node:fs";
+import type { DType } from "./dtype.ts";
+import { native } from "./native.ts";
+
+export interface AutocastOptions {
+  dtype?: DType;
+  /** The device type whose operators are cast, "cpu" or "cuda". */
+  device?: string;
+  enabled?: boolean;
+}
+
+/**
+ * Runs `fn` with automatic mixed precision: matrix products and convolutions run in `dtype`, sums, norms and losses
+ * in float32. A weight is cast once in the outermost autocast. Call `backward` outside.
+ */
+export function autocast<T>({ dtype = "bfloat16", device = "cpu", enabled = true }: AutocastOptions, fn: () => T): T {
+  const [type] = device.split(":");
+  const [wasEnabled, before] = native.autocastEnter(type, enabled, dtype);
+  try {
+    const result = fn();
+    if (typeof (result as { then?: unknown } | null)?.then === "function") {
+      throw new TypeError("autocast(options, fn): fn must not be async");
+    }
+    return result;
+  } finally {
+    native.autocastLeave(type, wasEnabled, before);
+  }
+}
+
+let preferred: "bfloat16" | "float32" | undefined;
+
+/** The faster precision on this processor: bfloat16 where it multiplies bfloat16 matrices in hardware, else float32. */
+export function preferredPrecision(): "bfloat16" | "float32" {
+  preferred ??= processorFlags().some((flag) => flag === "avx512_bf16" || flag === "amx_bf16" || flag === "bf16")
+    ? "bfloat16"
+    : "float32";
+  return preferred;
+}
+
+function processorFlags(): string[] {
+  try {
+    const info = readFileSync("/proc/cpuinfo", "utf8");
+    return info.match(/^(?:flags|Features)\s*:\s*(.*)$/m)?.[1].split(" ") ?? [];
+  } catch {
+    return []; // not Linux: float32 is always right
+  }
+}

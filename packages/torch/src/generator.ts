@@ -1,0 +1,33 @@
+import { wrap } from "./dispatch.ts";
+import { type NativeGenerator, native } from "./native.ts";
+import type { Tensor } from "./tensor.ts";
+
+/** A seeded stream of random numbers whose state can be saved: the same seed gives the same numbers as PyTorch's. */
+export class Generator {
+  /** @internal */
+  readonly native: NativeGenerator;
+
+  constructor(seed: number | bigint, device = "cpu") {
+    this.native = native.newGenerator(seed, device);
+  }
+
+  manualSeed(seed: number | bigint): this {
+    native.seedGenerator(this.native, seed);
+    return this;
+  }
+
+  /** The whole state, a uint8 tensor; `setState` goes on from exactly there. */
+  getState(): Tensor {
+    return wrap(native.generatorState(this.native));
+  }
+
+  setState(state: Tensor): this {
+    native.setGeneratorState(this.native, state.handle);
+    return this;
+  }
+}
+
+/** Seeds the generators used when none is given, on every device. */
+export function manualSeed(seed: number | bigint): void {
+  native.manualSeed(seed);
+}

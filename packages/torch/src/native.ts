@@ -1,0 +1,94 @@
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+import type { DType } from "./dtype.ts";
+
+/** A tensor as the addon knows it: generation and slot in one number. 0 is never valid. */
+export type Handle = number;
+/** An opaque random number generator of the addon. */
+export type NativeGenerator = { readonly __generator: unique symbol };
+
+export interface NativeOperator {
+  readonly id: number;
+  /** One letter an argument: t tensor, T tensors, O optional tensors, i int, f float, b bool, n number, s string, … */
+  readonly argumentKinds: string;
+  readonly resultKinds: string;
+  readonly inPlace: boolean;
+}
+
+export interface NativeInfo {
+  readonly dtype: DType;
+  readonly device: string;
+  readonly requiresGrad: boolean;
+  readonly isLeaf: boolean;
+  readonly isContiguous: boolean;
+}
+
+/** What `native/` exports. One line a function; the C++ file of the same concern documents the rest. */
+export interface Native {
+  // dispatch
+  lookup(name: string, overload: string): NativeOperator | null;
+  call(id: number, ...args: unknown[]): unknown;
+  schemas(): string[];
+  // tensor table
+  release(tensor: Handle): void;
+  pin(tensor: Handle): void;
+  scopeBegin(): void;
+  scopeEnd(returned: Handle[]): void;
+  liveTensors(): number;
+  // autograd
+  backward(outputs: Handle[], gradOutputs: (Handle | null)[] | null, retainGraph: boolean, createGraph: boolean): void;
+  gradOf(
+    outputs: Handle[],
+    inputs: Handle[],
+    gradOutputs: (Handle | null)[] | null,
+    retainGraph: boolean,
+    createGraph: boolean,
+    allowUnused: boolean,
+  ): (Handle | null)[];
+  getGrad(tensor: Handle): Handle | null;
+  setGrad(tensor: Handle, gradient: Handle | null): void;
+  setRequiresGrad(tensor: Handle, on: boolean): void;
+  gradEnabled(on?: boolean): boolean;
+  // autocast
+  autocastEnter(device: string, enabled: boolean, dtype: DType): [boolean, DType];
+  autocastLeave(device: string, enabled: boolean, dtype: DType): void;
+  // storage
+  fromBuffer(data: ArrayBufferView | ArrayBuffer, shape: readonly number[], dtype: DType, copy: boolean): Handle;
+  toBuffer(tensor: Handle): ArrayBuffer;
+  read(tensor: Handle): ArrayBuffer;
+  mapFile(path: string, byteOffset: number, dtype: DType, shape: readonly number[]): Handle;
+  shape(tensor: Handle): number[];
+  info(tensor: Handle): NativeInfo;
+  requiresGrad(tensor: Handle): boolean;
+  item(tensor: Handle): number;
+  scalarTensor(value: number): Handle;
+  // generator
+  newGenerator(seed: number | bigint, device: string): NativeGenerator;
+  seedGenerator(generator: NativeGenerator, seed: number | bigint): void;
+  generatorState(generator: NativeGenerator): Handle;
+  setGeneratorState(generator: NativeGenerator, state: Handle): void;
+  manualSeed(seed: number | bigint): void;
+  // runtime
+  threads(n?: number): number;
+  version(): { libtorch: string; cuda: boolean; mkldnn: boolean; mkl: boolean; blas: string };
+}
+
+function load(): Native {
+  const file = fileURLToPath(new URL("../build/Release/torch_native.node", import.meta.url));
+  if (!existsSync(file)) {
+    throw new Error(
+      `the native addon is not built (${file}); run \`npm run setup\`, or \`node scripts/build-native.mjs\` in packages/torch`,
+    );
+  }
+  try {
+    return createRequire(import.meta.url)(file) as Native;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(
+      `the native addon does not load: ${reason}\nrun \`npm run setup\` to build it for this Node and LibTorch`,
+    );
+  }
+}
+
+export const native: Native = load();

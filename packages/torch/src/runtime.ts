@@ -1,0 +1,34 @@
+import { existsSync, realpathSync } from "node:fs";
+import { native } from "./native.ts";
+
+/** Threads for one operator. Set it once, before the first operator. */
+export function setNumThreads(n: number): void {
+  native.threads(n);
+}
+export function getNumThreads(): number {
+  return native.threads();
+}
+
+export interface Version {
+  readonly libtorch: string;
+  readonly cuda: boolean;
+  readonly mkldnn: boolean;
+  /** The file that does float32 matrix products, e.g. `…/libopenblas.so.0`; "mkl" when LibTorch has it built in. */
+  readonly blas: string;
+  /** False for the reference BLAS, which is some 20 times slower than a tuned one. */
+  readonly fastBlas: boolean;
+}
+
+/** What this LibTorch is and what it stands on. */
+export function version(): Version {
+  const { libtorch, cuda, mkldnn, mkl, blas } = native.version();
+  const file = blas && existsSync(blas) ? realpathSync(blas) : blas;
+  const library = mkl ? "mkl" : file;
+  return {
+    libtorch,
+    cuda,
+    mkldnn,
+    blas: library,
+    fastBlas: mkl || /openblas|mkl|blis|atlas|accelerate/i.test(library),
+  };
+}
