@@ -65,7 +65,7 @@ export function scaledDotProductAttention(
     return wrap(call(ops.sdpa.id, query.handle, k.handle, v.handle, optionalHandle(mask), 0, causal));
   }
   let scores = q.mul(scale ?? 1 / Math.sqrt(q.shape[q.ndim - 1])).matmul(k.transpose(-2, -1));
-  if (causal) scores = scores.maskedFill(scores.detach().fill_(1).triu(1).bool(), Number.NEGATIVE_INFINITY);
+  if (causal) scores = scores.maskedFill(scores.detach().clone().fill_(1).triu(1).bool(), Number.NEGATIVE_INFINITY);
   if (mask)
     scores = mask.dtype === "bool" ? scores.maskedFill(mask.logicalNot(), Number.NEGATIVE_INFINITY) : scores.add(mask);
   return scores.softmax(-1).matmul(v);
