@@ -1,0 +1,41 @@
+import { noGrad } from "../autograd.ts";
+import { tensor } from "../factories.ts";
+import { scope } from "../scope.ts";
+import type { Tensor } from "../tensor.ts";
+
+/** Zeros beside each parameter, kept out of scopes: what an optimiser remembers. */
+export function zerosLike(params: readonly Tensor[]): Tensor[] {
+  return params.map((param) => scope(() => noGrad(() => param.detach().clone().zero_())).keep());
+}
+
+/** State as a map for a checkpoint: lists of tensors by name, and the number of steps done. */
+export function packState(step: number, lists: Readonly<Record<string, readonly Tensor[]>>): Map<string, Tensor> {
+  const state = new Map<string, Tensor>([["step", tensor(step, { dtype: "int64" })]]);
+  for (const [name, list] of Object.entries(lists)) {
+    for (const [i, item] of list.entries()) state.set(`${i}.${name}`, item);
+  }
+  return state;
+}
+
+/** @throws when a tensor is missing or has another shape; returns the number of steps done */
+export function unpackState(
+  state: ReadonlyMap<string, Tensor>,
+  lists: Readonly<Record<string, readonly Tensor[]>>,
+): number {
+  const entries = Object.entries(lists).flatMap(([name, list]) =>
+    list.map((item, i) => [`${i}.${name}`, item] as const),
+  );
+  for (const [key, item] of entries) {
+    const value = state.get(key);
+    if (value?.shape.join() !== item.shape.join()) {
+      const found = value ? `of shape [${value.shape}], not [${item.shape}]` : "missing";
+      throw new Error(`optimiser state: ${key} is ${found}; it belongs to another set of parameters`);
+    }
+  }
+  return scope(() =>
+    noGrad(() => {
+      for (const [key, item] of entries) item.copy_(state.get(key) as Tensor);
+      return state.get("step")?.item() ?? 0;
+    }),
+  );
+}

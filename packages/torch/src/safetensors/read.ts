@@ -1,0 +1,135 @@
+import { closeSync, fstatSync, openSync, readFileSync, readSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { DType } from "../dtype.ts";
+import { mapTensorFile } from "../mapped-file.ts";
+import type { Tensor } from "../tensor.ts";
+import { MAX_HEADER, parseHeader, type TensorEntry } from "./header.ts";
+
+interface Located extends TensorEntry {
+  file: string;
+}
+
+/**
+ * One safetensors file, or the shards that a `*.index.json` names, as one set of tensors. Tensors are memory-mapped:
+ * opening a file of 24 GB costs nothing, and `get` reads nothing until the values are used.
+ */
+export class SafetensorsFile {
+  readonly path: string;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly #entries: ReadonlyMap<string, Located>;
+
+  /** @internal Use {@link openSafetensors}. */
+  constructor(path: string, entries: ReadonlyMap<string, Located>, metadata: Readonly<Record<string, string>>) {
+    this.path = path;
+    this.#entries = entries;
+    this.metadata = metadata;
+  }
+
+  keys(): string[] {
+    return [...this.#entries.keys()];
+  }
+  has(key: string): boolean {
+    return this.#entries.has(key);
+  }
+  shape(key: string): readonly number[] {
+    return this.#entry(key).shape;
+  }
+  dtype(key: string): DType {
+    return this.#entry(key).dtype;
+  }
+  /** A tensor on the file's own bytes. Writing to it changes neither the file nor other mappings. */
+  get(key: string): Tensor {
+    const { file, start, dtype, shape } = this.#entry(key);
+    return mapTensorFile(file, { byteOffset: start, dtype, shape });
+  }
+  entries(): [string, Tensor][] {
+    return this.keys().map((key) => [key, this.get(key)]);
+  }
+  /** Mappings live as long as their tensors; nothing else is held open. */
+  close(): void {}
+
+  #entry(key: string): Located {
+    const entry = this.#entries.get(key);
+    if (!entry) throw new Error(`${this.path}: no tensor "${key}"`);
+    return entry;
+  }
+}
+
+/**
+ * Opens a `.safetensors` file or a sharded set by its `.index.json`.
+ * @throws a message with the file's name when it is missing, cut off, or not exactly the format
+ */
+export function openSafetensors(path: string): SafetensorsFile {
+  if (path.endsWith(".json")) return openSharded(path);
+  const { entries, metadata } = readHeader(path);
+  return new SafetensorsFile(path, locate(path, entries), metadata);
+}
+
+/** All tensors of a file by key, memory-mapped. */
+export function loadSafetensors(path: string): { tensors: Map<string, Tensor>; metadata: Record<string, string> } {
+  const file = openSafetensors(path);
+  return { tensors: new Map(file.entries()), metadata: { ...file.metadata } };
+}
+
+const locate = (file: string, entries: ReadonlyMap<string, TensorEntry>): Map<string, Located> =>
+  new Map([...entries].map(([key, entry]) => [key, { ...entry, file }]));
+
+function readHeader(path: string) {
+  const file = openSync(path, "r");
+  try {
+    const { size } = fstatSync(file);
+    if (size < 8) throw new Error(`only ${size} bytes: not even the length of a header`);
+    const length = Buffer.alloc(8);
+    readSync(file, length, 0, 8, 0);
+    const headerSize = length.readBigUInt64LE();
+    if (headerSize > BigInt(Math.min(MAX_HEADER, size - 8))) {
+      throw new Error(
+        `its header claims ${headerSize} bytes, the file has ${size - 8} left: cut off, or no safetensors file`,
+      );
+    }
+    const json = Buffer.alloc(Number(headerSize));
+    readSync(file, json, 0, json.length, 8);
+    return parseHeader(json, 8 + json.length, size);
+  } catch (error) {
+    throw new Error(`${path}: ${(error as Error).message}`);
+  } finally {
+    closeSync(file);
+  }
+}
+
+function openSharded(path: string): SafetensorsFile {
+  const map = readIndex(path);
+  const shards = new Map<string, Map<string, Located>>();
+  const entries = new Map<string, Located>();
+  for (const [key, shard] of Object.entries(map)) {
+    const file = join(dirname(path), shard);
+    let known = shards.get(file);
+    if (!known) {
+      known = locate(file, readHeader(file).entries);
+      shards.set(file, known);
+    }
+    const entry = known.get(key);
+    if (!entry) throw new Error(`${path}: "${key}" should be in ${shard}, but is not`);
+    entries.set(key, entry);
+  }
+  return new SafetensorsFile(path, entries, {});
+}
+
+/** The weight map of an index: tensor name → file name beside the index. */
+function readIndex(path: string): Record<string, string> {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(readFileSync(path, "utf8"));
+  } catch (error) {
+    throw new Error(`${path}: no readable index (${(error as Error).message})`);
+  }
+  const map = (parsed as { weight_map?: unknown } | null)?.weight_map;
+  if (typeof map !== "object" || map === null) throw new Error(`${path}: an index of shards needs a "weight_map"`);
+  for (const [key, shard] of Object.entries(map)) {
+    // A shard is a file beside its index; a path out of that folder is nobody's honest wish.
+    if (typeof shard !== "string" || !/^[^/\\]+\.safetensors$/.test(shard)) {
+      throw new Error(`${path}: "${key}" names ${JSON.stringify(shard)}, which is no shard beside the index`);
+    }
+  }
+  return map as Record<string, string>;
+}
