@@ -77,7 +77,8 @@ export class MaskedDecoder extends nn.Module {
       const embedded = this.patch_embedding.forward(patches);
       const shown = where(visible.unsqueeze(-1), embedded, this.mask_token.to(embedded.dtype));
       const position = this.position.indexSelect(0, index.flatten()).view([...index.shape, -1]);
-      let x = shown.add(position.to(shown.dtype));
+      // float32 from here on: under autocast the residual stream keeps full precision.
+      let x = shown.add(position);
       for (const block of this.pose_blocks) x = block.forward(x);
       for (const block of this.cross_blocks) x = block.forward(x, identity);
       for (const block of this.self_blocks) x = block.forward(x);

@@ -27,6 +27,7 @@ export { cat, einsum, meshgrid, stack, where } from "./functions.ts";
 export { Generator, manualSeed } from "./generator.ts";
 export { mapTensorFile } from "./mapped-file.ts";
 export * as nn from "./nn/index.ts";
+export * from "./onnx/index.ts";
 export * as optim from "./optim/index.ts";
 export { getNumThreads, setNumThreads, type Version, version } from "./runtime.ts";
 export * from "./safetensors/index.ts";

@@ -70,8 +70,7 @@ export class RecogniserBackbone extends nn.Module implements Backbone {
       const features = this.tail ? this.#refineLast(maps, this.tail) : maps.float();
       // Single channels of unusual photos reach 30 deviations: they must not drown the rest.
       const standard = features.sub(this.mean).div(this.deviation).clamp(-8, 8);
-      const tokens = this.project.forward(standard);
-      return tokens.add(this.position.to(tokens.dtype));
+      return this.project.forward(standard).add(this.position);
     });
   }
 

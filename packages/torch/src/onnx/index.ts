@@ -1,0 +1,1 @@
+export { type ImportOptions, importOnnx, OnnxModule } from "./module.ts";

@@ -1,0 +1,124 @@
+import { readFileSync } from "node:fs";
+import protobuf from "protobufjs";
+
+/** The part of onnx.proto (github.com/onnx/onnx, IR version 3 and later) that a graph of plain tensors uses. */
+const field = (id: number, type: string, repeated = false) =>
+  repeated ? { id, type, rule: "repeated" } : { id, type };
+const root = protobuf.Root.fromJSON({
+  nested: {
+    ModelProto: {
+      fields: {
+        irVersion: field(1, "int64"),
+        graph: field(7, "GraphProto"),
+        opsetImport: field(8, "OperatorSetIdProto", true),
+      },
+    },
+    OperatorSetIdProto: { fields: { domain: field(1, "string"), version: field(2, "int64") } },
+    GraphProto: {
+      fields: {
+        node: field(1, "NodeProto", true),
+        name: field(2, "string"),
+        initializer: field(5, "TensorProto", true),
+        input: field(11, "ValueInfoProto", true),
+        output: field(12, "ValueInfoProto", true),
+      },
+    },
+    NodeProto: {
+      fields: {
+        input: field(1, "string", true),
+        output: field(2, "string", true),
+        name: field(3, "string"),
+        opType: field(4, "string"),
+        attribute: field(5, "AttributeProto", true),
+        domain: field(7, "string"),
+      },
+    },
+    AttributeProto: {
+      fields: {
+        name: field(1, "string"),
+        f: field(2, "float"),
+        i: field(3, "int64"),
+        s: field(4, "bytes"),
+        t: field(5, "TensorProto"),
+        floats: field(7, "float", true),
+        ints: field(8, "int64", true),
+        strings: field(9, "bytes", true),
+        type: field(20, "int32"),
+      },
+    },
+    TensorProto: {
+      fields: {
+        dims: field(1, "int64", true),
+        dataType: field(2, "int32"),
+        floatData: field(4, "float", true),
+        int32Data: field(5, "int32", true),
+        int64Data: field(7, "int64", true),
+        name: field(8, "string"),
+        rawData: field(9, "bytes"),
+        doubleData: field(10, "double", true),
+        dataLocation: field(14, "int32"),
+      },
+    },
+    ValueInfoProto: { fields: { name: field(1, "string"), type: field(2, "TypeProto") } },
+    TypeProto: { fields: { tensorType: field(1, "TensorTypeProto") } },
+    TensorTypeProto: { fields: { elemType: field(1, "int32"), shape: field(2, "TensorShapeProto") } },
+    TensorShapeProto: { fields: { dim: field(1, "DimensionProto", true) } },
+    DimensionProto: { fields: { dimValue: field(1, "int64"), dimParam: field(2, "string") } },
+  },
+});
+
+type Long = number | { toNumber(): number };
+
+export interface TensorProto {
+  dims: Long[];
+  dataType: number;
+  floatData: number[];
+  int32Data: number[];
+  int64Data: Long[];
+  doubleData: number[];
+  name: string;
+  rawData: Uint8Array;
+  dataLocation: number;
+}
+export interface AttributeProto {
+  name: string;
+  f: number;
+  i: Long;
+  s: Uint8Array;
+  t: TensorProto | null;
+  floats: number[];
+  ints: Long[];
+  type: number;
+}
+export interface NodeProto {
+  input: string[];
+  output: string[];
+  name: string;
+  opType: string;
+  domain: string;
+  attribute: AttributeProto[];
+}
+export interface GraphProto {
+  node: NodeProto[];
+  initializer: TensorProto[];
+  input: { name: string }[];
+  output: { name: string }[];
+}
+
+export const toNumber = (value: Long): number => (typeof value === "number" ? value : value.toNumber());
+
+/** @internal The message types, for tests that write graphs. */
+export const messageType = (name: string): protobuf.Type => root.lookupType(name);
+
+/** @throws when the file is missing or is no ONNX model */
+export function readModel(path: string): GraphProto {
+  const bytes = readFileSync(path);
+  let graph: GraphProto | null;
+  try {
+    graph = (messageType("ModelProto").decode(bytes) as unknown as { graph: GraphProto | null }).graph;
+  } catch (error) {
+    throw new Error(`${path}: no ONNX model (${(error as Error).message})`);
+  }
+  if (!graph || graph.node.length === 0) throw new Error(`${path}: no ONNX model (it holds no graph)`);
+  return graph;
+}
