@@ -2,7 +2,16 @@
   # Everything about LibTorch (where it is, its ABI, whether it has CUDA) comes from scripts/find-libtorch.mjs.
   "targets": [
     {
+      # Loops the compiler vectorises, once per instruction set; no LibTorch header comes near these flags.
+      "target_name": "simd_loops",
+      "type": "static_library",
+      "sources": ["native/kernels/simd_generic.cc", "native/kernels/simd_avx2.cc", "native/kernels/simd_avx512.cc"],
+      "cflags_cc!": ["-std=gnu++17", "-std=gnu++20"],
+      "cflags_cc": ["-std=c++17", "-O3", "-fno-math-errno", "-fno-trapping-math", "-fopenmp-simd", "-fPIC", "-fvisibility=hidden", "-g0"]
+    },
+    {
       "target_name": "torch_native",
+      "dependencies": ["simd_loops"],
       "sources": [
         "native/addon.cc",
         "native/tensor_table.cc",
@@ -12,7 +21,11 @@
         "native/autocast.cc",
         "native/storage.cc",
         "native/generator.cc",
-        "native/runtime.cc"
+        "native/runtime.cc",
+        "native/kernels/attention.cc",
+        "native/kernels/gelu.cc",
+        "native/kernels/layer_norm.cc",
+        "native/kernels/optimizers.cc"
       ],
       "include_dirs": ["<!@(node scripts/find-libtorch.mjs --gyp include_dirs)"],
       "defines": ["NAPI_VERSION=8", "<!@(node scripts/find-libtorch.mjs --gyp defines)"],

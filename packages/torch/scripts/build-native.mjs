@@ -17,9 +17,10 @@ const stampFile = join(root, "build/Release/torch_native.stamp");
 
 function stampOf(libtorch) {
   const hash = createHash("sha256");
-  const sources = readdirSync(join(root, "native"))
-    .sort()
-    .map((name) => join(root, "native", name));
+  const sources = readdirSync(join(root, "native"), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
+    .sort();
   for (const file of [...sources, join(root, "binding.gyp"), join(root, "scripts/find-libtorch.mjs")])
     hash.update(file.slice(root.length)).update(readFileSync(file));
   return `${hash.digest("hex")} libtorch ${libtorch.version} ${libtorch.lib} abi ${libtorch.abi} node ${process.versions.modules}`;
@@ -105,7 +106,7 @@ export async function buildNative({ log = console.log, force = false } = {}) {
   return withLock(async () => {
     if (upToDate()) return "up to date";
     const started = Date.now();
-    const total = readdirSync(join(root, "native")).filter((name) => name.endsWith(".cc")).length;
+    const total = readdirSync(join(root, "native"), { recursive: true }).filter((name) => name.endsWith(".cc")).length;
     // A compiler on these headers takes about 1 GB: more jobs than memory would swap.
     const jobs = Math.max(1, Math.min(cpus().length, Math.floor(totalmem() / 1.5e9)));
     log(

@@ -52,7 +52,6 @@ export class NodeContext {
   #read<T extends number | string>(name: string, type: "number" | "string", fallback: T): T {
     const value: Attribute | undefined = this.node.attributes.get(name);
     if (value === undefined) return fallback;
-    // biome-ignore lint/suspicious/useValidTypeof: `type` is one of typeof's answers
     if (typeof value !== type) throw new Error(`attribute "${name}" is no ${type}`);
     return value as T;
   }

@@ -1,0 +1,81 @@
+import { rename, writeFile } from "node:fs/promises";
+import sharp, { type Sharp } from "sharp";
+
+/** A picture as plain data: rows of interleaved RGB bytes from the top-left corner. */
+export interface RgbImage {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array;
+}
+
+/** Larger pictures are refused before they are decoded: a small file can claim billions of pixels. */
+const MOST_PIXELS = 300_000_000;
+
+/**
+ * Reads JPEG, PNG, WebP, TIFF, AVIF, GIF (first frame) or SVG into upright 8-bit RGB: EXIF rotation is applied,
+ * transparency becomes white, grey, CMYK and 16-bit pictures become RGB.
+ * @param source a file's path, or its bytes
+ * @param options.maxSide scale larger pictures down to this longest side; a 40-megapixel photo then needs little memory
+ * @throws with the file's name when it is missing, no picture, cut off or too large
+ */
+export async function loadImage(
+  source: string | Uint8Array,
+  { maxSide, name = typeof source === "string" ? source : "the picture" }: { maxSide?: number; name?: string } = {},
+): Promise<RgbImage> {
+  try {
+    const picture = sharp(source, { failOn: "error", limitInputPixels: MOST_PIXELS }).rotate();
+    if (maxSide) picture.resize(maxSide, maxSide, { fit: "inside", withoutEnlargement: true });
+    const { data, info } = await picture
+      .flatten({ background: "#ffffff" })
+      .toColourspace("srgb")
+      .raw({ depth: "uchar" })
+      .toBuffer({ resolveWithObject: true });
+    if (info.channels === 3) return { width: info.width, height: info.height, data: asBytes(data) };
+    return { width: info.width, height: info.height, data: spread(data, info.channels) };
+  } catch (error) {
+    throw new Error(`${name}: ${reason(error as Error)}`);
+  }
+}
+
+/** Writes a picture in the format of the file's ending; the file appears by rename. */
+export async function saveImage(path: string, image: RgbImage): Promise<void> {
+  const format = /\.(png|jpe?g|webp|tiff?|avif)$/i.exec(path)?.[1].toLowerCase();
+  if (!format) throw new Error(`${path}: end the name in .png, .jpg, .webp, .tif or .avif`);
+  const picture = toSharp(image);
+  const encoded = await (format.startsWith("jp")
+    ? picture.jpeg({ quality: 95, chromaSubsampling: "4:4:4" })
+    : picture.toFormat(format.startsWith("tif") ? "tiff" : (format as "png" | "webp" | "avif"))
+  ).toBuffer();
+  const temporary = `${path}.${process.pid}.tmp`;
+  await writeFile(temporary, encoded);
+  await rename(temporary, path);
+}
+
+export async function resizeImage(image: RgbImage, width: number, height: number): Promise<RgbImage> {
+  const data = await toSharp(image).resize(width, height, { fit: "fill", kernel: "lanczos3" }).raw().toBuffer();
+  return { width, height, data: asBytes(data) };
+}
+
+export function toSharp({ width, height, data }: RgbImage): Sharp {
+  return sharp(data, { raw: { width, height, channels: 3 } });
+}
+
+const asBytes = (data: Buffer) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+
+/** One channel for all three, should a format keep its single one. */
+function spread(data: Buffer, channels: number): Uint8Array {
+  const pixels = data.length / channels;
+  const rgb = new Uint8Array(pixels * 3);
+  for (let i = 0; i < pixels; i++) {
+    for (let c = 0; c < 3; c++) rgb[i * 3 + c] = data[i * channels + Math.min(c, channels >= 3 ? 2 : 0)];
+  }
+  return rgb;
+}
+
+function reason({ message }: Error): string {
+  if (/missing|ENOENT|no such file/i.test(message)) return "no such file";
+  if (/exceeds pixel limit/i.test(message)) return `more than ${MOST_PIXELS / 1e6} megapixels; scale it down first`;
+  if (/unsupported image format|unknown/i.test(message))
+    return "not a picture in a format that can be read (JPEG, PNG, WebP, TIFF, AVIF, GIF)";
+  return `the file is damaged or cut off (${message.split("\n")[0]})`;
+}

@@ -1,0 +1,42 @@
+import * as ort from "onnxruntime-node";
+import type { RgbImage } from "./image.ts";
+import { type ModelEntry, modelFile } from "./models.ts";
+
+export type Session = ort.InferenceSession;
+
+/** Opens a model of the registry on ONNX Runtime. */
+export async function openSession(model: ModelEntry, { threads = 2 }: { threads?: number } = {}): Promise<Session> {
+  const options: ort.InferenceSession.SessionOptions = {
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    logSeverityLevel: 3,
+    // Waiting threads must sleep: other work runs on the same few cores.
+    extra: { session: { intra_op: { allow_spinning: "0" } } },
+  };
+  return ort.InferenceSession.create(modelFile(model), options);
+}
+
+/** Runs a session of one input; outputs as float32 arrays in the model's order. */
+export async function runSession(
+  session: Session,
+  data: Float32Array,
+  shape: readonly number[],
+): Promise<Float32Array[]> {
+  const feeds = { [session.inputNames[0]]: new ort.Tensor("float32", data, shape) };
+  const results = await session.run(feeds);
+  return session.outputNames.map((name) => results[name].data as Float32Array);
+}
+
+/** Planes instead of interleaved colours, `(x − mean) / deviation` a channel: what networks take. */
+export function toPlanes(
+  { width, height, data }: RgbImage,
+  mean: readonly [number, number, number],
+  deviation: readonly [number, number, number],
+): Float32Array {
+  const size = width * height;
+  const planes = new Float32Array(3 * size);
+  for (let c = 0; c < 3; c++) {
+    for (let i = 0; i < size; i++) planes[c * size + i] = (data[3 * i + c] - mean[c]) / deviation[c];
+  }
+  return planes;
+}

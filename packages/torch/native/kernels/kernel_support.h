@@ -1,0 +1,45 @@
+// What our fused operators share: element access, who may take the fast path, parallel sums.
+#pragma once
+#include "simd.h"
+#include <ATen/Parallel.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/library.h>
+
+namespace omni {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+inline simd::BFloat16* bf16(const at::Tensor& t) { return reinterpret_cast<simd::BFloat16*>(t.data_ptr()); }
+inline float* f32(const at::Tensor& t) { return t.data_ptr<float>(); }
+
+inline bool isFast(const at::Tensor& t) {  // dtypes and devices our loops know; all else takes the plain composition
+  return t.device().is_cpu() && (t.scalar_type() == at::kFloat || t.scalar_type() == at::kBFloat16);
+}
+
+// The gradients below are loops, not recorded operators: a second derivative through them would silently be zero.
+inline void refuseSecondDerivative(const char* name) {
+  TORCH_CHECK(!at::GradMode::is_enabled(), name, ": has no second derivative; use the plain operators with createGraph");
+}
+
+// Runs body(first row, last row, partial sums) in parallel; the threads' partial sums are added in order at the end,
+// so that the result does not depend on timing.
+template <class Body>
+at::Tensor parallelSums(int64_t rows, int64_t grain, int64_t sums, const Body& body) {
+  int64_t chunks = std::max<int64_t>(1, std::min<int64_t>(at::get_num_threads(), (rows + grain - 1) / grain));
+  at::Tensor partial = at::zeros({chunks, sums}, at::kFloat);
+  float* p = f32(partial);
+  at::parallel_for(0, chunks, 1, [&](int64_t first, int64_t last) {
+    for (int64_t c = first; c < last; c++) body(rows * c / chunks, rows * (c + 1) / chunks, p + c * sums);
+  });
+  return chunks == 1 ? partial[0] : partial.sum(0);
+}
+
+}  // namespace omni

@@ -1,0 +1,120 @@
+// LayerNorm, and residual + LayerNorm, in one pass. Under autocast the result comes in the products' dtype: the cast
+// that would follow costs nothing here.
+#include "../autocast_state.h"
+#include "kernel_support.h"
+#include <ATen/ops/layer_norm.h>
+
+namespace omni {
+namespace {
+
+constexpr int64_t kGrain = 32;
+
+template <class Run>
+void byType(bool deltaBf16, bool yBf16, const Run& run) {
+  const simd::Table& t = simd::table();
+  if (deltaBf16) yBf16 ? run(t.normBB, bf16, bf16) : run(t.normBF, bf16, f32);
+  else yBf16 ? run(t.normFB, f32, bf16) : run(t.normFF, f32, f32);
+}
+
+// Saves what both operators' gradients need.
+void save(AutogradContext* ctx, const at::Tensor& sum, const at::Tensor& weight, const at::Tensor& mean, const at::Tensor& rstd) {
+  ctx->save_for_backward({sum, weight, mean, rstd});
+}
+
+struct Gradients {
+  at::Tensor dx, ddelta, dweight, dbias;
+};
+Gradients normGradients(AutogradContext* ctx, const at::Tensor& dsum, const at::Tensor& dyGiven, bool deltaBf16) {
+  auto saved = ctx->get_saved_variables();
+  at::Tensor sum = saved[0], weight = saved[1], mean = saved[2], rstd = saved[3];
+  bool yBf16 = ctx->saved_data["yBf16"].toBool();
+  auto yType = yBf16 ? at::kBFloat16 : at::kFloat;
+  at::Tensor dy = dyGiven.defined() ? dyGiven.to(yType).contiguous() : at::zeros_like(sum, sum.options().dtype(yType));
+  at::Tensor ds = dsum.defined() ? dsum.to(at::kFloat).contiguous() : at::Tensor();
+  at::Tensor dx = at::empty_like(sum), ddelta = deltaBf16 ? at::empty_like(sum, sum.options().dtype(at::kBFloat16)) : at::Tensor();
+  int64_t n = sum.size(-1), rows = sum.numel() / n;
+  at::Tensor sums = parallelSums(rows, kGrain, 2 * n, [&](int64_t first, int64_t last, float* partial) {
+    int64_t at = first * n;
+    byType(deltaBf16, yBf16, [&](const auto& loops, auto delta, auto y) {
+      loops.backward(f32(sum) + at, y(dy) + at, ds.defined() ? f32(ds) + at : nullptr, f32(weight), f32(mean) + first, f32(rstd) + first,
+                     f32(dx) + at, ddelta.defined() ? delta(ddelta) + at : nullptr, partial, partial + n, last - first, n);
+    });
+  });
+  return {dx, ddelta, sums.slice(0, 0, n), sums.slice(0, n)};
+}
+
+struct Outputs {
+  at::Tensor y, mean, rstd;
+};
+Outputs normForward(const at::Tensor& x, const at::Tensor& delta, const at::Tensor& weight, const at::Tensor& bias, double eps, bool yBf16, const at::Tensor& sum) {
+  int64_t n = x.size(-1), rows = x.numel() / n;
+  Outputs o{at::empty_like(x, x.options().dtype(yBf16 ? at::kBFloat16 : at::kFloat)), at::empty({rows}, x.options()), at::empty({rows}, x.options())};
+  bool deltaBf16 = delta.defined() && delta.scalar_type() == at::kBFloat16;
+  at::parallel_for(0, rows, kGrain, [&](int64_t first, int64_t last) {
+    int64_t at = first * n;
+    byType(deltaBf16, yBf16, [&](const auto& loops, auto d, auto y) {
+      loops.forward(f32(x) + at, delta.defined() ? d(delta) + at : nullptr, f32(weight), f32(bias), float(eps),
+                    sum.defined() ? f32(sum) + at : nullptr, y(o.y) + at, f32(o.mean) + first, f32(o.rstd) + first, last - first, n);
+    });
+  });
+  return o;
+}
+
+struct AddLayerNorm : torch::autograd::Function<AddLayerNorm> {
+  static variable_list forward(AutogradContext* ctx, const at::Tensor& x, const at::Tensor& delta, const at::Tensor& weight, const at::Tensor& bias, double eps, bool yBf16) {
+    at::Tensor w = weight.contiguous(), sum = at::empty(x.sizes(), x.options());
+    Outputs o = normForward(x.contiguous(), delta.contiguous(), w, bias.contiguous(), eps, yBf16, sum);
+    save(ctx, sum, w, o.mean, o.rstd);
+    ctx->saved_data["yBf16"] = yBf16;
+    ctx->saved_data["deltaBf16"] = delta.scalar_type() == at::kBFloat16;
+    return {sum, o.y};
+  }
+  static variable_list backward(AutogradContext* ctx, variable_list grads) {
+    refuseSecondDerivative("add_layer_norm");
+    auto g = normGradients(ctx, grads[0], grads[1], ctx->saved_data["deltaBf16"].toBool());
+    return {g.dx, g.ddelta.defined() ? g.ddelta : g.dx, g.dweight, g.dbias, {}, {}};
+  }
+};
+
+struct LayerNorm : torch::autograd::Function<LayerNorm> {
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias, double eps, bool yBf16) {
+    at::Tensor x = input.contiguous(), w = weight.contiguous();
+    Outputs o = normForward(x, {}, w, bias.contiguous(), eps, yBf16, {});
+    save(ctx, x, w, o.mean, o.rstd);
+    ctx->saved_data["yBf16"] = yBf16;
+    return o.y;
+  }
+  static variable_list backward(AutogradContext* ctx, variable_list grads) {
+    refuseSecondDerivative("layer_norm");
+    auto g = normGradients(ctx, {}, grads[0], false);
+    return {g.dx, g.dweight, g.dbias, {}, {}};
+  }
+};
+
+bool isFloat(const at::Tensor& t) { return t.device().is_cpu() && t.scalar_type() == at::kFloat; }
+bool yIsBf16() { return autocastIsOn(c10::kCPU) && autocastDtype(c10::kCPU) == at::kBFloat16; }
+
+at::Tensor layerNorm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, double eps) {
+  TORCH_CHECK(x.dim() > 0 && weight.dim() == 1 && weight.size(0) == x.size(-1) && bias.sizes() == weight.sizes(), "weight and bias must have one number a channel of x");
+  if (isFloat(x) && isFloat(weight) && isFloat(bias) && x.numel() > 0) return LayerNorm::apply(x, weight, bias, eps, yIsBf16());
+  return at::layer_norm(x, weight.sizes(), weight.to(x.scalar_type()), bias.to(x.scalar_type()), eps);
+}
+
+std::tuple<at::Tensor, at::Tensor> addLayerNorm(const at::Tensor& x, const at::Tensor& delta, const at::Tensor& weight, const at::Tensor& bias, double eps) {
+  TORCH_CHECK(x.sizes() == delta.sizes(), "x and delta must have one shape");
+  TORCH_CHECK(x.dim() > 0 && weight.dim() == 1 && weight.size(0) == x.size(-1) && bias.sizes() == weight.sizes(), "weight and bias must have one number a channel of x");
+  if (isFloat(x) && isFast(delta) && isFloat(weight) && isFloat(bias) && x.numel() > 0) {
+    auto r = AddLayerNorm::apply(x, delta, weight, bias, eps, yIsBf16());
+    return {r[0], r[1]};
+  }
+  at::Tensor sum = x + delta;
+  return {sum, at::layer_norm(sum, weight.sizes(), weight.to(sum.scalar_type()), bias.to(sum.scalar_type()), eps)};
+}
+
+TORCH_LIBRARY_FRAGMENT(omni_id, m) {
+  m.def("layer_norm(Tensor x, Tensor weight, Tensor bias, *, float eps=1e-05) -> Tensor", layerNorm);
+  m.def("add_layer_norm(Tensor x, Tensor delta, Tensor weight, Tensor bias, *, float eps=1e-05) -> (Tensor, Tensor)", addLayerNorm);
+}
+
+}  // namespace
+}  // namespace omni

@@ -1,0 +1,83 @@
+// The inner loops of our fused kernels, compiled once per instruction set and chosen when the process starts.
+// No LibTorch header here: these files are compiled with other flags, which must not leak into shared inline code.
+#pragma once
+#include <cstdint>
+
+namespace omni::simd {
+
+struct BFloat16 {
+  uint16_t bits;
+};
+
+// One entry a loop, for float and bfloat16 elements where both occur. Rows are contiguous unless a stride is given.
+struct Loops {
+  const char* name;
+  int width;  // floats in a vector: `gemm` needs its columns padded to a multiple of it
+
+  void (*widen)(const BFloat16* x, float* y, int64_t n);
+  void (*narrow)(const float* x, BFloat16* y, int64_t n);
+
+  // C[i, j] (+)= Σk A[i·rowStride + k·colStride] · B[k, j]; j runs over `columns`, a multiple of `width`.
+  void (*gemm)(const float* a, int64_t rowStride, int64_t colStride, const float* b, int64_t ldb, float* c, int64_t ldc,
+               int64_t rows, int64_t columns, int64_t depth, bool accumulate);
+
+  // Each row of s[rows, ld]: softmax over its first n elements where `seen` (if given) is true, 0 elsewhere.
+  void (*softmax)(float* s, int64_t rows, int64_t n, int64_t ld, const bool* seen);
+  // ds = p · (dp − Σ p·dp), in place in dp.
+  void (*softmaxBackward)(float* dp, const float* p, int64_t rows, int64_t ld);
+
+  // y = gelu(x + bias); x[rows, n], bias[n] or null.
+  void (*gelu)(const float* x, const float* bias, float* y, int64_t rows, int64_t n, bool tanh);
+  void (*geluBf16)(const BFloat16* x, const float* bias, BFloat16* y, int64_t rows, int64_t n, bool tanh);
+  // dx = dy · gelu'(x + bias); dbias[n] += Σrows dx when given.
+  void (*geluBackward)(const float* x, const float* bias, const float* dy, float* dx, float* dbias, int64_t rows, int64_t n, bool tanh);
+  void (*geluBackwardBf16)(const BFloat16* x, const float* bias, const BFloat16* dy, BFloat16* dx, float* dbias, int64_t rows,
+                           int64_t n, bool tanh);
+
+  // p, m, v after one step of AdamW with gradient g.
+  void (*adamw)(float* p, const float* g, float* m, float* v, int64_t n, float decay, float beta1, float beta2, float stepSize,
+                float rootCorrection, float eps);
+  // m = μ·m + (1 − μ)·g; u = nesterov ? lerp(g, m, μ) : m; returns Σu².
+  double (*momentum)(float* m, const float* g, float* u, int64_t n, float mu, bool nesterov);
+};
+
+// Residual and LayerNorm, by element types: x is float; delta (may be null) and y are float or bfloat16.
+template <class Delta, class Y>
+struct NormLoops {
+  // sum = x + delta; y = (sum − mean) · rstd · weight + bias. mean and rstd are saved for the gradient.
+  void (*forward)(const float* x, const Delta* delta, const float* weight, const float* bias, float eps, float* sum, Y* y, float* mean,
+                  float* rstd, int64_t rows, int64_t n);
+  // dx = dsum + d(norm)·dy, and the same as `ddelta` when given; dweight[n] and dbias[n] are added to.
+  void (*backward)(const float* sum, const Y* dy, const float* dsum, const float* weight, const float* mean, const float* rstd, float* dx,
+                   Delta* ddelta, float* dweight, float* dbias, int64_t rows, int64_t n);
+};
+
+struct Table {
+  Loops loops;
+  NormLoops<float, float> normFF;
+  NormLoops<float, BFloat16> normFB;
+  NormLoops<BFloat16, float> normBF;
+  NormLoops<BFloat16, BFloat16> normBB;
+};
+
+namespace generic { extern const Table table; }
+#if defined(__x86_64__)
+namespace avx2 { extern const Table table; }
+namespace avx512 { extern const Table table; }
+#endif
+
+inline const Table& table() {
+#if defined(__x86_64__)
+  static const Table& chosen = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                                       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq")
+                                   ? avx512::table
+                               : __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? avx2::table
+                                                                                                 : generic::table;
+  return chosen;
+#else
+  return generic::table;
+#endif
+}
+inline const Loops& loops() { return table().loops; }
+
+}  // namespace omni::simd
