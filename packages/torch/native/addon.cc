@@ -10,5 +10,6 @@ NAPI_MODULE_INIT() {
   omni::exportStorage(env, exports);
   omni::exportGenerator(env, exports);
   omni::exportRuntime(env, exports);
+  omni::exportProfile(env, exports);
   return exports;
 }

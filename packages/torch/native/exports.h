@@ -7,4 +7,5 @@ void exportAutograd(napi_env env, napi_value exports);
 void exportAutocast(napi_env env, napi_value exports);
 void exportStorage(napi_env env, napi_value exports);
 void exportRuntime(napi_env env, napi_value exports);
+void exportProfile(napi_env env, napi_value exports);
 }  // namespace omni

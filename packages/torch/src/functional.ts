@@ -2,6 +2,14 @@ import { call, hasOperator, Operator, optionalHandle, wrap } from "./dispatch.ts
 import type { Generator } from "./generator.ts";
 import type { Tensor } from "./tensor.ts";
 
+export {
+  addLayerNorm,
+  attentionPackedKv,
+  attentionPackedQkv,
+  biasGelu,
+  fusedLayerNorm,
+  type PackedAttentionOptions,
+} from "./fused.ts";
 export * from "./generated/functional.generated.ts";
 
 const ops = {

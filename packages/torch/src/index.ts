@@ -29,7 +29,7 @@ export { mapTensorFile } from "./mapped-file.ts";
 export * as nn from "./nn/index.ts";
 export * from "./onnx/index.ts";
 export * as optim from "./optim/index.ts";
-export { getNumThreads, setNumThreads, type Version, version } from "./runtime.ts";
+export { getNumThreads, type ProfileRow, profile, setNumThreads, type Version, version } from "./runtime.ts";
 export * from "./safetensors/index.ts";
 export { Scope, scope } from "./scope.ts";
 export { type NestedNumbers, Tensor } from "./tensor.ts";

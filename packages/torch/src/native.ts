@@ -70,6 +70,8 @@ export interface Native {
   setGeneratorState(generator: NativeGenerator, state: Handle): void;
   manualSeed(seed: number | bigint): void;
   // runtime
+  profileStart(): void;
+  profileStop(): [string, number, number][];
   threads(n?: number): number;
   version(): { libtorch: string; cuda: boolean; mkldnn: boolean; mkl: boolean; blas: string };
 }

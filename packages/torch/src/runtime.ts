@@ -32,3 +32,22 @@ export function version(): Version {
     fastBlas: mkl || /openblas|mkl|blis|atlas|accelerate/i.test(library),
   };
 }
+
+export interface ProfileRow {
+  readonly operator: string;
+  /** Seconds in the operator itself, not in those it called. */
+  readonly seconds: number;
+  readonly calls: number;
+}
+
+/** Runs `fn` and says where its time went: every operator, forward and backward, slowest first. */
+export function profile(fn: () => void): ProfileRow[] {
+  native.profileStart();
+  let rows: ReturnType<typeof native.profileStop>;
+  try {
+    fn();
+  } finally {
+    rows = native.profileStop();
+  }
+  return rows.map(([operator, seconds, calls]) => ({ operator, seconds, calls })).sort((a, b) => b.seconds - a.seconds);
+}

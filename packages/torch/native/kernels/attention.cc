@@ -1,8 +1,9 @@
 // Attention on packed projections: [B, N, 3W] (or queries [B, N, W] and packed keys and values [B, M, 2W]) to
-// [B, N, W], without splitting heads, transposing or copying. Each head's products run in float32 in the cache.
+// [B, N, W], without splitting heads, transposing or copying. Each head is computed in the cache.
 #include "kernel_support.h"
 #include <ATen/ops/matmul.h>
 #include <cmath>
+#include <cstring>
 
 namespace omni {
 namespace {
@@ -13,14 +14,12 @@ constexpr int64_t kRows = 64;  // rows of scores at a time: the block stays in t
 struct Packed {
   char* data;
   int64_t batch, row;
-  int element;  // bytes
-  const float* f(int64_t offset) const { return reinterpret_cast<const float*>(data) + offset; }
-  char* at(int64_t offset) const { return data + offset * element; }
+  bool half;
+  char* at(int64_t offset) const { return data + offset * (half ? 2 : 4); }
 };
-
 Packed packed(const at::Tensor& t, int64_t offset) {
-  int element = int(t.element_size());
-  return {static_cast<char*>(t.data_ptr()) + offset * element, t.stride(0), t.stride(1), element};
+  bool half = t.scalar_type() == at::kBFloat16;
+  return {static_cast<char*>(t.data_ptr()) + offset * (half ? 2 : 4), t.stride(0), t.stride(1), half};
 }
 
 struct Shape {
@@ -29,106 +28,187 @@ struct Shape {
   const bool* seen;  // [batch, keys] or null
 };
 
-// Reads rows [from, to) of a head as float32, `ld` apart, times `scale`; or transposed, as columns.
-void readRows(const Packed& p, int64_t start, int64_t rows, int64_t depth, float* out, int64_t ld, float scale) {
-  for (int64_t r = 0; r < rows; r++) {
-    float* y = out + r * ld;
-    const char* x = p.at(start + r * p.row);
-    if (p.element == 4) std::copy_n(reinterpret_cast<const float*>(x), depth, y);
-    else simd::loops().widen(reinterpret_cast<const simd::BFloat16*>(x), y, depth);
-    if (scale != 1)
-      for (int64_t i = 0; i < depth; i++) y[i] *= scale;
-    std::fill(y + depth, y + ld, 0.f);
+// Products run on words: floats, or pairs of bfloat16 where the tensors are bfloat16 and the processor multiplies them.
+template <bool Pairs>
+struct Products {
+  using Element = std::conditional_t<Pairs, simd::BFloat16, float>;
+  using Word = simd::Word;
+  static constexpr int kPerWord = Pairs ? 2 : 1;
+  static const simd::Loops& loops() { return simd::loops(); }
+  static simd::Loops::Product product() { return Pairs ? loops().pairs : loops().floats; }
+  static int64_t words(int64_t n) { return (n + kPerWord - 1) / kPerWord; }
+  static const Word* asWords(const Element* x) { return reinterpret_cast<const Word*>(x); }
+
+  // Rows of a head, `ld` elements apart, the rest 0.
+  static void read(const Packed& p, int64_t start, int64_t rows, int64_t n, Element* out, int64_t ld) {
+    for (int64_t r = 0; r < rows; r++, out += ld) {
+      const char* x = p.at(start + r * p.row);
+      if constexpr (Pairs) std::memcpy(out, x, n * 2);
+      else if (p.half) loops().widen(reinterpret_cast<const simd::BFloat16*>(x), out, n);
+      else std::memcpy(out, x, n * 4);
+      std::memset(static_cast<void*>(out + n), 0, (ld - n) * sizeof(Element));
+    }
   }
-}
-void transpose(const float* x, int64_t rows, int64_t columns, int64_t ldx, float* y, int64_t ldy) {
-  for (int64_t c = 0; c < columns; c++) {
-    for (int64_t r = 0; r < rows; r++) y[c * ldy + r] = x[r * ldx + c];
-    std::fill(y + c * ldy + rows, y + (c + 1) * ldy, 0.f);
+  static void write(float* x, int64_t ld, int64_t rows, int64_t n, float scale, const Packed& p, int64_t start) {
+    for (int64_t r = 0; r < rows; r++, x += ld) {
+      char* y = p.at(start + r * p.row);
+      if (scale != 1)
+        for (int64_t i = 0; i < n; i++) x[i] *= scale;
+      if (p.half) loops().narrow(x, reinterpret_cast<simd::BFloat16*>(y), n);
+      else std::memcpy(y, x, n * 4);
+    }
   }
-}
-void writeRows(const float* x, int64_t ld, int64_t rows, int64_t depth, const Packed& p, int64_t start) {
-  for (int64_t r = 0; r < rows; r++) {
-    char* y = p.at(start + r * p.row);
-    if (p.element == 4) std::copy_n(x + r * ld, depth, reinterpret_cast<float*>(y));
-    else simd::loops().narrow(x + r * ld, reinterpret_cast<simd::BFloat16*>(y), depth);
+  // The right operand of x · yᵀ: y's rows become columns, `ld` apart.
+  static void transpose(const Element* y, int64_t ldy, int64_t rows, int64_t n, Word* out, int64_t ld) {
+    loops().transpose(asWords(y), ldy / kPerWord, rows, words(n), out, ld);
   }
-}
+  // A matrix whose rows are summed over, as left (transposed) or right operand. Floats stay where they are.
+  static const Word* overRows(const Element* x, int64_t ld, int64_t rows, Word* scratch) {
+    if constexpr (Pairs) {
+      loops().pairRows(x, ld, rows, ld, scratch, ld);
+      return scratch;
+    } else {
+      return asWords(x);
+    }
+  }
+  // Scores as operands; floats stay where they are.
+  static Element* narrowed(float* x, int64_t n, Element* scratch) {
+    if constexpr (Pairs) {
+      loops().narrow(x, scratch, n);
+      return scratch;
+    } else {
+      return x;
+    }
+  }
+  static const float* widened(const Element* x, int64_t n, float* scratch) {
+    if constexpr (Pairs) {
+      loops().widen(x, scratch, n);
+      return scratch;
+    } else {
+      return x;
+    }
+  }
+};
 
 int64_t padded(int64_t n) {
   int64_t w = simd::loops().width;
   return (n + w - 1) / w * w;
 }
 
-// weights [B, H, N, M] keeps the softmax for the gradient; it may be undefined when none is wanted.
-void attentionForward(const Shape& s, const Packed& q, const Packed& k, const Packed& v, const Packed& out, const at::Tensor& weights) {
-  const auto& loops = simd::loops();
-  int64_t d = padded(s.depth), m = padded(s.keys);
-  Packed kept = weights.defined() ? Packed{static_cast<char*>(weights.data_ptr()), 0, s.keys, int(weights.element_size())} : Packed{nullptr, 0, 0, 0};
+// Hands out pieces of one allocation per thread, each on its own cache line.
+class Scratch {
+ public:
+  explicit Scratch(int64_t words) : memory_(words + 16 * 16) {}
+  void restart() { next_ = 0; }
+  template <class T>
+  T* take(int64_t n) {
+    T* p = reinterpret_cast<T*>(memory_.data() + next_);
+    next_ += (n * int64_t(sizeof(T)) + 63) / 64 * 16;
+    TORCH_INTERNAL_ASSERT(next_ <= int64_t(memory_.size()));
+    return p;
+  }
+
+ private:
+  std::vector<simd::Word> memory_;
+  int64_t next_ = 0;
+};
+
+// `weights` [B, H, N, M] keeps the softmax for the gradient; undefined when none is wanted.
+template <bool Pairs>
+void forwardHeads(const Shape& s, const Packed& q, const Packed& k, const Packed& v, const Packed& out, const Packed& weights) {
+  using P = Products<Pairs>;
+  using Element = typename P::Element;
+  const int64_t d = padded(s.depth), m = padded(s.keys);
   at::parallel_for(0, s.batch * s.heads, 1, [&](int64_t first, int64_t last) {
-    std::vector<float> buffer(s.keys * d * 2 + s.depth * m + kRows * (2 * d + m));
-    float *rows = buffer.data(), *values = rows + s.keys * d, *keysT = values + s.keys * d, *queries = keysT + s.depth * m,
-          *scores = queries + kRows * d, *result = scores + kRows * m;
+    Scratch scratch(4 * s.keys * d + d * m + kRows * (2 * d + 2 * m) + 2 * d);
+    auto *keys = scratch.take<Element>(s.keys * d), *values = scratch.take<Element>(s.keys * d), *queries = scratch.take<Element>(kRows * d),
+         *half = scratch.take<Element>(kRows * m);
+    auto *keysT = scratch.take<simd::Word>(P::words(s.depth) * m), *pairs = scratch.take<simd::Word>(P::words(s.keys) * d);
+    auto *scores = scratch.take<float>(kRows * m), *result = scratch.take<float>(kRows * d);
     for (int64_t i = first; i < last; i++) {
       int64_t b = i / s.heads, channel = i % s.heads * s.depth;
-      readRows(k, b * k.batch + channel, s.keys, s.depth, rows, d, 1);
-      transpose(rows, s.keys, s.depth, d, keysT, m);
-      readRows(v, b * v.batch + channel, s.keys, s.depth, values, d, 1);
+      P::read(k, b * k.batch + channel, s.keys, s.depth, keys, d);
+      P::transpose(keys, d, s.keys, s.depth, keysT, m);
+      P::read(v, b * v.batch + channel, s.keys, s.depth, values, d);
+      const simd::Word* right = P::overRows(values, d, s.keys, pairs);
       for (int64_t n = 0; n < s.queries; n += kRows) {
         int64_t count = std::min(kRows, s.queries - n);
-        readRows(q, b * q.batch + n * q.row + channel, count, s.depth, queries, d, s.scale);
-        loops.gemm(queries, d, 1, keysT, m, scores, m, count, m, s.depth, false);
-        loops.softmax(scores, count, s.keys, m, s.seen ? s.seen + b * s.keys : nullptr);
-        if (kept.data) writeRows(scores, m, count, s.keys, kept, (i * s.queries + n) * s.keys);
-        loops.gemm(scores, m, 1, values, d, result, d, count, d, s.keys, false);
-        writeRows(result, d, count, s.depth, out, b * out.batch + n * out.row + channel);
+        P::read(q, b * q.batch + n * q.row + channel, count, s.depth, queries, d);
+        P::product()(P::asWords(queries), d / P::kPerWord, 1, keysT, m, scores, m, count, m, P::words(s.depth), false);
+        P::loops().softmax(scores, count, s.keys, m, s.scale, s.seen ? s.seen + b * s.keys : nullptr);
+        if (weights.data) P::write(scores, m, count, s.keys, 1, weights, (i * s.queries + n) * s.keys);
+        const Element* left = P::narrowed(scores, count * m, half);
+        P::product()(P::asWords(left), m / P::kPerWord, 1, right, d, result, d, count, d, P::words(s.keys), false);
+        P::write(result, d, count, s.depth, 1, out, b * out.batch + n * out.row + channel);
       }
     }
   });
 }
 
-void attentionBackward(const Shape& s, const Packed& q, const Packed& k, const Packed& v, const at::Tensor& weights, const Packed& dout, const Packed& dq, const Packed& dk, const Packed& dv) {
-  const auto& loops = simd::loops();
-  int64_t d = padded(s.depth), m = padded(s.keys);
-  Packed kept{static_cast<char*>(weights.data_ptr()), 0, s.keys, int(weights.element_size())};
+template <bool Pairs>
+void backwardHeads(const Shape& s, const Packed& q, const Packed& k, const Packed& v, const Packed& weights, const Packed& dout, const Packed& dq, const Packed& dk, const Packed& dv) {
+  using P = Products<Pairs>;
+  using Element = typename P::Element;
+  const int64_t d = padded(s.depth), m = padded(s.keys);
   at::parallel_for(0, s.batch * s.heads, 1, [&](int64_t first, int64_t last) {
-    std::vector<float> buffer(s.keys * d * 4 + s.depth * m + kRows * (3 * d + 2 * m));
-    float *keys = buffer.data(), *rows = keys + s.keys * d, *dkeys = rows + s.keys * d, *dvalues = dkeys + s.keys * d, *valuesT = dvalues + s.keys * d,
-          *queries = valuesT + s.depth * m, *dresult = queries + kRows * d, *dqueries = dresult + kRows * d, *p = dqueries + kRows * d, *dp = p + kRows * m;
+    Scratch scratch(5 * s.keys * d + d * m + kRows * (5 * d + 5 * m) + 4 * d);
+    auto *keys = scratch.take<Element>(s.keys * d), *values = scratch.take<Element>(s.keys * d), *queries = scratch.take<Element>(kRows * d),
+         *dresult = scratch.take<Element>(kRows * d), *p = scratch.take<Element>(kRows * m), *half = scratch.take<Element>(kRows * m);
+    auto *valuesT = scratch.take<simd::Word>(P::words(s.depth) * m), *keyPairs = scratch.take<simd::Word>(P::words(s.keys) * d),
+         *queryPairs = scratch.take<simd::Word>(kRows * d), *resultPairs = scratch.take<simd::Word>(kRows * d), *scorePairs = scratch.take<simd::Word>(kRows * m);
+    auto *dp = scratch.take<float>(kRows * m), *wide = scratch.take<float>(kRows * m), *dqueries = scratch.take<float>(kRows * d),
+         *dkeys = scratch.take<float>(s.keys * d), *dvalues = scratch.take<float>(s.keys * d);
     for (int64_t i = first; i < last; i++) {
       int64_t b = i / s.heads, channel = i % s.heads * s.depth;
-      readRows(k, b * k.batch + channel, s.keys, s.depth, keys, d, 1);
-      readRows(v, b * v.batch + channel, s.keys, s.depth, rows, d, 1);
-      transpose(rows, s.keys, s.depth, d, valuesT, m);
+      P::read(k, b * k.batch + channel, s.keys, s.depth, keys, d);
+      const simd::Word* keysRight = P::overRows(keys, d, s.keys, keyPairs);
+      P::read(v, b * v.batch + channel, s.keys, s.depth, values, d);
+      P::transpose(values, d, s.keys, s.depth, valuesT, m);
       for (int64_t n = 0; n < s.queries; n += kRows) {
-        int64_t count = std::min(kRows, s.queries - n);
+        int64_t count = std::min(kRows, s.queries - n), depth = P::words(count);
         bool more = n > 0;
-        readRows(q, b * q.batch + n * q.row + channel, count, s.depth, queries, d, s.scale);
-        readRows(dout, b * dout.batch + n * dout.row + channel, count, s.depth, dresult, d, 1);
-        readRows(kept, (i * s.queries + n) * s.keys, count, s.keys, p, m, 1);
-        loops.gemm(p, 1, m, dresult, d, dvalues, d, s.keys, d, count, more);          // dV += Pᵀ dO
-        loops.gemm(dresult, d, 1, valuesT, m, dp, m, count, m, s.depth, false);       // dP = dO Vᵀ
-        loops.softmaxBackward(dp, p, count, m);
-        loops.gemm(dp, m, 1, keys, d, dqueries, d, count, d, s.keys, false);          // dQ = scale · dS K
-        for (int64_t j = 0; j < count * d; j++) dqueries[j] *= s.scale;
-        writeRows(dqueries, d, count, s.depth, dq, b * dq.batch + n * dq.row + channel);
-        loops.gemm(dp, 1, m, queries, d, dkeys, d, s.keys, d, count, more);           // dK += dSᵀ (scale · Q)
+        P::read(q, b * q.batch + n * q.row + channel, count, s.depth, queries, d);
+        P::read(dout, b * dout.batch + n * dout.row + channel, count, s.depth, dresult, d);
+        P::read(weights, (i * s.queries + n) * s.keys, count, s.keys, p, m);
+        const simd::Word* dresultRight = P::overRows(dresult, d, count, resultPairs);
+        P::product()(P::overRows(p, m, count, scorePairs), 1, m, dresultRight, d, dvalues, d, s.keys, d, depth, more);  // dV += Pᵀ dO
+        P::product()(P::asWords(dresult), d / P::kPerWord, 1, valuesT, m, dp, m, count, m, P::words(s.depth), false);   // dP = dO Vᵀ
+        P::loops().softmaxBackward(dp, P::widened(p, count * m, wide), count, m);
+        const Element* ds = P::narrowed(dp, count * m, half);
+        P::product()(P::asWords(ds), m / P::kPerWord, 1, keysRight, d, dqueries, d, count, d, P::words(s.keys), false);  // dQ = dS K
+        P::write(dqueries, d, count, s.depth, s.scale, dq, b * dq.batch + n * dq.row + channel);
+        const simd::Word* queriesRight = P::overRows(queries, d, count, queryPairs);
+        P::product()(P::overRows(ds, m, count, scorePairs), 1, m, queriesRight, d, dkeys, d, s.keys, d, depth, more);  // dK += dSᵀ Q
       }
-      writeRows(dkeys, d, s.keys, s.depth, dk, b * dk.batch + channel);
-      writeRows(dvalues, d, s.keys, s.depth, dv, b * dv.batch + channel);
+      P::write(dkeys, d, s.keys, s.depth, s.scale, dk, b * dk.batch + channel);
+      P::write(dvalues, d, s.keys, s.depth, 1, dv, b * dv.batch + channel);
     }
   });
 }
 
-const bool* maskData(const at::Tensor& mask) { return mask.defined() ? mask.data_ptr<bool>() : nullptr; }
+// Pairs need an even number of channels: a pair must not reach into the next head.
+bool usePairs(const Packed& q, const Shape& s) { return q.half && simd::loops().pairs && s.depth % 2 == 0; }
 
-Shape shapeOf(const at::Tensor& q, int64_t width, int64_t keys, int64_t heads, const at::Tensor& mask) {
+Packed packedWeights(const at::Tensor& weights) {
+  if (!weights.defined()) return {nullptr, 0, 0, false};
+  return {static_cast<char*>(weights.data_ptr()), 0, weights.size(3), weights.scalar_type() == at::kBFloat16};
+}
+void attentionForward(const Shape& s, const Packed& q, const Packed& k, const Packed& v, const Packed& out, const at::Tensor& weights) {
+  (usePairs(q, s) ? forwardHeads<true> : forwardHeads<false>)(s, q, k, v, out, packedWeights(weights));
+}
+void attentionBackward(const Shape& s, const Packed& q, const Packed& k, const Packed& v, const at::Tensor& weights, const Packed& dout, const Packed& dq, const Packed& dk, const Packed& dv) {
+  (usePairs(q, s) ? backwardHeads<true> : backwardHeads<false>)(s, q, k, v, packedWeights(weights), dout, dq, dk, dv);
+}
+
+using Mask = c10::optional<at::Tensor>;
+
+Shape shapeOf(const at::Tensor& q, int64_t width, int64_t keys, int64_t heads, const Mask& mask) {
   int64_t depth = width / heads;
-  return {q.size(0), heads, q.size(1), keys, depth, 1 / std::sqrt(float(depth)), maskData(mask)};
+  return {q.size(0), heads, q.size(1), keys, depth, 1 / std::sqrt(float(depth)), mask ? mask->data_ptr<bool>() : nullptr};
 }
 
 struct SelfAttention : torch::autograd::Function<SelfAttention> {
-  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& input, int64_t heads, const at::Tensor& mask, bool keep) {
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& input, int64_t heads, const Mask& mask, bool keep) {
     at::Tensor qkv = input.contiguous();
     int64_t width = qkv.size(2) / 3;
     Shape s = shapeOf(qkv, width, qkv.size(1), heads, mask);
@@ -151,7 +231,7 @@ struct SelfAttention : torch::autograd::Function<SelfAttention> {
 };
 
 struct CrossAttention : torch::autograd::Function<CrossAttention> {
-  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& queries, const at::Tensor& keysValues, int64_t heads, const at::Tensor& mask, bool keep) {
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& queries, const at::Tensor& keysValues, int64_t heads, const Mask& mask, bool keep) {
     at::Tensor q = queries.contiguous(), kv = keysValues.contiguous();
     int64_t width = q.size(2);
     Shape s = shapeOf(q, width, kv.size(1), heads, mask);
@@ -174,14 +254,14 @@ struct CrossAttention : torch::autograd::Function<CrossAttention> {
 };
 
 // softmax(q kᵀ / √D) v by LibTorch's own operators: other devices and dtypes.
-at::Tensor plain(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, int64_t heads, const at::Tensor& mask) {
+at::Tensor plain(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, int64_t heads, const Mask& mask) {
   auto split = [&](const at::Tensor& t) { return t.reshape({t.size(0), t.size(1), heads, t.size(2) / heads}).transpose(1, 2); };
   at::Tensor scores = at::matmul(split(q) / std::sqrt(double(q.size(2) / heads)), split(k).transpose(2, 3));
-  if (mask.defined()) scores = scores.masked_fill(mask.logical_not().unsqueeze(1).unsqueeze(1), -INFINITY);
+  if (mask) scores = scores.masked_fill(mask->logical_not().unsqueeze(1).unsqueeze(1), -INFINITY);
   return at::matmul(scores.softmax(-1).to(v.scalar_type()), split(v)).transpose(1, 2).reshape(q.sizes());
 }
 
-at::Tensor checkedMask(const c10::optional<at::Tensor>& mask, int64_t batch, int64_t keys) {
+Mask checkedMask(const Mask& mask, int64_t batch, int64_t keys) {
   if (!mask || !mask->defined()) return {};
   TORCH_CHECK(mask->scalar_type() == at::kBool && mask->dim() == 2 && mask->size(0) == batch && mask->size(1) == keys,
               "the key mask must be bool [", batch, ", ", keys, "]");
@@ -189,18 +269,18 @@ at::Tensor checkedMask(const c10::optional<at::Tensor>& mask, int64_t batch, int
 }
 bool wantsGradient(const at::Tensor& t) { return at::GradMode::is_enabled() && t.requires_grad(); }
 
-at::Tensor attentionPackedQkv(const at::Tensor& qkv, int64_t heads, const c10::optional<at::Tensor>& keyMask) {
+at::Tensor attentionPackedQkv(const at::Tensor& qkv, int64_t heads, const Mask& keyMask) {
   TORCH_CHECK(heads > 0 && qkv.dim() == 3 && qkv.size(2) % (3 * heads) == 0, "expected qkv of [B, N, 3 · heads · D] with ", heads, " heads");
-  at::Tensor mask = checkedMask(keyMask, qkv.size(0), qkv.size(1));
+  Mask mask = checkedMask(keyMask, qkv.size(0), qkv.size(1));
   if (isFast(qkv)) return SelfAttention::apply(qkv, heads, mask, wantsGradient(qkv));
   auto parts = qkv.chunk(3, 2);
   return plain(parts[0], parts[1], parts[2], heads, mask);
 }
 
-at::Tensor attentionPackedKv(const at::Tensor& q, const at::Tensor& kv, int64_t heads, const c10::optional<at::Tensor>& keyMask) {
+at::Tensor attentionPackedKv(const at::Tensor& q, const at::Tensor& kv, int64_t heads, const Mask& keyMask) {
   TORCH_CHECK(heads > 0 && q.dim() == 3 && kv.dim() == 3 && q.size(0) == kv.size(0) && kv.size(2) == 2 * q.size(2) && q.size(2) % heads == 0,
               "expected q of [B, N, W] and kv of [B, M, 2W], W a multiple of ", heads, " heads");
-  at::Tensor mask = checkedMask(keyMask, kv.size(0), kv.size(1));
+  Mask mask = checkedMask(keyMask, kv.size(0), kv.size(1));
   if (isFast(q) && q.scalar_type() == kv.scalar_type()) return CrossAttention::apply(q, kv, heads, mask, wantsGradient(q) || wantsGradient(kv));
   auto parts = kv.chunk(2, 2);
   return plain(q, parts[0], parts[1], heads, mask);

@@ -8,28 +8,37 @@ namespace omni::simd {
 struct BFloat16 {
   uint16_t bits;
 };
+// What matrix products read: 32 bits that hold one float, or two bfloat16 that are neighbours along the depth.
+using Word = uint32_t;
 
 // One entry a loop, for float and bfloat16 elements where both occur. Rows are contiguous unless a stride is given.
 struct Loops {
   const char* name;
-  int width;  // floats in a vector: `gemm` needs its columns padded to a multiple of it
+  int width;  // floats in a vector: products need their columns padded to a multiple of it
 
   void (*widen)(const BFloat16* x, float* y, int64_t n);
   void (*narrow)(const float* x, BFloat16* y, int64_t n);
 
-  // C[i, j] (+)= Σk A[i·rowStride + k·colStride] · B[k, j]; j runs over `columns`, a multiple of `width`.
-  void (*gemm)(const float* a, int64_t rowStride, int64_t colStride, const float* b, int64_t ldb, float* c, int64_t ldc,
-               int64_t rows, int64_t columns, int64_t depth, bool accumulate);
+  // C[i, j] (+)= Σk A[i·rowStride + k·colStride] · B[k, j] over words; j runs over `columns`, a multiple of `width`.
+  using Product = void (*)(const Word* a, int64_t rowStride, int64_t colStride, const Word* b, int64_t ldb, float* c, int64_t ldc,
+                           int64_t rows, int64_t columns, int64_t depth, bool accumulate);
+  Product floats;
+  Product pairs;  // of bfloat16; null where the processor has no instruction for them
 
-  // Each row of s[rows, ld]: softmax over its first n elements where `seen` (if given) is true, 0 elsewhere.
-  void (*softmax)(float* s, int64_t rows, int64_t n, int64_t ld, const bool* seen);
+  // y[c, r] = x[r, c] over words; columns of y from `rows` up to ldy become 0.
+  void (*transpose)(const Word* x, int64_t ldx, int64_t rows, int64_t columns, Word* y, int64_t ldy);
+  // y[r, c] = the pair (x[2r, c], x[2r + 1, c]); a missing last row and columns up to ldy are 0.
+  void (*pairRows)(const BFloat16* x, int64_t ldx, int64_t rows, int64_t columns, Word* y, int64_t ldy);
+
+  // Each row of s[rows, ld]: softmax of scale · s over its first n elements where `seen` (if given) is true, 0 elsewhere.
+  void (*softmax)(float* s, int64_t rows, int64_t n, int64_t ld, float scale, const bool* seen);
   // ds = p · (dp − Σ p·dp), in place in dp.
   void (*softmaxBackward)(float* dp, const float* p, int64_t rows, int64_t ld);
 
-  // y = gelu(x + bias); x[rows, n], bias[n] or null.
+  // y = gelu(x + bias); x[rows, n], bias[n].
   void (*gelu)(const float* x, const float* bias, float* y, int64_t rows, int64_t n, bool tanh);
   void (*geluBf16)(const BFloat16* x, const float* bias, BFloat16* y, int64_t rows, int64_t n, bool tanh);
-  // dx = dy · gelu'(x + bias); dbias[n] += Σrows dx when given.
+  // dx = dy · gelu'(x + bias); dbias[n] += Σrows dx.
   void (*geluBackward)(const float* x, const float* bias, const float* dy, float* dx, float* dbias, int64_t rows, int64_t n, bool tanh);
   void (*geluBackwardBf16)(const BFloat16* x, const float* bias, const BFloat16* dy, BFloat16* dx, float* dbias, int64_t rows,
                            int64_t n, bool tanh);
@@ -64,20 +73,10 @@ namespace generic { extern const Table table; }
 #if defined(__x86_64__)
 namespace avx2 { extern const Table table; }
 namespace avx512 { extern const Table table; }
+namespace avx512bf16 { extern const Table table; }
 #endif
 
-inline const Table& table() {
-#if defined(__x86_64__)
-  static const Table& chosen = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                                       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq")
-                                   ? avx512::table
-                               : __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? avx2::table
-                                                                                                 : generic::table;
-  return chosen;
-#else
-  return generic::table;
-#endif
-}
+const Table& table();  // the best one for this processor; OMNI_ID_SIMD=generic|avx2|avx512|avx512bf16 lowers it
 inline const Loops& loops() { return table().loops; }
 
 }  // namespace omni::simd

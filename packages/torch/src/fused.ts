@@ -1,0 +1,114 @@
+import { call, handles, Operator, optionalHandle, wrap } from "./dispatch.ts";
+import type { DType } from "./dtype.ts";
+import type { Handle } from "./native.ts";
+import type { Tensor } from "./tensor.ts";
+
+// Operators of our own (native/kernels): the work around the matrix products in as few passes over memory as it
+// takes. float32 and bfloat16 on the CPU; everything else runs the plain composition. First derivatives only.
+const ops = {
+  attentionPackedQkv: new Operator("omni_id::attention_packed_qkv"),
+  attentionPackedKv: new Operator("omni_id::attention_packed_kv"),
+  biasGelu: new Operator("omni_id::bias_gelu"),
+  layerNorm: new Operator("omni_id::layer_norm"),
+  addLayerNorm: new Operator("omni_id::add_layer_norm"),
+  adamw: new Operator("omni_id::adamw_"),
+  muon: new Operator("omni_id::muon_"),
+};
+
+export interface PackedAttentionOptions {
+  /** Boolean `[B, M]`: which keys may be seen (true). A query that may see none gets zeros. */
+  keyMask?: Tensor | null;
+}
+
+/**
+ * Self-attention straight from its projection: qkv `[B, N, 3W]` (queries, keys, values; heads side by side in each)
+ * → `[B, N, W]`, softmax(q kᵀ / √(W / heads)) v.
+ */
+export function attentionPackedQkv(qkv: Tensor, heads: number, { keyMask }: PackedAttentionOptions = {}): Tensor {
+  return wrap(call(ops.attentionPackedQkv.id, qkv.handle, heads, optionalHandle(keyMask)));
+}
+
+/** Cross-attention straight from its projections: q `[B, N, W]`, kv `[B, M, 2W]` (keys, values) → `[B, N, W]`. */
+export function attentionPackedKv(
+  q: Tensor,
+  kv: Tensor,
+  heads: number,
+  { keyMask }: PackedAttentionOptions = {},
+): Tensor {
+  return wrap(call(ops.attentionPackedKv.id, q.handle, kv.handle, heads, optionalHandle(keyMask)));
+}
+
+/** gelu(x + bias): x `[…, C]`, bias `[C]`. For a linear layer without its bias; the bias's gradient comes along. */
+export function biasGelu(x: Tensor, bias: Tensor, { approximate }: { approximate?: "none" | "tanh" } = {}): Tensor {
+  return wrap(call(ops.biasGelu.id, x.handle, bias.handle, approximate));
+}
+
+/** LayerNorm over the last dimension. Under autocast the result has the dtype of the products that follow. */
+export function fusedLayerNorm(x: Tensor, weight: Tensor, bias: Tensor, { eps }: { eps?: number } = {}): Tensor {
+  return wrap(call(ops.layerNorm.id, x.handle, weight.handle, bias.handle, eps));
+}
+
+/** A residual and the norm after it: `[x + delta, layerNorm(x + delta)]`, all `[…, C]`. */
+export function addLayerNorm(
+  x: Tensor,
+  delta: Tensor,
+  weight: Tensor,
+  bias: Tensor,
+  { eps }: { eps?: number } = {},
+): [sum: Tensor, normed: Tensor] {
+  const [sum, normed] = call(ops.addLayerNorm.id, x.handle, delta.handle, weight.handle, bias.handle, eps) as Handle[];
+  return [wrap(sum), wrap(normed)];
+}
+
+export interface AdamWStep {
+  lr: number;
+  betas: readonly [number, number];
+  eps: number;
+  weightDecay: number;
+  /** 1 at the first step. */
+  step: number;
+}
+
+/** @internal One AdamW step over all parameters, in one pass. float32, contiguous, on the CPU. */
+export function adamwStep_(
+  params: readonly Tensor[],
+  grads: readonly Tensor[],
+  means: readonly Tensor[],
+  squares: readonly Tensor[],
+  { lr, betas, eps, weightDecay, step }: AdamWStep,
+): void {
+  const lists = [params, grads, means, squares].map(handles);
+  call(ops.adamw.id, ...lists, lr, betas[0], betas[1], eps, weightDecay, step);
+}
+
+export interface MuonStep {
+  lr: number;
+  momentum: number;
+  weightDecay: number;
+  nesterov: boolean;
+  /** Newton–Schulz steps. */
+  steps: number;
+  /** In which the Newton–Schulz products run. */
+  dtype: DType;
+}
+
+/** @internal One Muon step over all matrices, those of one shape together. float32, contiguous, on the CPU. */
+export function muonStep_(
+  params: readonly Tensor[],
+  grads: readonly Tensor[],
+  momenta: readonly Tensor[],
+  { lr, momentum, weightDecay, nesterov, steps, dtype }: MuonStep,
+): void {
+  call(
+    ops.muon.id,
+    handles(params),
+    handles(grads),
+    handles(momenta),
+    lr,
+    momentum,
+    weightDecay,
+    nesterov,
+    steps,
+    dtype,
+  );
+}
