@@ -1,1 +1,10 @@
-export {};
+export { type GenerateOptions, writeSyntheticShards } from "./generate.ts";
+export { type IdentityRecord, type ImageRecord, parseIdentity } from "./identity.ts";
+export { KeyedRandom } from "./random.ts";
+export { type ShardSample, shardName, writeShard } from "./shard-writer.ts";
+export { type LoadedIdentity, ShardSet } from "./shards.ts";
+export { HELD_OUT, type Split, splitIdentities } from "./split.ts";
+export { drawPerson, type Person } from "./synth/person.ts";
+export { type SyntheticIdentity, SynthPool, syntheticId } from "./synth/pool.ts";
+export { Portrait, renderPerson, renderPictures, type SyntheticImage } from "./synth/render.ts";
+export { drawView, type View } from "./synth/view.ts";

@@ -74,7 +74,9 @@ export async function demo(options: DemoOptions): Promise<DemoResult> {
 
   const tile = (taken: Taken | undefined) =>
     taken
-      ? toRgb(new MaskedTarget(taken.image, taken.face.landmarks, { decoder, imageSize, maskRatio: 0.95 }).truth.squeeze(0))
+      ? toRgb(
+          new MaskedTarget(taken.image, taken.face.landmarks, { decoder, imageSize, maskRatio: 0.95 }).truth.squeeze(0),
+        )
       : null;
   const rows = masked.map((target, row) => [
     ...[0, 1, 2].map((i) => tile(inputs[(row * 3 + i) % 5] ?? (row === 0 ? inputs[i] : undefined))),
@@ -84,7 +86,9 @@ export async function demo(options: DemoOptions): Promise<DemoResult> {
   ]);
   const lines = describe(figures, shared);
   await saveSheet(out, {
-    title: own ? "Your photos → one identity → the same person in another photo" : "A person never seen before → one identity",
+    title: own
+      ? "Your photos → one identity → the same person in another photo"
+      : "A person never seen before → one identity",
     columns: [
       "inputs",
       "",

@@ -62,8 +62,14 @@ describe("Encoder", () => {
 
   it("brings gradient to every parameter", () => {
     const encoder = build();
-    encoder.forward(randn([2, 3, 3, 8, 8])).mul(randn([2, 6, 32])).sum().backward();
-    const without = encoder.namedParameters().filter(([, parameter]) => !parameter.grad || largest(parameter.grad) === 0);
+    encoder
+      .forward(randn([2, 3, 3, 8, 8]))
+      .mul(randn([2, 6, 32]))
+      .sum()
+      .backward();
+    const without = encoder
+      .namedParameters()
+      .filter(([, parameter]) => !parameter.grad || largest(parameter.grad) === 0);
     expect(without.map(([key]) => key)).toEqual([]);
   });
 });

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { KeyedRandom } from "../src/random.ts";
+import { KeyedRandom } from "@omni-id/data";
 
 const script = fileURLToPath(new URL("fixtures/toy-run.mjs", import.meta.url));
 const STEPS = 120;

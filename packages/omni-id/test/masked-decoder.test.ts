@@ -10,7 +10,7 @@ import {
   takeTokens,
   unpatchify,
 } from "../src/masked-decoder.ts";
-import { KeyedRandom } from "../src/random.ts";
+import { KeyedRandom } from "@omni-id/data";
 import { toTargetTokens } from "../src/train/mtd.ts";
 
 describe("patchify", () => {
@@ -20,7 +20,10 @@ describe("patchify", () => {
   });
 
   it("keeps each patch's pixels together: channel, row, column", () => {
-    const x = tensor(Float32Array.from({ length: 2 * 4 * 4 }, (_, i) => i), { shape: [1, 2, 4, 4] });
+    const x = tensor(
+      Float32Array.from({ length: 2 * 4 * 4 }, (_, i) => i),
+      { shape: [1, 2, 4, 4] },
+    );
     // The second patch (row 0, column 1) of 2×2: channel 0 holds 2 3 / 6 7, channel 1 the same plus 16.
     expect(patchify(x, 2).at(0, 1).tolist()).toEqual([2, 3, 6, 7, 18, 19, 22, 23]);
   });
@@ -96,7 +99,14 @@ describe("MaskedDecoder", () => {
     const [a, b] = [patches, other].map((some) => decoder.forward(some, chosen, identity));
     expect(a.shape).toEqual([1, 40, 48]);
     expect(a.sub(b).abs().amax([0, 1, 2]).item()).toBe(0);
-    expect(decoder.forward(patches, chosen, randn([1, 8, 32])).sub(a).abs().mean().item()).toBeGreaterThan(1e-4);
+    expect(
+      decoder
+        .forward(patches, chosen, randn([1, 8, 32]))
+        .sub(a)
+        .abs()
+        .mean()
+        .item(),
+    ).toBeGreaterThan(1e-4);
   });
 
   it("starts from a constant picture", () => {

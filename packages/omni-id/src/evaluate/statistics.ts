@@ -1,4 +1,4 @@
-import { KeyedRandom } from "../random.ts";
+import { KeyedRandom } from "@omni-id/data";
 
 export interface Estimate {
   mean: number;

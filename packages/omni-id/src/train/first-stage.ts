@@ -8,7 +8,7 @@ import { encodeTasks, pictureL1, reconstruct } from "../evaluate/reconstruct.ts"
 import { saveReconstructionSheet } from "../evaluate/sheet.ts";
 import { mean } from "../evaluate/statistics.ts";
 import type { Preset } from "../presets/schema.ts";
-import { KeyedRandom } from "../random.ts";
+import { KeyedRandom } from "@omni-id/data";
 import { LikenessLoss } from "./likeness.ts";
 import { MtdModel, MtdStage } from "./mtd.ts";
 import { type People, preparePeople } from "./people.ts";

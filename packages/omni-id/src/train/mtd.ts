@@ -13,7 +13,7 @@ import {
   unpatchify,
 } from "../masked-decoder.ts";
 import type { MtdPreset } from "../presets/schema.ts";
-import { KeyedRandom } from "../random.ts";
+import { KeyedRandom } from "@omni-id/data";
 import { toUnit } from "../rgb-batch.ts";
 import type { LikenessLoss } from "./likeness.ts";
 import type { People } from "./people.ts";

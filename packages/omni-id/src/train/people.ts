@@ -5,7 +5,7 @@ import type { IdentityRecord, ShardSet } from "@omni-id/data";
 import { alignedCrop, arcfaceCrop, decodeImage, fivePoints, type RgbImage } from "@omni-id/face";
 import { cat, loadSafetensors, saveSafetensors, scope, stack, type Tensor, tensor } from "@omni-id/torch";
 import type { RecogniserBackbone } from "../backbones/recogniser.ts";
-import { KeyedRandom } from "../random.ts";
+import { KeyedRandom } from "@omni-id/data";
 
 /** Raise when crops or maps are computed in another way: caches of the old way are then not used. */
 const CACHE_VERSION = 1;

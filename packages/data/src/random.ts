@@ -34,6 +34,16 @@ export class KeyedRandom {
     return (t >>> 0) / 2 ** 32;
   }
 
+  /** Uniform in [from, to). */
+  range(from: number, to: number): number {
+    return from + (to - from) * this.uniform();
+  }
+
+  /** True with probability p. */
+  chance(p: number): boolean {
+    return this.uniform() < p;
+  }
+
   /** A whole number in [0, n). */
   below(n: number): number {
     return Math.floor(this.uniform() * n);
@@ -42,6 +52,26 @@ export class KeyedRandom {
   /** Standard normal (Box–Muller). */
   normal(): number {
     return Math.sqrt(-2 * Math.log(1 - this.uniform())) * Math.cos(2 * Math.PI * this.uniform());
+  }
+
+  /** Normal with a deviation, held within ±limit. */
+  spread(deviation: number, limit: number): number {
+    return Math.max(-limit, Math.min(limit, this.normal() * deviation));
+  }
+
+  pick<T>(items: readonly T[]): T {
+    return items[this.below(items.length)];
+  }
+
+  /** One of [item, weight] pairs. */
+  weighted<T>(items: readonly (readonly [T, number])[]): T {
+    const total = items.reduce((sum, [, weight]) => sum + weight, 0);
+    let left = this.uniform() * total;
+    for (const [item, weight] of items) {
+      left -= weight;
+      if (left < 0) return item;
+    }
+    return items[items.length - 1][0];
   }
 
   /** `count` different whole numbers of [0, n), in random order. */

@@ -1,0 +1,96 @@
+import { existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { toSharp } from "@omni-id/face";
+import sharp from "sharp";
+import { type ShardSample, shardName, writeShard } from "./shard-writer.ts";
+import { type SyntheticIdentity, SynthPool } from "./synth/pool.ts";
+
+export interface GenerateOptions {
+  identities: number;
+  /** Pictures of each. */
+  images: number;
+  /** Side of a picture, in pixels. */
+  size: number;
+  seed: number;
+  /** Folder of the shards. */
+  out: string;
+  workers?: number;
+  /** Identities in a shard. */
+  shardSize?: number;
+  onProgress?: (done: number, total: number) => void;
+  /** Aborted: ends after the shards in work. */
+  signal?: AbortSignal;
+}
+
+/**
+ * Renders synthetic people into WebDataset shards. A shard that is there is not rendered again, so an interrupted run
+ * goes on where it stopped and ends in the same bytes.
+ * @returns how many identities are there now
+ */
+export async function writeSyntheticShards(options: GenerateOptions): Promise<number> {
+  const { identities, images, size, seed, out, workers, shardSize = 64, onProgress, signal } = options;
+  mkdirSync(out, { recursive: true });
+  const pool = new SynthPool({ workers });
+  let done = 0;
+  try {
+    for (let from = 0; from < identities && !signal?.aborted; from += shardSize) {
+      const numbers = Array.from({ length: Math.min(shardSize, identities - from) }, (_, i) => from + i);
+      if (!existsSync(join(out, shardName(from / shardSize)))) {
+        const samples = await Promise.all(
+          numbers.map(async (identity) => {
+            const sample = await toSample(await pool.render({ seed, identity, size, images }));
+            onProgress?.(++done, identities);
+            return sample;
+          }),
+        );
+        await writeShard(out, from / shardSize, samples);
+      } else {
+        done += numbers.length;
+        onProgress?.(done, identities);
+      }
+    }
+  } finally {
+    await pool.close();
+  }
+  return done;
+}
+
+async function toSample({ id, person, images }: SyntheticIdentity): Promise<ShardSample> {
+  const { sex, years, origin, hair, eyes } = person;
+  return {
+    record: {
+      id,
+      source: "synthetic",
+      attributes: {
+        sex,
+        years,
+        origin,
+        hair: hair.style ?? "none",
+        hairColour: hair.name,
+        eyes: eyes.name,
+        glasses: person.glasses.worn,
+      },
+      images: images.map(({ image, landmarks, pose, caption, expression }) => ({
+        width: image.width,
+        height: image.height,
+        landmarks: Array.from(landmarks, (value) => Math.round(value * 100) / 100),
+        pose: { yaw: round(pose.yaw), pitch: round(pose.pitch), roll: round(pose.roll) },
+        caption,
+        expression,
+      })),
+    },
+    // Small pictures have no detail to spare: hardly any compression, full colour resolution.
+    images: await Promise.all(
+      images.map(({ image }) => toSharp(image).jpeg({ quality: 97, chromaSubsampling: "4:4:4" }).toBuffer()),
+    ),
+    masks: await Promise.all(
+      images.map(({ image: { width, height }, mask }) =>
+        sharp(mask, { raw: { width, height, channels: 1 } })
+          .png()
+          .toBuffer(),
+      ),
+    ),
+  };
+}
+
+const round = (value: number) => Math.round(value * 100) / 100;

@@ -1,0 +1,55 @@
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { pack } from "tar-stream";
+import type { IdentityRecord } from "./identity.ts";
+
+/** An identity with the bytes of its files. */
+export interface ShardSample {
+  record: IdentityRecord;
+  /** JPEG bytes, one an image. */
+  images: Uint8Array[];
+  /** PNG bytes of the face masks, one an image, where there are any. */
+  masks?: (Uint8Array | undefined)[];
+}
+
+export const shardName = (index: number) => `people-${String(index).padStart(6, "0")}.tar`;
+
+/**
+ * Writes one WebDataset shard: `{id}.0.jpg, {id}.0.mask.png, …, {id}.json`, the files of a sample side by side. The
+ * shard appears by rename when it is whole, and the same samples give the same bytes.
+ * @throws when an id holds a dot or a slash: a sample's key ends at the first dot
+ */
+export async function writeShard(folder: string, index: number, samples: readonly ShardSample[]): Promise<string> {
+  mkdirSync(folder, { recursive: true });
+  const archive = pack();
+  const add = (name: string, bytes: Uint8Array) => archive.entry({ name, mtime: new Date(0) }, Buffer.from(bytes));
+  for (const { record, images, masks } of samples) {
+    if (!/^[\w-]+$/.test(record.id))
+      throw new Error(`identity "${record.id}": an id may hold letters, digits, - and _`);
+    for (const [i, image] of images.entries()) {
+      add(`${record.id}.${i}.jpg`, image);
+      const mask = masks?.[i];
+      if (mask) add(`${record.id}.${i}.mask.png`, mask);
+    }
+    add(`${record.id}.json`, Buffer.from(JSON.stringify(record)));
+  }
+  archive.finalize();
+  const path = join(folder, shardName(index));
+  await writeAtomically(path, Readable.from(archive));
+  return path;
+}
+
+async function writeAtomically(path: string, parts: AsyncIterable<Buffer>): Promise<void> {
+  const temporary = `${path}.${process.pid}.tmp`;
+  const file = openSync(temporary, "w");
+  try {
+    for await (const part of parts) writeSync(file, part);
+    fsyncSync(file);
+    closeSync(file);
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+}

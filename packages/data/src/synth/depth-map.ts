@@ -1,0 +1,120 @@
+import type { Scene } from "./scene.ts";
+import type { Vec3 } from "./vector.ts";
+
+/** A view of the scene from a light, orthographic: the nearest depth in each direction. */
+export class DepthMap {
+  readonly size: number;
+  readonly #depth: Float32Array;
+  #right: Vec3 = [1, 0, 0];
+  #up: Vec3 = [0, 1, 0];
+  #towards: Vec3 = [0, 0, 1];
+  #centre: Vec3 = [0, 0, 0];
+  #scale = 1;
+
+  constructor(size: number) {
+    this.size = size;
+    this.#depth = new Float32Array(size * size);
+  }
+
+  /** Draws a scene as seen from `towards`; what lies further than `radius` from `centre` is left out. */
+  draw(scene: Scene, towards: Vec3, centre: Vec3, radius: number): void {
+    const { size } = this;
+    const helper: Vec3 = Math.abs(towards[1]) < 0.9 ? [0, 1, 0] : [1, 0, 0];
+    const right = unit(cross(helper, towards));
+    const up = cross(towards, right);
+    [this.#right, this.#up, this.#towards, this.#centre] = [right, up, towards, centre];
+    this.#scale = size / 2 / radius;
+    this.#depth.fill(Number.NEGATIVE_INFINITY);
+
+    const { position } = scene;
+    const projected = new Float32Array(scene.vertices * 3);
+    for (let i = 0; i < scene.vertices * 3; i += 3) {
+      const x = position[i] - centre[0];
+      const y = position[i + 1] - centre[1];
+      const z = position[i + 2] - centre[2];
+      projected[i] = (x * right[0] + y * right[1] + z * right[2]) * this.#scale + size / 2;
+      projected[i + 1] = (x * up[0] + y * up[1] + z * up[2]) * this.#scale + size / 2;
+      projected[i + 2] = x * towards[0] + y * towards[1] + z * towards[2];
+    }
+    for (let t = 0; t < scene.triangles; t++) if (!scene.thin[t]) this.#triangle(scene.corner, t, projected);
+  }
+
+  #triangle(corner: Uint32Array, t: number, p: Float32Array): void {
+    const { size } = this;
+    const depth = this.#depth;
+    const a = corner[3 * t] * 3;
+    const b = corner[3 * t + 1] * 3;
+    const c = corner[3 * t + 2] * 3;
+    const [ax, ay, bx, by, cx, cy] = [p[a], p[a + 1], p[b], p[b + 1], p[c], p[c + 1]];
+    const area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay);
+    if (area > -1e-9 && area < 1e-9) return;
+    const x0 = Math.max(0, Math.ceil(Math.min(ax, bx, cx) - 0.5));
+    const x1 = Math.min(size - 1, Math.floor(Math.max(ax, bx, cx) - 0.5));
+    const y0 = Math.max(0, Math.ceil(Math.min(ay, by, cy) - 0.5));
+    const y1 = Math.min(size - 1, Math.floor(Math.max(ay, by, cy) - 0.5));
+    if (x0 > x1 || y0 > y1) return;
+    const inverse = 1 / area;
+    const stepAx = (by - cy) * inverse;
+    const stepBx = (cy - ay) * inverse;
+    for (let y = y0; y <= y1; y++) {
+      let wa = ((bx - x0 - 0.5) * (cy - y - 0.5) - (cx - x0 - 0.5) * (by - y - 0.5)) * inverse;
+      let wb = ((cx - x0 - 0.5) * (ay - y - 0.5) - (ax - x0 - 0.5) * (cy - y - 0.5)) * inverse;
+      let at = y * size + x0;
+      for (let x = x0; x <= x1; x++, at++, wa += stepAx, wb += stepBx) {
+        const wc = 1 - wa - wb;
+        if (wa < 0 || wb < 0 || wc < 0) continue;
+        const z = wa * p[a + 2] + wb * p[b + 2] + wc * p[c + 2];
+        if (z > depth[at]) depth[at] = z;
+      }
+    }
+  }
+
+  /** Share of the light that reaches a place, 0…1: four neighbouring texels, each lit or not. */
+  lit(x: number, y: number, z: number, bias: number): number {
+    const { size } = this;
+    const depth = this.#depth;
+    const dx = x - this.#centre[0];
+    const dy = y - this.#centre[1];
+    const dz = z - this.#centre[2];
+    const r = this.#right;
+    const u = this.#up;
+    const t = this.#towards;
+    const sx = (dx * r[0] + dy * r[1] + dz * r[2]) * this.#scale + size / 2 - 0.5;
+    const sy = (dx * u[0] + dy * u[1] + dz * u[2]) * this.#scale + size / 2 - 0.5;
+    const ix = Math.floor(sx);
+    const iy = Math.floor(sy);
+    if (ix < 0 || iy < 0 || ix + 1 >= size || iy + 1 >= size) return 1;
+    const own = dx * t[0] + dy * t[1] + dz * t[2] + bias;
+    const fx = sx - ix;
+    const fy = sy - iy;
+    const at = iy * size + ix;
+    let sum = 0;
+    if (depth[at] <= own) sum += (1 - fx) * (1 - fy);
+    if (depth[at + 1] <= own) sum += fx * (1 - fy);
+    if (depth[at + size] <= own) sum += (1 - fx) * fy;
+    if (depth[at + size + 1] <= own) sum += fx * fy;
+    return sum;
+  }
+
+  /** The same with a soft edge: the mean of five places around, `spread` decimetres apart. */
+  softlyLit(x: number, y: number, z: number, bias: number, spread: number): number {
+    const r = this.#right;
+    const u = this.#up;
+    let sum = this.lit(x, y, z, bias);
+    for (let i = 0; i < 4; i++) {
+      const a = i < 2 ? spread : -spread;
+      const b = i % 2 === 0 ? spread : -spread;
+      sum += this.lit(x + r[0] * a + u[0] * b, y + r[1] * a + u[1] * b, z + r[2] * a + u[2] * b, bias + spread * 0.4);
+    }
+    return sum / 5;
+  }
+}
+
+function cross(a: Vec3, b: Vec3): Vec3 {
+  return [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
+}
+
+function unit(v: Vec3): Vec3 {
+  const length = Math.hypot(...v);
+  return [v[0] / length, v[1] / length, v[2] / length];
+}

@@ -1,0 +1,161 @@
+import type { Pose, RgbImage } from "@omni-id/face";
+import { ambientLight, measureOpenness, type Openness } from "./ambient.ts";
+import { paintBackground } from "./background.ts";
+import { loadBodyModel } from "./body-model.ts";
+import { describePicture } from "./caption.ts";
+import { drawCards } from "./cards.ts";
+import { DepthMap } from "./depth-map.ts";
+import { develop } from "./develop.ts";
+import { Figure } from "./figure.ts";
+import { type Camera, Frame } from "./frame.ts";
+import { landmarkPositions } from "./landmarks.ts";
+import { drawPerson, type Person } from "./person.ts";
+import { chainPlacements, Scene } from "./scene.ts";
+import { shadeOpaque } from "./shade.ts";
+import { apply, headRotation, type Vec3 } from "./vector.ts";
+import { drawView, type View } from "./view.ts";
+
+/** A rendered picture and the exact truth about it. */
+export interface SyntheticImage {
+  image: RgbImage;
+  /** 68 points, pixels. */
+  landmarks: Float32Array;
+  /** 255 where the face is seen: without hair, ears, neck and background. */
+  mask: Uint8Array;
+  pose: Pose;
+  expression: string;
+  caption: string;
+}
+
+/** Samples of a pixel, in each direction. */
+const SAMPLES = 2;
+const SHADOW_SIZE = 256;
+
+/** Draws one person in any number of views. */
+export class Portrait {
+  readonly person: Person;
+  readonly #figure: Figure;
+  readonly #openness: Openness;
+  readonly #scene = new Scene();
+  readonly #shadows: DepthMap[] = [];
+
+  private constructor(figure: Figure) {
+    this.person = figure.person;
+    this.#figure = figure;
+    this.#openness = measureOpenness(figure);
+  }
+
+  /** @param size side of the pictures to come, in pixels: decides the detail of textures */
+  static async create(person: Person, { size }: { size: number }): Promise<Portrait> {
+    const detail = Math.max(160, Math.min(640, Math.round(size * 1.25)));
+    return new Portrait(await Figure.create(loadBodyModel(), person, { detail }));
+  }
+
+  render(view: View, size: number): SyntheticImage {
+    const figure = this.#figure;
+    const scene = this.#scene;
+    const parts = figure.partsOf(view);
+    figure.pose(view.units, view.gaze, parts);
+
+    const head = headRotation(view.yaw, view.pitch, view.roll);
+    const body = headRotation(view.yaw * view.body[0], view.pitch * view.body[1], view.roll * 0.15);
+    const placements = chainPlacements(body, head, figure.joints);
+    const half = view.extent * figure.faceSize;
+    const distance = half / Math.tan((view.fov * Math.PI) / 360);
+    const top = placements[placements.length - 1];
+    const anchor = apply(top.rotation, figure.anchor);
+    const move: Vec3 = [
+      view.shift[0] * half - anchor[0] - top.shift[0],
+      view.shift[1] * half - anchor[1] - top.shift[1],
+      -distance - anchor[2] - top.shift[2],
+    ];
+    for (const placement of placements) {
+      const [x, y, z] = placement.shift;
+      placement.shift = [x + move[0], y + move[1], z + move[2]];
+    }
+    scene.fill(parts, placements);
+
+    const samples = SAMPLES;
+    const side = size * samples;
+    const camera: Camera = { focal: (side / 2 / half) * distance, width: side, height: side };
+    const frame = frameOf(side);
+    const lamps = view.light.lamps.map((lamp, i) => {
+      this.#shadows[i] ??= new DepthMap(SHADOW_SIZE);
+      const shadow = this.#shadows[i];
+      shadow.draw(scene, lamp.direction, [0, -0.25 * half, -distance - 0.2], (2.1 * figure.faceSize) / 0.65);
+      return { ...lamp, shadow };
+    });
+    const ambient = ambientLight(scene, this.#openness, view.light, body, head);
+    frame.clear();
+    paintBackground(view, frame.colour, side, side);
+    frame.project(scene, camera);
+    frame.drawOpaque(scene);
+    shadeOpaque(frame, scene, camera, ambient, lamps);
+    drawCards(frame, scene, camera, ambient, lamps);
+
+    return {
+      ...develop(frame, view, samples),
+      landmarks: this.#landmarks(frame, samples),
+      pose: { yaw: view.yaw, pitch: view.pitch, roll: view.roll },
+      expression: view.expression,
+      caption: describePicture(this.person, view),
+    };
+  }
+
+  /** The projected vertices, in pixels of the finished picture. */
+  #landmarks(frame: Frame, samples: number): Float32Array {
+    const { model } = this.#figure;
+    const vertexOf = firstVertices(model.head.source);
+    const out = new Float32Array(136);
+    for (const [i, position] of landmarkPositions(model).entries()) {
+      const vertex = vertexOf.get(position);
+      if (vertex === undefined) throw new Error(`landmark ${i} is not on the head's mesh`);
+      out[2 * i] = frame.screen[3 * vertex] / samples;
+      out[2 * i + 1] = frame.screen[3 * vertex + 1] / samples;
+    }
+    return out;
+  }
+}
+
+let vertexCache: { source: Int32Array; first: Map<number, number> } | undefined;
+
+/** Position → its first render vertex. The head is the first part of every scene, so its vertices keep their numbers. */
+function firstVertices(source: Int32Array): Map<number, number> {
+  if (vertexCache?.source === source) return vertexCache.first;
+  const first = new Map<number, number>();
+  for (let i = source.length - 1; i >= 0; i--) first.set(source[i], i);
+  vertexCache = { source, first };
+  return first;
+}
+
+let frameCache: Frame | undefined;
+
+function frameOf(side: number): Frame {
+  if (frameCache?.width !== side) frameCache = new Frame(side, side);
+  return frameCache;
+}
+
+export interface RenderJob {
+  seed: number;
+  /** Which person. */
+  identity: number;
+  /** Side of the picture, in pixels. */
+  size: number;
+}
+
+/** Picture `image` of person `identity`: the same bytes on every machine, in any order. */
+export async function renderPerson(job: RenderJob & { image: number }): Promise<SyntheticImage> {
+  const person = drawPerson(job.seed, job.identity);
+  const portrait = await Portrait.create(person, job);
+  return portrait.render(drawView(person, job.image), job.size);
+}
+
+/** The first `images` pictures of a person. */
+export async function renderPictures(
+  job: RenderJob & { images: number },
+): Promise<{ person: Person; images: SyntheticImage[] }> {
+  const person = drawPerson(job.seed, job.identity);
+  const portrait = await Portrait.create(person, job);
+  const images = Array.from({ length: job.images }, (_, image) => portrait.render(drawView(person, image), job.size));
+  return { person, images };
+}
