@@ -91,7 +91,7 @@ const variants = {
 const steps = Object.fromEntries(Object.entries(variants).map(([name, fused]) => [name, model(fused)]));
 const times = Object.fromEntries(Object.keys(variants).map((name) => [name, []]));
 const losses = {};
-for (let round = 0; round < 12; round++) {
+for (let round = 0; round < Number(process.env.ROUNDS ?? 12); round++) {
   for (const [name, step] of Object.entries(steps)) {
     const started = process.cpuUsage();
     const wall = performance.now();

@@ -7,6 +7,10 @@
 #include <c10/util/Logging.h>
 #include <dlfcn.h>
 #include <malloc.h>
+#include <sched.h>
+#include <cstdlib>
+#include <fstream>
+#include <set>
 
 namespace omni {
 
@@ -20,6 +24,21 @@ static napi_value Threads(napi_env env, napi_callback_info info) {  // (n?) -> n
   }
   return makeNumber(env, at::get_num_threads());
   OMNI_CATCH(env)
+}
+
+// LibTorch halves the processor count on x86, assuming hyper-threads, and then leaves a virtual machine's real cores
+// idle. Count distinct cores among the processors this process may use instead.
+static int usableCores() {
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return 0;
+  std::set<std::string> cores;
+  for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+    if (!CPU_ISSET(cpu, &allowed)) continue;
+    std::ifstream file("/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/thread_siblings_list");
+    std::string siblings;
+    cores.insert(std::getline(file, siblings) ? siblings : std::to_string(cpu));
+  }
+  return int(cores.size());
 }
 
 static std::string blasLibrary() {  // the file that answers sgemm_, if any
@@ -50,6 +69,9 @@ static void keepLargeBlocks() {
 
 void exportRuntime(napi_env env, napi_value exports) {
   keepLargeBlocks();
+  static bool first = true;  // a worker thread that loads the addon later must not undo setNumThreads
+  if (first && !std::getenv("OMP_NUM_THREADS") && usableCores() > 0) at::set_num_threads(usableCores());
+  first = false;
   c10::SetStackTraceFetcher([] { return std::string(); });  // C++ stack traces say nothing in JavaScript and cost 100 µs
   const Export list[] = {{"threads", Threads}, {"version", Version}};
   exportAll(env, exports, list);

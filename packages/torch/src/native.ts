@@ -76,6 +76,14 @@ export interface Native {
   version(): { libtorch: string; cuda: boolean; mkldnn: boolean; mkl: boolean; blas: string };
 }
 
+/**
+ * OpenMP's threads wait for work by spinning, and so keep the cores from the BLAS library's own threads: float32
+ * training steps took twice as long. Read when the OpenMP library is loaded, thus set before the addon.
+ */
+function limitSpinning(): void {
+  if (process.env.OMP_WAIT_POLICY === undefined) process.env.GOMP_SPINCOUNT ??= "1000";
+}
+
 function load(): Native {
   const file = fileURLToPath(new URL("../build/Release/torch_native.node", import.meta.url));
   if (!existsSync(file)) {
@@ -83,6 +91,7 @@ function load(): Native {
       `the native addon is not built (${file}); run \`npm run setup\`, or \`node scripts/build-native.mjs\` in packages/torch`,
     );
   }
+  limitSpinning();
   try {
     return createRequire(import.meta.url)(file) as Native;
   } catch (error) {

@@ -1,7 +1,7 @@
 import { existsSync, realpathSync } from "node:fs";
 import { native } from "./native.ts";
 
-/** Threads for one operator. Set it once, before the first operator. */
+/** Threads for one operator; the usable cores unless set. Set it once, before the first operator. */
 export function setNumThreads(n: number): void {
   native.threads(n);
 }

@@ -58,6 +58,13 @@ struct Products {
       else std::memcpy(y, x, n * 4);
     }
   }
+  static void keep(const Element* x, int64_t ld, int64_t rows, int64_t n, const Packed& p, int64_t start) {
+    for (int64_t r = 0; r < rows; r++, x += ld) {
+      char* y = p.at(start + r * p.row);
+      if (sizeof(Element) == 4 && p.half) loops().narrow(reinterpret_cast<const float*>(x), reinterpret_cast<simd::BFloat16*>(y), n);
+      else std::memcpy(y, x, n * sizeof(Element));
+    }
+  }
   // The right operand of x · yᵀ: y's rows become columns, `ld` apart.
   static void transpose(const Element* y, int64_t ldy, int64_t rows, int64_t n, Word* out, int64_t ld) {
     loops().transpose(asWords(y), ldy / kPerWord, rows, words(n), out, ld);
@@ -136,8 +143,8 @@ void forwardHeads(const Shape& s, const Packed& q, const Packed& k, const Packed
         P::read(q, b * q.batch + n * q.row + channel, count, s.depth, queries, d);
         P::product()(P::asWords(queries), d / P::kPerWord, 1, keysT, m, scores, m, count, m, P::words(s.depth), false);
         P::loops().softmax(scores, count, s.keys, m, s.scale, s.seen ? s.seen + b * s.keys : nullptr);
-        if (weights.data) P::write(scores, m, count, s.keys, 1, weights, (i * s.queries + n) * s.keys);
         const Element* left = P::narrowed(scores, count * m, half);
+        if (weights.data) P::keep(left, m, count, s.keys, weights, (i * s.queries + n) * s.keys);
         P::product()(P::asWords(left), m / P::kPerWord, 1, right, d, result, d, count, d, P::words(s.keys), false);
         P::write(result, d, count, s.depth, 1, out, b * out.batch + n * out.row + channel);
       }
