@@ -32,8 +32,7 @@
       "defines": ["NAPI_VERSION=8", "<!@(node scripts/find-libtorch.mjs --gyp defines)"],
       "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++17", "-std=gnu++20"],
       "cflags_cc": [
-        "<!@(node scripts/find-libtorch.mjs --gyp cflags)",
-        "-fexceptions", "-frtti", "-O2", "-g0", "-fopenmp", "-fvisibility=hidden", "-Wno-deprecated-declarations"
+        "<!@(node scripts/find-libtorch.mjs --gyp cflags)", "-fexceptions", "-frtti", "-O2", "-g0", "-fopenmp", "-fvisibility=hidden", "-Wno-deprecated-declarations"
       ],
       "ldflags": ["-fopenmp", "<!@(node scripts/find-libtorch.mjs --gyp ldflags)"],
       "libraries": ["<!@(node scripts/find-libtorch.mjs --gyp libraries)"]

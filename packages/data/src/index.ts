@@ -8,3 +8,5 @@ export { drawPerson, type Person } from "./synth/person.ts";
 export { type SyntheticIdentity, SynthPool, syntheticId } from "./synth/pool.ts";
 export { Portrait, renderPerson, renderPictures, type SyntheticImage } from "./synth/render.ts";
 export { drawView, type View } from "./synth/view.ts";
+export { type InspectOptions, inspectShards } from "./inspect.ts";
+export { renderStats, type ShardStats, shardStats } from "./stats.ts";

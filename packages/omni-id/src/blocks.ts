@@ -6,12 +6,6 @@ function splitHeads(x: Tensor, heads: number): Tensor {
   return x.view([batch, tokens, heads, width / heads]).transpose(1, 2);
 }
 
-/** `[B, H, N, D] → [B, N, H · D]` */
-function joinHeads(x: Tensor): Tensor {
-  const [batch, heads, tokens, width] = x.shape;
-  return x.transpose(1, 2).reshape([batch, tokens, heads * width]);
-}
-
 export interface AttentionOptions {
   /** Channels of the queries, and of the result. */
   width: number;
@@ -24,35 +18,46 @@ export interface AttentionOptions {
 /** Multi-head attention: `x [B, N, width]`, `context [B, S, context] → [B, N, width]`. */
 export class Attention extends nn.Module {
   readonly heads: number;
-  readonly q: nn.Linear;
-  readonly kv: nn.Linear;
+  /** Self-attention: queries, keys and values in one projection. */
+  readonly qkv: nn.Linear | undefined;
+  /** Cross-attention: queries apart from keys and values. */
+  readonly q: nn.Linear | undefined;
+  readonly kv: nn.Linear | undefined;
   readonly out: nn.Linear;
 
-  constructor({ width, context = width, headWidth = 32 }: AttentionOptions) {
+  constructor({ width, context, headWidth = 32 }: AttentionOptions) {
     super();
     if (width % headWidth !== 0) throw new RangeError(`attention: width ${width} is not a multiple of ${headWidth}`);
     this.heads = width / headWidth;
-    this.q = new nn.Linear({ in: width, out: width });
-    this.kv = new nn.Linear({ in: context, out: 2 * width });
+    if (context === undefined) this.qkv = new nn.Linear({ in: width, out: 3 * width });
+    else {
+      this.q = new nn.Linear({ in: width, out: width });
+      this.kv = new nn.Linear({ in: context, out: 2 * width });
+    }
     this.out = new nn.Linear({ in: width, out: width });
   }
 
-  forward(x: Tensor, context: Tensor = x): Tensor {
+  forward(x: Tensor, context?: Tensor): Tensor {
     return scope(() => {
-      const [k, v] = this.kv.forward(context).chunk(2, -1);
-      const [q, keys, values] = [this.q.forward(x), k, v].map((t) => splitHeads(t, this.heads));
-      return this.out.forward(joinHeads(nn.attention(q, keys, values)));
+      if (this.qkv) return this.out.forward(F.attentionPackedQkv(this.qkv.forward(x), this.heads));
+      const { q, kv } = this.#crossProjections(x, context);
+      return this.out.forward(F.attentionPackedKv(q, kv, this.heads));
     });
   }
 
-  /** The weights that `forward` uses: softmax(q kᵀ / √d), `[B, H, N, S]` (figure 10). */
-  weights(x: Tensor, context: Tensor = x): Tensor {
+  /** The weights that a cross-attention `forward` uses: softmax(q kᵀ / √d), `[B, H, N, S]` (figure 10). */
+  weights(x: Tensor, context: Tensor): Tensor {
     return scope(() => {
-      const q = splitHeads(this.q.forward(x), this.heads);
-      const k = splitHeads(this.kv.forward(context).chunk(2, -1)[0], this.heads);
-      const scale = q.shape[3] ** -0.5;
-      return q.mul(scale).matmul(k.transpose(-1, -2)).float().softmax(-1);
+      const { q, kv } = this.#crossProjections(x, context);
+      const [queries, keys] = [q, kv.chunk(2, -1)[0]].map((t) => splitHeads(t, this.heads));
+      const scale = queries.shape[3] ** -0.5;
+      return queries.mul(scale).matmul(keys.transpose(-1, -2)).float().softmax(-1);
     });
+  }
+
+  #crossProjections(x: Tensor, context: Tensor | undefined): { q: Tensor; kv: Tensor } {
+    if (!this.q || !this.kv || !context) throw new Error("attention: this layer is self-attention, or its context is missing");
+    return { q: this.q.forward(x), kv: this.kv.forward(context) };
   }
 }
 
@@ -85,8 +90,10 @@ export class Block extends nn.Module {
   forward(x: Tensor, context?: Tensor): Tensor {
     return scope(() => {
       const keys = context && this.norm_context ? this.norm_context.forward(context) : undefined;
-      const attended = x.add(this.attn.forward(this.norm1.forward(x), keys));
-      return attended.add(this.mlp.forward(this.norm2.forward(attended)));
+      const answer = this.attn.forward(this.norm1.forward(x), keys);
+      const { weight, bias, eps } = this.norm2;
+      const [attended, normed] = F.addLayerNorm(x, answer, weight, bias, { eps });
+      return attended.add(this.mlp.forward(normed));
     });
   }
 }
@@ -103,6 +110,6 @@ export class Mlp extends nn.Module {
   }
 
   forward(x: Tensor): Tensor {
-    return scope(() => this.fc2.forward(F.gelu(this.fc1.forward(x))));
+    return scope(() => this.fc2.forward(F.biasGelu(F.linear(x, this.fc1.weight), this.fc1.bias as Tensor)));
   }
 }

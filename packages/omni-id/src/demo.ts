@@ -1,4 +1,4 @@
-import { renderPerson } from "@omni-id/data";
+import { renderPictures } from "@omni-id/data";
 import type { AnalysedFace, RgbImage } from "@omni-id/face";
 import { cat, scope, type Tensor } from "@omni-id/torch";
 import { type EncodeResult, IdentityEncoder, type Photo } from "./encode.ts";
@@ -47,8 +47,8 @@ export async function demo(options: DemoOptions): Promise<DemoResult> {
   const own = photos.length > 0;
   onProgress(own ? `reading ${photos.length} photos` : "rendering two people nobody has seen");
   const maker = await IdentityEncoder.create(encoder);
-  const all = await maker.encode(own ? photos : rendered(2 * person, [0, 1, 2, 3, 4, 5, 6, 7]));
-  const other = await maker.encode(rendered(2 * person + 1, [0, 1, 2]));
+  const all = await maker.encode(own ? photos : await rendered(2 * person, 8));
+  const other = await maker.encode(await rendered(2 * person + 1, 3));
 
   const { inputs, targets, shared } = divide(all.used);
   onProgress("encoding");
@@ -104,11 +104,9 @@ export async function demo(options: DemoOptions): Promise<DemoResult> {
   return { identity: all.identity, refused: all.refused, warnings: all.warnings, figures, lines };
 }
 
-function rendered(identity: number, images: readonly number[]): Photo[] {
-  return images.map((image) => ({
-    name: `rendered person ${identity}, picture ${image}`,
-    image: renderPerson({ seed: DEMO_SEED, identity, image, size: DEMO_SIZE }).image,
-  }));
+async function rendered(identity: number, count: number): Promise<Photo[]> {
+  const { images } = await renderPictures({ seed: DEMO_SEED, identity, images: count, size: DEMO_SIZE });
+  return images.map(({ image }, i) => ({ name: `rendered person ${identity}, picture ${i + 1}`, image }));
 }
 
 const asPhotos = (taken: readonly Taken[]): Photo[] => taken.map(({ photo, image }) => ({ name: photo, image }));

@@ -1,7 +1,6 @@
 import { basename } from "node:path";
 import { type AnalysedFace, arcfaceCrop, FaceAnalyser, loadImage, type RgbImage } from "@omni-id/face";
 import { noGrad, scope } from "@omni-id/torch";
-import type { RecogniserBackbone } from "./backbones/recogniser.ts";
 import type { Identity, PhotoNote } from "./identity.ts";
 import { rgbBatch, toUnit } from "./rgb-batch.ts";
 import type { LoadedEncoder } from "./weights.ts";

@@ -46,8 +46,11 @@ function fromSystem() {
 }
 
 function describe({ source, includes, lib }) {
-  const header = includes.map((folder) => join(folder, "torch/version.h")).find(existsSync);
-  const text = readFileSync(header, "utf8");
+  // Where the numbers stand moved in 2.10; the old header is still there and includes the new one.
+  const headers = ["torch/headeronly/version.h", "torch/version.h"].flatMap((name) =>
+    includes.map((folder) => join(folder, name)),
+  );
+  const text = readFileSync(headers.find(existsSync), "utf8");
   const part = (name) => Number(text.match(new RegExp(`#define TORCH_VERSION_${name}\\s+(\\d+)`))?.[1] ?? 0);
   const version = [part("MAJOR"), part("MINOR"), part("PATCH")];
   const cuda = existsSync(join(lib, "libtorch_cuda.so"));
@@ -73,11 +76,11 @@ export function findLibtorch() {
 /** The compiler and linker settings for what was found, by gyp key. */
 export function gypSettings({ source, includes, lib, version, cuda, abi }) {
   const [major, minor] = version.split(".").map(Number);
-  const cxx20 = major > 2 || (major === 2 && minor >= 9); // newer headers need C++20; older ones are tested with 17
+  const standard = major > 2 || (major === 2 && minor >= 14) ? 20 : 17; // its headers need C++20 from 2.14 on
   return {
     include_dirs: includes,
     defines: [`_GLIBCXX_USE_CXX11_ABI=${abi}`],
-    cflags: [cxx20 ? "-std=c++20" : "-std=c++17"],
+    cflags: [`-std=c++${standard}`],
     ldflags: source === "system" ? [] : [`-L${lib}`, `-Wl,-rpath,${lib}`],
     // Operators of torch_cuda register themselves when it is loaded: the linker must not drop it as unused.
     libraries: cuda

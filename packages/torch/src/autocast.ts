@@ -15,7 +15,8 @@ export interface AutocastOptions {
  */
 export function autocast<T>({ dtype = "bfloat16", device = "cpu", enabled = true }: AutocastOptions, fn: () => T): T {
   const [type] = device.split(":");
-  const [wasEnabled, before] = native.autocastEnter(type, enabled, dtype);
+  // While it is off the dtype does not matter, but old LibTorch accepts no other than bfloat16 on the CPU.
+  const [wasEnabled, before] = native.autocastEnter(type, enabled, enabled ? dtype : "bfloat16");
   try {
     const result = fn();
     if (typeof (result as { then?: unknown } | null)?.then === "function") {

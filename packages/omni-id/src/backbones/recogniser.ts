@@ -1,5 +1,5 @@
-import { assetPath, recogniserModel } from "@omni-id/face";
-import { cat, importOnnx, nn, noGrad, type OnnxModule, randn, scope, type Tensor } from "@omni-id/torch";
+import { modelFile, recogniserModel } from "@omni-id/face";
+import { cat, F, importOnnx, nn, noGrad, type OnnxModule, ones, randn, scope, type Tensor, zeros } from "@omni-id/torch";
 import type { Backbone } from "./backbone.ts";
 
 export interface RecogniserBackboneOptions {
@@ -39,27 +39,39 @@ export class RecogniserBackbone extends nn.Module implements Backbone {
     this.#network = network;
     this.tail = tail;
     this.width = width;
-    this.mean = nn.buffer(scope(() => randn([channels]).zero_()));
-    this.deviation = nn.buffer(scope(() => randn([channels]).fill_(1)));
+    this.mean = scope(() => nn.buffer(zeros([channels])));
+    this.deviation = scope(() => nn.buffer(ones([channels])));
     this.project = new nn.Linear({ in: channels, out: width });
-    this.position = nn.parameter(scope(() => randn([GRID * GRID, width]).mul(0.02)));
+    this.position = scope(() => nn.parameter(randn([GRID * GRID, width]).mul(0.02)));
   }
 
   /** @throws when the recogniser's file is not in the asset cache */
   static load({ width, trainTail = false }: RecogniserBackboneOptions): RecogniserBackbone {
-    const file = assetPath(recogniserModel.package, recogniserModel.file);
+    const file = modelFile(recogniserModel);
     const tail = trainTail ? importOnnx(file, { trainable: true, between: { from: [MIDDLE], to: [LAST] } }) : undefined;
     return new RecogniserBackbone(importOnnx(file), tail, width);
   }
 
+  /** What the maps are computed by: caches of them are named by it. */
+  get fingerprint(): string {
+    return recogniserModel.sha256;
+  }
+
   /** ArcFace crops `[B, 3, 112, 112]` in [−1, 1] to `[B, 49, 1024]`, without gradient. */
   maps(photos: Tensor): Tensor {
+    return scope(() => this.describe(photos).maps);
+  }
+
+  /** The same, and the recogniser's own feature of each photo, of length 1: `[B, 49, 1024]` and `[B, 512]`. */
+  describe(photos: Tensor): { maps: Tensor; feature: Tensor } {
     return scope(() =>
       noGrad(() => {
         const [input] = this.#network.inputs;
+        const [output] = this.#network.outputs;
         const pixels = photos.mul(127.5 / 128).add(0.5 / 128); // (x − 127) / 128 of 0…255
-        const out = this.#network.run({ [input]: pixels }, [MIDDLE, LAST]);
-        return cat([joinNeighbours(out[MIDDLE]), out[LAST].flatten(2).transpose(1, 2)], -1);
+        const out = this.#network.run({ [input]: pixels }, [MIDDLE, LAST, output]);
+        const maps = cat([joinNeighbours(out[MIDDLE]), out[LAST].flatten(2).transpose(1, 2)], -1);
+        return { maps, feature: F.normalize(out[output].float(), { dim: 1 }) };
       }),
     );
   }

@@ -1,7 +1,8 @@
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { Command } from "@commander-js/extra-typings";
 import { inspectShards, renderStats, ShardSet, shardStats, writeSyntheticShards } from "@omni-id/data";
-import { SingleBar } from "cli-progress";
-import { interruptible, print, whole } from "./output.ts";
+import { interruptible, print, progress, whole } from "./output.ts";
 
 export function dataCommand() {
   return new Command("data")
@@ -9,4 +10,55 @@ export function dataCommand() {
     .addCommand(synthCommand())
     .addCommand(inspectCommand())
     .addCommand(statsCommand());
+}
+
+function synthCommand() {
+  return new Command("synth")
+    .description("render synthetic people into WebDataset shards; interrupted, it goes on where it stopped")
+    .requiredOption("-o, --out <folder>", "folder of the shards")
+    .option("--identities <number>", "people", whole, 1500)
+    .option("--images <number>", "pictures of each", whole, 8)
+    .option("--size <pixels>", "side of a picture", whole, 96)
+    .option("--seed <number>", "other people for another seed", whole, 0)
+    .option("--workers <number>", "worker threads (default: one a core)", whole)
+    .action(async (options) => {
+      const { signal, release } = interruptible();
+      const bar = progress("people");
+      const done = await writeSyntheticShards({ ...options, onProgress: bar.update, signal });
+      bar.stop();
+      release();
+      if (done < options.identities) {
+        process.stderr.write(`stopped at ${done} of ${options.identities} people; the same command goes on\n`);
+        process.exitCode = 130;
+      } else process.stdout.write(`${done} people × ${options.images} pictures in ${resolve(options.out)}\n`);
+    });
+}
+
+function inspectCommand() {
+  return new Command("inspect")
+    .description("a contact sheet of a set: masks bright, landmarks drawn in")
+    .argument("<folder>", "shards")
+    .option("-o, --out <file>", "PNG to write", "out/inspect.png")
+    .option("--rows <number>", "people to show", whole, 8)
+    .action(async (folder, options) => {
+      const png = await inspectShards(await ShardSet.open(folder), { rows: options.rows });
+      mkdirSync(dirname(resolve(options.out)), { recursive: true });
+      writeFileSync(`${options.out}.tmp`, png);
+      renameSync(`${options.out}.tmp`, options.out);
+      process.stdout.write(`${resolve(options.out)}\n`);
+    });
+}
+
+function statsCommand() {
+  return new Command("stats")
+    .description("count a set: poses, sizes, and in how many images the detector finds a face")
+    .argument("<folder>", "shards")
+    .option("--detect <number>", "images that the detector looks at", whole, 200)
+    .option("--json", "print the figures as JSON")
+    .action(async (folder, options) => {
+      const bar = progress("people");
+      const stats = await shardStats(await ShardSet.open(folder), { detect: options.detect, onProgress: bar.update });
+      bar.stop();
+      print(stats, { json: options.json, text: renderStats(stats) });
+    });
 }

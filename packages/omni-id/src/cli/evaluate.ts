@@ -6,7 +6,7 @@ import { autocast, preferredPrecision } from "@omni-id/torch";
 import type { RecogniserBackbone } from "../backbones/recogniser.ts";
 import { describeFirstStage, evaluateFirstStage } from "../evaluate/first-stage.ts";
 import { saveReconstructionSheet } from "../evaluate/sheet.ts";
-import { preparePeople } from "../train/people.ts";
+import { preparePeople } from "../train/prepare.ts";
 import { loadEncoder, loadMaskedDecoder, shippedWeights } from "../weights.ts";
 import { print, whole } from "./output.ts";
 

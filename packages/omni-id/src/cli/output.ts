@@ -1,3 +1,5 @@
+import { SingleBar } from "cli-progress";
+
 export const EXIT = { done: 0, failed: 1, usage: 2 } as const;
 
 /** One line (or a few) that tells a person what went wrong; the stack only with OMNI_ID_DEBUG=1. */
@@ -46,6 +48,28 @@ export function interruptible(): { signal: AbortSignal; release: () => void } {
       process.off("SIGTERM", stop);
     },
   };
+}
+
+/** Progress of counted work: a bar on a terminal, a line each tenth in a log. */
+export function progress(what: string): { update: (done: number, total: number) => void; stop: () => void } {
+  const { stderr } = process;
+  if (!stderr.isTTY) {
+    let told = -1;
+    const update = (done: number, total: number) => {
+      const tenth = Math.floor((10 * done) / total);
+      if (tenth > told) stderr.write(`${done} of ${total} ${what}\n`);
+      told = Math.max(told, tenth);
+    };
+    return { update, stop: () => {} };
+  }
+  const bar = new SingleBar({ format: `{bar} {value}/{total} ${what} · {eta_formatted} left`, hideCursor: true, etaBuffer: 50 });
+  let started = false;
+  const update = (done: number, total: number) => {
+    if (!started) bar.start(total, done);
+    started = true;
+    bar.update(done);
+  };
+  return { update, stop: () => bar.stop() };
 }
 
 /** Parses a whole number option. */

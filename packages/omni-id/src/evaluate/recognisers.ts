@@ -1,9 +1,9 @@
 import {
   ARCFACE_TEMPLATE,
-  assetPath,
   cropBatch,
   DLIB_TEMPLATE,
   IndependentRecogniser,
+  modelFile,
   recogniserModel,
 } from "@omni-id/face";
 import { F, importOnnx, scope, type Tensor } from "@omni-id/torch";
@@ -24,7 +24,7 @@ export interface Judge {
  */
 export function loadJudges(): { independent: Judge; backbone: Judge } {
   const dlib = IndependentRecogniser.load();
-  const network = importOnnx(assetPath(recogniserModel.package, recogniserModel.file));
+  const network = importOnnx(modelFile(recogniserModel));
   return {
     independent: {
       measure: "euclidean",

@@ -1,4 +1,5 @@
 import { cat, F, noGrad, scope, type Tensor, tensor } from "@omni-id/torch";
+import { chunk } from "../chunk.ts";
 import type { Encoder } from "../encoder.ts";
 import { chooseTokens, type MaskedDecoder, patchify, putTokens, takeTokens, unpatchify } from "../masked-decoder.ts";
 import { KeyedRandom } from "@omni-id/data";
@@ -55,7 +56,7 @@ export function encodeTasks(encoder: Encoder, people: People, tasks: readonly He
 
 /** Reconstructs every target of every test under every condition. */
 export function reconstruct(options: ReconstructOptions): Reconstructions {
-  const { encoder, decoder, people, tasks, meanIdentity } = options;
+  const { encoder, people, tasks, meanIdentity } = options;
   return noGrad(() =>
     scope(() => {
       const identities = {} as Record<Condition, Tensor>;
@@ -165,10 +166,4 @@ export function cosines(a: Tensor, b: Tensor): number[] {
 /** Row-wise euclidean distance of `[N, D]` and `[N, D]`. */
 export function distances(a: Tensor, b: Tensor): number[] {
   return scope(() => a.sub(b).square().sum([1]).sqrt().tolist() as number[]);
-}
-
-export function chunk<T>(items: readonly T[], size: number): T[][] {
-  const out: T[][] = [];
-  for (let i = 0; i < items.length; i += size) out.push(items.slice(i, i + size));
-  return out;
 }

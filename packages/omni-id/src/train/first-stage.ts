@@ -1,5 +1,5 @@
 import { ShardSet, splitIdentities } from "@omni-id/data";
-import { assetPath, recogniserModel } from "@omni-id/face";
+import { modelFile, recogniserModel } from "@omni-id/face";
 import { noGrad, scope } from "@omni-id/torch";
 import type { RecogniserBackbone } from "../backbones/recogniser.ts";
 import { buildEncoder, buildMaskedDecoder } from "../build.ts";
@@ -11,7 +11,8 @@ import type { Preset } from "../presets/schema.ts";
 import { KeyedRandom } from "@omni-id/data";
 import { LikenessLoss } from "./likeness.ts";
 import { MtdModel, MtdStage } from "./mtd.ts";
-import { type People, preparePeople } from "./people.ts";
+import type { People } from "./people.ts";
+import { preparePeople } from "./prepare.ts";
 import type { HeldOutReport } from "./stage.ts";
 
 /** People of training whose mean stands for "no identity". */
@@ -68,7 +69,7 @@ export async function openFirstStage({ data, cache, preset, seed, note }: OpenFi
     seed,
     likeness:
       likeness > 0 || perceptual > 0
-        ? new LikenessLoss(assetPath(recogniserModel.package, recogniserModel.file))
+        ? new LikenessLoss(modelFile(recogniserModel))
         : undefined,
     heldOut: validation && ((step) => reportOn(model, people, validation, preset, step)),
   });

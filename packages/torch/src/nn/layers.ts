@@ -14,6 +14,7 @@ interface Init {
 /** x Wᵀ + b: `[…, in] → […, out]`. */
 export class Linear extends Module {
   readonly weight: Tensor;
+  /** Absent with `bias: false`. */
   readonly bias: Tensor | null;
 
   constructor({ in: inputs, out, bias = true, generator }: { in: number; out: number; bias?: boolean } & Init) {
@@ -31,19 +32,19 @@ export class Linear extends Module {
 export class LayerNorm extends Module {
   readonly size: number;
   readonly eps: number;
-  readonly weight: Tensor | null;
-  readonly bias: Tensor | null;
+  readonly weight: Tensor;
+  readonly bias: Tensor;
 
-  constructor({ size, eps = 1e-5, affine = true }: { size: number; eps?: number; affine?: boolean }) {
+  constructor({ size, eps = 1e-5 }: { size: number; eps?: number }) {
     super();
     this.size = size;
     this.eps = eps;
-    this.weight = affine ? scope(() => parameter(ones([size]))) : null;
-    this.bias = affine ? scope(() => parameter(zeros([size]))) : null;
+    this.weight = scope(() => parameter(ones([size])));
+    this.bias = scope(() => parameter(zeros([size])));
   }
 
   forward(x: Tensor): Tensor {
-    return F.layerNorm(x, [this.size], this.weight, this.bias, { eps: this.eps });
+    return F.fusedLayerNorm(x, this.weight, this.bias, { eps: this.eps });
   }
 }
 

@@ -1,8 +1,9 @@
 import { noGrad } from "../autograd.ts";
+import { adamwStep_ } from "../fused.ts";
 import { scope } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
 import { foreach } from "./foreach.ts";
-import { packState, unpackState, zerosLike } from "./state.ts";
+import { canFuse, packState, unpackState, zerosLike } from "./state.ts";
 
 export interface AdamWOptions {
   lr?: number;
@@ -21,6 +22,8 @@ export class AdamW {
   readonly #settings: Required<Omit<AdamWOptions, "lr">>;
   readonly #mean: Tensor[];
   readonly #square: Tensor[];
+  /** float32 on the CPU: all parameters in one pass over memory. */
+  readonly #fused: boolean;
   #step = 0;
 
   constructor(
@@ -30,6 +33,7 @@ export class AdamW {
     this.params = params;
     this.lr = lr;
     this.#settings = { betas, eps, weightDecay };
+    this.#fused = canFuse(params);
     this.#mean = zerosLike(params);
     this.#square = zerosLike(params);
   }
@@ -43,8 +47,12 @@ export class AdamW {
         const used = [...gradients.keys()].filter((i) => gradients[i] !== null);
         const pick = <T>(list: readonly T[]) => used.map((i) => list[i]);
         const [params, mean, square] = [pick(this.params), pick(this.#mean), pick(this.#square)];
-        const grads = pick(gradients) as Tensor[];
+        const grads = (pick(gradients) as Tensor[]).map((grad) => grad.contiguous());
         if (params.length === 0) return;
+        if (this.#fused) {
+          adamwStep_(params, grads, mean, square, { ...this.#settings, lr: this.lr, step: this.#step });
+          return;
+        }
         if (weightDecay !== 0) foreach.mul_(params, 1 - this.lr * weightDecay);
         foreach.mul_(mean, betas[0]);
         foreach.add_(mean, grads, 1 - betas[0]);

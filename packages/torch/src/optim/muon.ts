@@ -1,10 +1,11 @@
 import { preferredPrecision } from "../autocast.ts";
 import { noGrad } from "../autograd.ts";
+import { muonStep_ } from "../fused.ts";
 import { stack } from "../functions.ts";
 import { scope } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
 import { foreach } from "./foreach.ts";
-import { packState, unpackState, zerosLike } from "./state.ts";
+import { canFuse, packState, unpackState, zerosLike } from "./state.ts";
 
 export interface MuonOptions {
   lr?: number;
@@ -24,6 +25,7 @@ export class Muon {
   readonly params: readonly Tensor[];
   readonly #settings: Required<Omit<MuonOptions, "lr">>;
   readonly #momentum: Tensor[];
+  readonly #fused: boolean;
   #step = 0;
 
   /** @throws unless every parameter is a matrix */
@@ -36,6 +38,7 @@ export class Muon {
     this.params = params;
     this.lr = lr;
     this.#settings = { momentum, nesterov, weightDecay, steps };
+    this.#fused = canFuse(params);
     this.#momentum = zerosLike(params);
   }
 
@@ -44,6 +47,10 @@ export class Muon {
     this.#step++;
     scope(() =>
       noGrad(() => {
+        if (this.#fused) {
+          this.#stepFused();
+          return;
+        }
         for (const places of this.#byShape()) {
           const params = places.map((i) => this.params[i]);
           const buffers = places.map((i) => this.#momentum[i]);
@@ -58,6 +65,14 @@ export class Muon {
         }
       }),
     );
+  }
+
+  #stepFused(): void {
+    const used = [...this.params.keys()].filter((i) => this.params[i].grad !== null);
+    const grads = used.map((i) => (this.params[i].grad as Tensor).contiguous());
+    const pick = (list: readonly Tensor[]) => used.map((i) => list[i]);
+    const settings = { ...this.#settings, lr: this.lr, dtype: preferredPrecision() };
+    if (used.length > 0) muonStep_(pick(this.params), grads, pick(this.#momentum), settings);
   }
 
   /** Places of parameters with a gradient, grouped by shape: matrices of one shape are made orthogonal together. */

@@ -8,6 +8,11 @@ export function zerosLike(params: readonly Tensor[]): Tensor[] {
   return params.map((param) => scope(() => noGrad(() => param.detach().clone().zero_())).keep());
 }
 
+/** Whether the one-pass kernels can train these. */
+export function canFuse(params: readonly Tensor[]): boolean {
+  return params.every((param) => param.dtype === "float32" && param.device === "cpu" && param.isContiguous);
+}
+
 /** State as a map for a checkpoint: lists of tensors by name, and the number of steps done. */
 export function packState(step: number, lists: Readonly<Record<string, readonly Tensor[]>>): Map<string, Tensor> {
   const state = new Map<string, Tensor>([["step", tensor(step, { dtype: "int64" })]]);

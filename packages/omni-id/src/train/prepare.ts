@@ -1,0 +1,142 @@
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { KeyedRandom, type LoadedIdentity, type ShardSet } from "@omni-id/data";
+import {
+  ARCFACE_TEMPLATE,
+  alignedCrop,
+  cropToFive,
+  faceMask,
+  fivePoints,
+  loadImage,
+  type RgbImage,
+  transformPoints,
+  warp,
+} from "@omni-id/face";
+import { cat, loadSafetensors, saveSafetensors, scope, stack, type Tensor, tensor } from "@omni-id/torch";
+import type { RecogniserBackbone } from "../backbones/recogniser.ts";
+import { chunk } from "../chunk.ts";
+import { rgbBatch, toUnit } from "../rgb-batch.ts";
+import { PEOPLE_PER_PART, People } from "./people.ts";
+
+/** Raise when crops or maps are computed in another way: caches of the old way are then not used. */
+const CACHE_VERSION = 1;
+/**
+ * Deviation of the random shift of the five points of a training input, in pixels of the 112 px crop. At run time
+ * landmarks come from a detector, not from the renderer.
+ */
+const INPUT_JITTER = 1;
+const INPUT_SIDE = 112;
+
+export interface PrepareOptions {
+  shards: ShardSet;
+  /** Which identities of the set, in order. */
+  ids: readonly string[];
+  backbone: RecogniserBackbone;
+  /** Side of the aligned crops, in pixels. */
+  imageSize: number;
+  /** Folder that caches live in. */
+  cache: string;
+  /** Shift the landmarks of the inputs a little: for training people. */
+  jitter: boolean;
+  onProgress?: (done: number, total: number) => void;
+}
+
+/**
+ * Crops, masks and backbone maps of a set of identities, computed once and kept. The cache's folder is named by a
+ * hash of all that went in (the shards' contents as their headers tell, the identities, crop sizes, the recogniser),
+ * so a stale cache is never read; parts that an interrupted run finished are used again.
+ */
+export async function preparePeople(options: PrepareOptions): Promise<People> {
+  const { shards, ids, backbone, imageSize, cache, jitter, onProgress } = options;
+  if (ids.length === 0) throw new Error(`${shards.folder}: no identities for this part of the split`);
+  const key = createHash("sha256")
+    .update(JSON.stringify([CACHE_VERSION, shards.fingerprint, ids, imageSize, jitter && INPUT_JITTER]))
+    .update(backbone.fingerprint)
+    .digest("hex")
+    .slice(0, 16);
+  const folder = join(cache, `people-${key}`);
+  mkdirSync(folder, { recursive: true });
+
+  const parts: Map<string, Tensor>[] = [];
+  for (const [number, part] of chunk(ids, PEOPLE_PER_PART).entries()) {
+    const file = join(folder, `part-${String(number).padStart(4, "0")}.safetensors`);
+    if (!existsSync(file)) {
+      await preparePart(file, part, options);
+      onProgress?.(number * PEOPLE_PER_PART + part.length, ids.length);
+    }
+    parts.push(loadSafetensors(file).tensors);
+  }
+  return new People(ids, imagesOf(parts[0], Math.min(PEOPLE_PER_PART, ids.length)), parts);
+}
+
+function imagesOf(part: ReadonlyMap<string, Tensor>, people: number): number {
+  return (part.get("crops")?.shape[0] ?? 0) / people;
+}
+
+async function preparePart(file: string, ids: readonly string[], options: PrepareOptions): Promise<void> {
+  const { shards, backbone, imageSize, jitter } = options;
+  const rows: PreparedImage[] = [];
+  for (const id of ids) {
+    const record = await shards.read(id);
+    for (const index of record.images.keys()) rows.push(await prepareImage(record, index, imageSize, jitter));
+  }
+  scope(() => {
+    const described = chunk(rows, 32).map((some) =>
+      scope(() => {
+        const { maps, feature } = backbone.describe(toUnit(rgbBatch(some.map((row) => row.input))));
+        return { maps: maps.half(), feature };
+      }),
+    );
+    saveSafetensors(file, {
+      maps: cat(described.map((some) => some.maps)),
+      features: cat(described.map((some) => some.feature)),
+      crops: rgbBatch(rows.map((row) => row.crop)),
+      masks: stack(rows.map((row) => tensor(row.mask, { shape: [imageSize, imageSize] }))),
+      points: stack(rows.map((row) => tensor(row.points, { shape: [5, 2] }))),
+    });
+  });
+}
+
+interface PreparedImage {
+  /** What the backbone sees, 112 px. */
+  input: RgbImage;
+  /** What the decoder draws. */
+  crop: RgbImage;
+  /** 0 or 1. */
+  mask: Uint8Array;
+  /** Five landmarks, pixels of the crop. */
+  points: Float32Array;
+}
+
+async function prepareImage(
+  record: LoadedIdentity,
+  index: number,
+  size: number,
+  jitter: boolean,
+): Promise<PreparedImage> {
+  const name = `${record.id}.${index}.jpg`;
+  const image = await loadImage(await record.image(index), { name });
+  const { landmarks } = record.images[index];
+  const five = fivePoints(landmarks);
+  const { image: crop, matrix } = alignedCrop(image, landmarks, size);
+  const png = await record.mask(index);
+  const mask = png
+    ? warp(await loadImage(png, { name: `${record.id}.${index}.mask.png` }), matrix, size, size).data.filter((_, i) => i % 3 === 0)
+    : faceMask(transformPoints(landmarks, matrix), size, size);
+  return {
+    input: cropToFive(image, jitter ? shifted(five, record.id, index) : five, ARCFACE_TEMPLATE, INPUT_SIDE).image,
+    crop,
+    mask: mask.map((byte) => Number(byte > 127)),
+    points: transformPoints(five, matrix),
+  };
+}
+
+/** Five points moved by about a pixel of the crop, always the same way for the same image. */
+function shifted(five: Float32Array, id: string, index: number): Float32Array {
+  const [eyes, mouth] = [0, 6].map((k) => [(five[k] + five[k + 2]) / 2, (five[k + 1] + five[k + 3]) / 2]);
+  const templateLength = ARCFACE_TEMPLATE[7] - ARCFACE_TEMPLATE[1];
+  const scale = Math.hypot(eyes[0] - mouth[0], eyes[1] - mouth[1]) / templateLength;
+  const random = new KeyedRandom(createHash("sha256").update(id).digest().readInt32LE(), index);
+  return five.map((value) => value + random.normal() * INPUT_JITTER * scale);
+}
