@@ -1,7 +1,7 @@
 // Where LibTorch is: $LIBTORCH, an installed Python torch, or the system's. Prints what binding.gyp asks for.
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readFileSync, realpathSync } from "node:fs";
+import { dirname, join } from "node:path";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
 
@@ -17,24 +17,26 @@ function fromFolder(folder, source) {
   )
     return null;
   if (!existsSync(join(lib, "libtorch_cpu.so"))) return null;
-  return describe({ source, includes: [include, join(include, "torch/csrc/api/include")], lib });
+  const config = join(folder, "share/cmake/Torch/TorchConfig.cmake"); // wheels before 2.6 have the old string layout
+  const abi = existsSync(config) && /_GLIBCXX_USE_CXX11_ABI=0/.test(readFileSync(config, "utf8")) ? 0 : 1;
+  return describe({ source, includes: [include, join(include, "torch/csrc/api/include")], lib, abi });
 }
 
 function fromPython() {
+  // find_spec does not import: that would take seconds, at every set-up.
   const program =
-    "import torch, os; print(os.path.dirname(torch.__file__)); print(int(torch._C._GLIBCXX_USE_CXX11_ABI))";
+    "import importlib.util, os; s = importlib.util.find_spec('torch'); print(os.path.dirname(s.origin) if s else '')";
   try {
-    const [folder, abi] = execFileSync("python3", ["-c", program], {
+    const folder = execFileSync("python3", ["-c", program], {
       encoding: "utf8",
       stdio: ["ignore", "pipe", "ignore"],
-    })
-      .trim()
-      .split("\n")
-      .slice(-2);
-    const found = fromFolder(folder, "Python torch");
-    return found && { ...found, abi: Number(abi) };
+    }).trim();
+    // Debian's Python torch is links to the system's LibTorch: found as that, with or without Python.
+    if (!folder || SYSTEM_LIBRARY_FOLDERS.includes(dirname(realpathSync(join(folder, "lib/libtorch_cpu.so")))))
+      return null;
+    return fromFolder(folder, "Python torch");
   } catch {
-    return null;
+    return null; // no Python, or a torch without its libraries
   }
 }
 
@@ -45,7 +47,7 @@ function fromSystem() {
   return describe({ source: "system", includes: [join(include, "torch/csrc/api/include")], lib });
 }
 
-function describe({ source, includes, lib }) {
+function describe({ source, includes, lib, abi = 1 }) {
   // Where the numbers stand moved in 2.10; the old header is still there and includes the new one.
   const headers = ["torch/headeronly/version.h", "torch/version.h"].flatMap((name) =>
     includes.map((folder) => join(folder, name)),
@@ -54,7 +56,7 @@ function describe({ source, includes, lib }) {
   const part = (name) => Number(text.match(new RegExp(`#define TORCH_VERSION_${name}\\s+(\\d+)`))?.[1] ?? 0);
   const version = [part("MAJOR"), part("MINOR"), part("PATCH")];
   const cuda = existsSync(join(lib, "libtorch_cuda.so"));
-  return { source, includes, lib, version: version.join("."), cuda, abi: 1 };
+  return { source, includes, lib, version: version.join("."), cuda, abi };
 }
 
 /** @returns {{source: string, includes: string[], lib: string, version: string, cuda: boolean, abi: number} | null} */
@@ -66,9 +68,7 @@ export function findLibtorch() {
       throw new Error(
         `LIBTORCH=${process.env.LIBTORCH}: no include/torch/version.h and lib/libtorch_cpu.so in there; unset it or point it to an unpacked LibTorch`,
       );
-    const config = join(process.env.LIBTORCH, "share/cmake/Torch/TorchConfig.cmake");
-    const preCxx11 = existsSync(config) && /_GLIBCXX_USE_CXX11_ABI=0/.test(readFileSync(config, "utf8"));
-    return { ...found, abi: preCxx11 ? 0 : 1 };
+    return found;
   }
   return fromPython() ?? fromSystem();
 }

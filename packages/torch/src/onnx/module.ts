@@ -1,50 +1,64 @@
 import { buffer, Module, parameter } from "../nn/module.ts";
 import { scope } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
-import { type Graph, type GraphNode, toGraph } from "./graph.ts";
-import { NodeContext } from "./node-context.ts";
+import { type Cut, type Graph, type GraphNode, nodesBetween, toGraph } from "./graph.ts";
+import { NodeContext, type OnnxOperator, type RunSettings } from "./node-context.ts";
 import { arrayOperators } from "./operators-array.ts";
+import { mathOperators } from "./operators-math.ts";
 import { nnOperators } from "./operators-nn.ts";
 import { readModel } from "./proto.ts";
 
-const operators = { ...arrayOperators, ...nnOperators };
+const operators: ReadonlyMap<string, OnnxOperator> = new Map(
+  [mathOperators, arrayOperators, nnOperators].flatMap((table) => Object.entries(table)),
+);
 
 export interface ImportOptions {
   /** Floating-point initialisers become parameters to train; else they are buffers. */
   trainable?: boolean;
   /** Keep only the part of the graph between these values, and only its initialisers. */
-  between?: { from: readonly string[]; to: readonly string[] };
+  between?: Cut;
 }
 
 /** Initialisers by their names in the file. */
 class Initialisers extends Module {
   readonly [name: string]: unknown;
 
-  constructor(tensors: ReadonlyMap<string, Tensor>, trainable: boolean) {
+  constructor(path: string, tensors: ReadonlyMap<string, Tensor>, trainable: boolean) {
     super();
     for (const [name, tensor] of tensors) {
-      const trained = trainable && tensor.dtype.startsWith("float") && tensor.ndim > 0;
+      if (name in this) throw new Error(`${path}: tensor "${name}" has a name that modules keep for themselves`);
+      const trained = trainable && tensor.dtype.includes("float") && tensor.ndim > 0;
       Object.assign(this, { [name]: trained ? parameter(tensor) : buffer(tensor) });
     }
   }
 }
 
+/** A node of a run, and the values that nobody needs after it. */
+interface Step {
+  node: GraphNode;
+  operator: OnnxOperator;
+  dead: readonly string[];
+  /** Works on what was fed, not only on weights and sizes. */
+  live: boolean;
+}
+
 /**
  * An ONNX graph on ATen operators: any batch size, gradients through inputs and weights. This is how a pretrained
- * network becomes a backbone that can be fine-tuned, or a loss.
+ * network becomes a backbone that can be fine-tuned, or a loss. Batch normalisation uses the statistics in the file:
+ * the graph runs as it was exported, whatever `training` says.
  */
 export class OnnxModule extends Module {
   readonly weights: Initialisers;
   readonly #graph: Graph;
   readonly #path: string;
-  readonly #plans = new Map<string, GraphNode[]>();
+  readonly #plans = new Map<string, Step[]>();
 
   /** @internal Use {@link importOnnx}. */
   constructor(path: string, graph: Graph, { trainable = false }: ImportOptions) {
     super();
     this.#path = path;
     this.#graph = graph;
-    this.weights = new Initialisers(graph.initialisers, trainable);
+    this.weights = new Initialisers(path, graph.initialisers, trainable);
   }
 
   /** Names of the graph's inputs. */
@@ -62,18 +76,21 @@ export class OnnxModule extends Module {
    * @throws when an output cannot be computed from the feeds, or a node fails (its name and operator are told)
    */
   run(feeds: Readonly<Record<string, Tensor>>, outputs: readonly string[]): Record<string, Tensor> {
+    const [first] = Object.values(feeds);
+    const { opset, oneImage } = this.#graph;
+    const settings = { opset, batch: oneImage ? first?.shape[0] : undefined, device: first?.device ?? "cpu" };
     return scope(() => {
-      const nodes = this.#plan(Object.keys(feeds), outputs);
       const values = new Map<string, Tensor>(Object.entries(feeds));
-      const lastUse = new Map(nodes.flatMap((node, i) => node.inputs.map((name) => [name, i] as const)));
-      const kept = new Set([...outputs, ...Object.keys(feeds)]);
-      for (const [i, node] of nodes.entries()) {
-        for (const [name, tensor] of this.#compute(node, values)) values.set(name, tensor);
-        for (const name of node.inputs) {
-          if (lastUse.get(name) === i && !kept.has(name)) values.delete(name);
+      for (const step of this.#plan(Object.keys(feeds), outputs)) {
+        for (const [name, tensor] of this.#compute(step, values, settings)) {
+          if (!Object.hasOwn(feeds, name)) values.set(name, tensor);
+        }
+        for (const name of step.dead) {
+          values.get(name)?.dispose();
+          values.delete(name);
         }
       }
-      return Object.fromEntries(outputs.map((name) => [name, values.get(name) as Tensor]));
+      return Object.fromEntries(outputs.map((name) => [name, this.#value(name, values)]));
     });
   }
 
@@ -83,75 +100,72 @@ export class OnnxModule extends Module {
     return this.run({ [this.inputs[0]]: x }, [output])[output];
   }
 
-  #compute(node: GraphNode, values: ReadonlyMap<string, Tensor>): [string, Tensor][] {
+  #compute(
+    { node, operator, live }: Step,
+    values: ReadonlyMap<string, Tensor>,
+    settings: RunSettings,
+  ): [string, Tensor][] {
     const inputs = node.inputs.map((name) => (name === "" ? undefined : this.#value(name, values)));
     try {
-      const result = operators[node.op](new NodeContext(node, inputs));
-      return node.outputs.flatMap((name, i): [string, Tensor][] => {
-        const tensor = Array.isArray(result) ? result[i] : i === 0 ? result : undefined;
-        return tensor ? [[name, tensor]] : [];
+      return scope(() => {
+        const context = new NodeContext(node, inputs, live ? settings : { ...settings, batch: undefined });
+        const results = [operator(context)].flat();
+        const named = node.outputs.flatMap((name, i): [string, Tensor][] =>
+          name !== "" && results[i] ? [[name, results[i]]] : [],
+        );
+        // Every value has a handle of its own, so that it can be released without its neighbours.
+        const taken = new Set<unknown>([...inputs, ...node.attributes.values()]);
+        return named.map(([name, tensor]) => [name, taken.has(tensor) ? tensor.viewAs(tensor) : tensor]);
       });
     } catch (error) {
-      throw new Error(`${this.#path}: node ${node.name} (${node.op}): ${(error as Error).message}`);
+      const many = settings.batch !== undefined && settings.batch > 1;
+      const hint = many ? " (the model was exported for one image at a time: does a batch of 1 work?)" : "";
+      throw new Error(`${this.#path}: node ${node.name} (${node.op}): ${(error as Error).message}${hint}`);
     }
   }
 
   #value(name: string, values: ReadonlyMap<string, Tensor>): Tensor {
-    const value = values.get(name) ?? (this.weights[name] as Tensor | undefined);
-    if (!value) throw new Error(`${this.#path}: value "${name}" is not known`);
-    return value;
+    const value = values.get(name) ?? (this.#graph.initialisers.has(name) ? this.weights[name] : undefined);
+    if (!value) throw new Error(`${this.#path}: "${name}" is a further output of its node, which is not computed`);
+    return value as Tensor;
   }
 
   /** The nodes needed for `outputs`, in order, given `feeds`. */
-  #plan(feeds: readonly string[], outputs: readonly string[]): GraphNode[] {
+  #plan(feeds: readonly string[], outputs: readonly string[]): Step[] {
     const key = JSON.stringify([feeds, outputs]);
     const known = this.#plans.get(key);
     if (known) return known;
-    const plan = nodesBetween(this.#path, this.#graph, feeds, outputs);
+    const wiring = { ...this.#graph, path: this.#path, stored: this.#graph.initialisers };
+    const plan = toSteps(nodesBetween(wiring, feeds, outputs), feeds, outputs);
     this.#plans.set(key, plan);
     return plan;
   }
 }
 
-/** @throws when an output needs a value that is neither fed nor computed */
-function nodesBetween(path: string, graph: Graph, from: readonly string[], to: readonly string[]): GraphNode[] {
-  const maker = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
-  const known = new Set([...from, ...graph.initialisers.keys()]);
-  const needed = new Set<GraphNode>();
-  const waiting = [...to];
-  for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
-    if (name === "" || known.has(name)) continue;
-    const node = maker.get(name);
-    if (!node) {
-      const what = graph.inputs.includes(name) ? "an input that was not fed" : "no value of this graph";
-      throw new Error(
-        `${path}: "${name}" is ${what}; inputs: ${graph.inputs.join(", ")}, outputs: ${graph.outputs.join(", ")}`,
-      );
-    }
-    if (needed.has(node)) continue;
-    needed.add(node);
-    waiting.push(...node.inputs);
-  }
-  return graph.nodes.filter((node) => needed.has(node));
+function toSteps(nodes: readonly GraphNode[], feeds: readonly string[], outputs: readonly string[]): Step[] {
+  const kept = new Set([...feeds, ...outputs]);
+  // A value dies after its last use, or where it is made if it has none.
+  const last = new Map(nodes.flatMap((node, i) => [...node.outputs, ...node.inputs].map((name) => [name, i] as const)));
+  const made = new Set(nodes.flatMap((node) => node.outputs));
+  const live = new Set(feeds);
+  return nodes.map((node, i) => {
+    const isLive = node.op !== "Shape" && node.op !== "Size" && node.inputs.some((name) => live.has(name));
+    if (isLive) for (const name of node.outputs) live.add(name);
+    const ending = new Set([...node.inputs, ...node.outputs]);
+    return {
+      node,
+      operator: operators.get(node.op) as OnnxOperator,
+      dead: [...ending].filter((name) => made.has(name) && !kept.has(name) && last.get(name) === i),
+      live: isLive,
+    };
+  });
 }
 
 /**
  * Reads an ONNX file as a module.
- * @throws when the file is no ONNX model, or uses an operator that is not supported: it is named
+ * @throws when the file is no ONNX model, or uses an operator that is not supported: it and its node are named
  */
 export function importOnnx(path: string, options: ImportOptions = {}): OnnxModule {
-  const graph = toGraph(path, readModel(path));
-  if (options.between) {
-    const { from, to } = options.between;
-    graph.nodes = nodesBetween(path, graph, from, to);
-    graph.inputs = [...from];
-    graph.outputs = [...to];
-    const used = new Set(graph.nodes.flatMap((node) => node.inputs));
-    for (const name of graph.initialisers.keys()) if (!used.has(name)) graph.initialisers.delete(name);
-  }
-  const lacking = graph.nodes.find((node) => !(node.op in operators));
-  if (lacking) {
-    throw new Error(`${path}: node ${lacking.name} uses operator ${lacking.op}, which importOnnx does not have`);
-  }
+  const graph = toGraph(path, readModel(path), (op) => operators.has(op), options.between);
   return new OnnxModule(path, graph, options);
 }

@@ -98,11 +98,19 @@ export interface NodeProto {
   domain: string;
   attribute: AttributeProto[];
 }
+export interface ValueInfoProto {
+  name: string;
+  type: { tensorType: { shape: { dim: { dimValue: Long; dimParam: string }[] } | null } | null } | null;
+}
 export interface GraphProto {
   node: NodeProto[];
   initializer: TensorProto[];
-  input: { name: string }[];
-  output: { name: string }[];
+  input: ValueInfoProto[];
+  output: ValueInfoProto[];
+}
+interface ModelProto {
+  graph: GraphProto | null;
+  opsetImport: { domain: string; version: Long }[];
 }
 
 export const toNumber = (value: Long): number => (typeof value === "number" ? value : value.toNumber());
@@ -110,15 +118,23 @@ export const toNumber = (value: Long): number => (typeof value === "number" ? va
 /** @internal The message types, for tests that write graphs. */
 export const messageType = (name: string): protobuf.Type => root.lookupType(name);
 
+export interface OnnxFile {
+  graph: GraphProto;
+  /** Version of the standard operators: some mean another thing in old versions. */
+  opset: number;
+}
+
 /** @throws when the file is missing or is no ONNX model */
-export function readModel(path: string): GraphProto {
+export function readModel(path: string): OnnxFile {
   const bytes = readFileSync(path);
-  let graph: GraphProto | null;
+  let model: ModelProto;
   try {
-    graph = (messageType("ModelProto").decode(bytes) as unknown as { graph: GraphProto | null }).graph;
+    model = messageType("ModelProto").decode(bytes) as unknown as ModelProto;
   } catch (error) {
     throw new Error(`${path}: no ONNX model (${(error as Error).message})`);
   }
+  const { graph, opsetImport } = model;
   if (!graph || graph.node.length === 0) throw new Error(`${path}: no ONNX model (it holds no graph)`);
-  return graph;
+  const standard = opsetImport.find(({ domain }) => domain === "" || domain === "ai.onnx");
+  return { graph, opset: standard ? toNumber(standard.version) : 1 };
 }

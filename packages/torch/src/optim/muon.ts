@@ -1,7 +1,7 @@
 import { preferredPrecision } from "../autocast.ts";
 import { noGrad } from "../autograd.ts";
-import { muonStep_ } from "../fused.ts";
 import { stack } from "../functions.ts";
+import { muonStep_ } from "../fused.ts";
 import { scope } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
 import { foreach } from "./foreach.ts";
