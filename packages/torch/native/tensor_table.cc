@@ -1,4 +1,5 @@
 #include "tensor_table.h"
+#include <utility>
 
 namespace omni {
 
@@ -52,6 +53,19 @@ void TensorTable::pin(Handle handle) {
   find(handle)->pinned = true;
 }
 
+int64_t TensorTable::count(Handle handle) {
+  at::Tensor& t = get(handle);
+  Slot* slot = find(handle);
+  bool shared = !t.has_storage() || t.storage().use_count() > 1 || !t.device().is_cpu();
+  if (slot->counted || shared) return 0;
+  return slot->counted = int64_t(t.nbytes());
+}
+
+int64_t TensorTable::uncount(Handle handle) {
+  Slot* slot = find(handle);
+  return slot ? std::exchange(slot->counted, 0) : 0;
+}
+
 void TensorTable::endScope(const std::vector<Handle>& returned) {
   if (marks_.empty()) fail("no scope is open");
   for (Handle handle : returned)
@@ -103,7 +117,17 @@ napi_value makeTensor(napi_env env, at::Tensor tensor) {
 static napi_value Release(napi_env env, napi_callback_info info) {
   OMNI_TRY
   Args<1> a(env, info);
-  table().release(int64_t(toDouble(env, a[0])));
+  auto handle = int64_t(toDouble(env, a[0]));
+  if (int64_t bytes = table().uncount(handle)) napi_adjust_external_memory(env, -bytes, &bytes);
+  table().release(handle);
+  return nullptr;
+  OMNI_CATCH(env)
+}
+// Tells V8 how much the tensor holds: otherwise it sees a few bytes and puts the collection off while memory fills.
+static napi_value Count(napi_env env, napi_callback_info info) {
+  OMNI_TRY
+  Args<1> a(env, info);
+  if (int64_t bytes = table().count(int64_t(toDouble(env, a[0])))) napi_adjust_external_memory(env, bytes, &bytes);
   return nullptr;
   OMNI_CATCH(env)
 }

@@ -15,6 +15,9 @@ class TensorTable {
   at::Tensor& get(Handle handle);  // throws on a stale handle
   void release(Handle handle);     // a stale handle is ignored: releasing twice is harmless
   void pin(Handle handle);         // no scope releases it any more
+  // Bytes that only this tensor holds, remembered so that they are subtracted once; 0 when it was counted before.
+  int64_t count(Handle handle);
+  int64_t uncount(Handle handle);
   void beginScope() { marks_.push_back(created_.size()); }
   void endScope(const std::vector<Handle>& returned);  // what is returned moves to the enclosing scope
   int64_t live() const { return live_; }
@@ -23,6 +26,7 @@ class TensorTable {
   static constexpr int64_t kSlotBits = 24, kSlotMask = (int64_t(1) << kSlotBits) - 1;
   struct Slot {
     at::Tensor tensor;
+    int64_t counted = 0;
     uint32_t generation = 1;
     bool live = false, pinned = false, returned = false;
   };

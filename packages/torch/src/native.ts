@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
@@ -32,6 +33,7 @@ export interface Native {
   schemas(): string[];
   // tensor table
   release(tensor: Handle): void;
+  count(tensor: Handle): void;
   pin(tensor: Handle): void;
   scopeBegin(): void;
   scopeEnd(returned: Handle[]): void;
@@ -84,20 +86,24 @@ function limitSpinning(): void {
   if (process.env.OMP_WAIT_POLICY === undefined) process.env.GOMP_SPINCOUNT ??= "1000";
 }
 
+/** Builds the addon where a plain `npm install` left it out, as from a packed tarball: a minute, once. */
+function build(): void {
+  const script = fileURLToPath(new URL("../scripts/build-native.mjs", import.meta.url));
+  const { status, stderr } = spawnSync(process.execPath, [script], { stdio: ["ignore", 2, "pipe"], encoding: "utf8" });
+  if (status !== 0)
+    throw new Error(`the native addon of @omni-id/torch is missing and cannot be built: ${stderr.trim()}`);
+}
+
 function load(): Native {
   const file = fileURLToPath(new URL("../build/Release/torch_native.node", import.meta.url));
-  if (!existsSync(file)) {
-    throw new Error(
-      `the native addon is not built (${file}); run \`npm run setup\`, or \`node scripts/build-native.mjs\` in packages/torch`,
-    );
-  }
+  if (!existsSync(file)) build();
   limitSpinning();
   try {
     return createRequire(import.meta.url)(file) as Native;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new Error(
-      `the native addon does not load: ${reason}\nrun \`npm run setup\` to build it for this Node and LibTorch`,
+      `the native addon does not load: ${reason}\nbuild it for this Node and LibTorch: \`npm run setup\` in the repository, or \`node scripts/build-native.mjs --force\` in the folder of @omni-id/torch`,
     );
   }
 }

@@ -24,6 +24,7 @@ export class TensorHandle {
   watch(): void {
     if (this.watched) return;
     this.watched = true;
+    native.count(this.handle);
     collected.register(this, this.handle, this);
   }
 

@@ -145,6 +145,18 @@ describe("garbage collection", () => {
   });
 });
 
+describe("tensors outside scopes", () => {
+  test("count as memory that V8 should collect", () => {
+    const before = process.memoryUsage().external;
+    const t = zeros([1 << 20]);
+    const view = t.slice(0, 1);
+    expect(process.memoryUsage().external - before).toBe(4 << 20);
+    t.dispose();
+    view.dispose();
+    expect(process.memoryUsage().external - before).toBe(0);
+  });
+});
+
 describe("a long training", () => {
   test("10,000 steps: live tensors constant, resident memory flat", () => {
     const generator = new Generator(0);
