@@ -56,7 +56,7 @@ void TensorTable::pin(Handle handle) {
 int64_t TensorTable::count(Handle handle) {
   at::Tensor& t = get(handle);
   Slot* slot = find(handle);
-  bool shared = !t.has_storage() || t.storage().use_count() > 1 || !t.device().is_cpu();
+  bool shared = !t.has_storage() || t.unsafeGetTensorImpl()->storage().use_count() > 1 || !t.device().is_cpu();
   if (slot->counted || shared) return 0;
   return slot->counted = int64_t(t.nbytes());
 }
@@ -159,7 +159,7 @@ static void forgetTable(void*) {  // a worker thread ends: its tensors go with i
 void exportTensorTable(napi_env env, napi_value exports) {
   napi_add_env_cleanup_hook(env, forgetTable, nullptr);
   const Export list[] = {
-      {"release", Release}, {"pin", Pin}, {"scopeBegin", ScopeBegin}, {"scopeEnd", ScopeEnd}, {"liveTensors", LiveTensors}};
+      {"release", Release}, {"count", Count}, {"pin", Pin}, {"scopeBegin", ScopeBegin}, {"scopeEnd", ScopeEnd}, {"liveTensors", LiveTensors}};
   exportAll(env, exports, list);
 }
 
