@@ -1,12 +1,12 @@
 export { type GenerateOptions, writeSyntheticShards } from "./generate.ts";
 export { type IdentityRecord, type ImageRecord, parseIdentity } from "./identity.ts";
+export { type InspectOptions, inspectShards } from "./inspect.ts";
 export { KeyedRandom } from "./random.ts";
 export { type ShardSample, shardName, writeShard } from "./shard-writer.ts";
 export { type LoadedIdentity, ShardSet } from "./shards.ts";
 export { HELD_OUT, type Split, splitIdentities } from "./split.ts";
+export { renderStats, type ShardStats, shardStats } from "./stats.ts";
 export { drawPerson, type Person } from "./synth/person.ts";
 export { type SyntheticIdentity, SynthPool, syntheticId } from "./synth/pool.ts";
 export { Portrait, renderPerson, renderPictures, type SyntheticImage } from "./synth/render.ts";
 export { drawView, type View } from "./synth/view.ts";
-export { type InspectOptions, inspectShards } from "./inspect.ts";
-export { renderStats, type ShardStats, shardStats } from "./stats.ts";

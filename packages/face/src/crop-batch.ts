@@ -20,24 +20,26 @@ export function cropBatch(images: Tensor, points: Tensor, template: ArrayLike<nu
   });
 }
 
-/** Least-squares similarity from the template to each picture's points, `[B, 2, 3]` (see `similarity`). */
+/**
+ * For each picture the inverse of the least-squares similarity from its points to the template (see `similarity`):
+ * where a pixel of the crop lies in the picture, `[B, 2, 3]`.
+ */
 function templateToImage(points: Tensor, template: ArrayLike<number>): Tensor {
-  const from = tensor(Float32Array.from(template), { shape: [5, 2] });
-  const fromMean = from.mean([0]);
-  const centred = from.sub(fromMean);
-  const mean = points.mean([1]); // [B, 2]
-  const moved = points.sub(mean.unsqueeze(1));
-  const size = centred.square().sum();
-  const a = centred.mul(moved).sum([1, 2]).div(size);
-  const [cx, cy] = [centred.select(1, 0), centred.select(1, 1)];
-  const b = cx
-    .mul(moved.select(2, 1))
-    .sub(cy.mul(moved.select(2, 0)))
-    .sum([1])
-    .div(size);
-  const [fx, fy] = [fromMean.select(0, 0), fromMean.select(0, 1)];
-  const tx = mean.select(1, 0).sub(a.mul(fx)).add(b.mul(fy));
-  const ty = mean.select(1, 1).sub(b.mul(fx)).sub(a.mul(fy));
-  const rows = [stack([a, b.neg(), tx], 1), stack([b, a, ty], 1)].map((row) => row.unsqueeze(1));
+  const to = tensor(Float32Array.from(template), { shape: [5, 2] });
+  const toMean = to.mean([0]);
+  const wanted = to.sub(toMean); // [5, 2]
+  const fromMean = points.mean([1]); // [B, 2]
+  const from = points.sub(fromMean.unsqueeze(1)); // [B, 5, 2]
+  const size = from.square().sum([1, 2]);
+  const a = from.mul(wanted).sum([1, 2]).div(size);
+  const cross = from.select(2, 0).mul(wanted.select(1, 1)).sub(from.select(2, 1).mul(wanted.select(1, 0)));
+  const b = cross.sum([1]).div(size);
+  // The inverse of [a −b; b a] is its transpose over a² + b².
+  const length = a.square().add(b.square());
+  const [c, s] = [a.div(length), b.div(length)];
+  const [tx, ty] = [toMean.select(0, 0), toMean.select(0, 1)];
+  const x = fromMean.select(1, 0).sub(c.mul(tx)).sub(s.mul(ty));
+  const y = fromMean.select(1, 1).add(s.mul(tx)).sub(c.mul(ty));
+  const rows = [stack([c, s, x], 1), stack([s.neg(), c, y], 1)].map((row) => row.unsqueeze(1));
   return cat(rows, 1);
 }

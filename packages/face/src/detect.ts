@@ -21,12 +21,6 @@ const PRIORS = [
 /** Boxes that overlap by more than this share of their union are one face. */
 const OVERLAP = 0.4;
 
-/** How many boxes the detector gives. */
-export const PRIOR_COUNT = PRIORS.reduce(
-  (count, { stride, sides }) => count + Math.ceil(WIDTH / stride) * Math.ceil(HEIGHT / stride) * sides.length,
-  0,
-);
-
 /**
  * Finds faces. The network sees 320×240: where it finds nothing, it looks again with a margin around the picture (a
  * face that fills the frame) and at the four overlapping quarters (faces that are small).

@@ -56,7 +56,8 @@ export class Attention extends nn.Module {
   }
 
   #crossProjections(x: Tensor, context: Tensor | undefined): { q: Tensor; kv: Tensor } {
-    if (!this.q || !this.kv || !context) throw new Error("attention: this layer is self-attention, or its context is missing");
+    if (!this.q || !this.kv || !context)
+      throw new Error("attention: this layer is self-attention, or its context is missing");
     return { q: this.q.forward(x), kv: this.kv.forward(context) };
   }
 }

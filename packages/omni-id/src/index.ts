@@ -7,7 +7,14 @@
  * const { identity, refused } = await encodeIdentity(encoder, ["alice1.jpg", "alice2.jpg"]);
  * saveIdentity("alice.safetensors", identity);
  */
-export { compareIdentities, type EncodeResult, encodeIdentity, IdentityEncoder, type Photo, type Refusal } from "./encode.ts";
+export {
+  compareIdentities,
+  type EncodeResult,
+  encodeIdentity,
+  IdentityEncoder,
+  type Photo,
+  type Refusal,
+} from "./encode.ts";
 export { Encoder, type EncoderOptions } from "./encoder.ts";
 export { type FewToManyOptions, type FewToManyTask, sampleFewToMany } from "./few-to-many.ts";
 export { checkEncoder, type Identity, loadIdentity, type PhotoNote, saveIdentity } from "./identity.ts";

@@ -1,6 +1,6 @@
+import { KeyedRandom } from "@omni-id/data";
 import { describe, expect, it } from "vitest";
 import { sampleFewToMany } from "../src/few-to-many.ts";
-import { KeyedRandom } from "@omni-id/data";
 
 const options = { people: 100, images: 8, batch: 16, inputs: [1, 3, 5], targets: 8 };
 

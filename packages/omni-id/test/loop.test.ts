@@ -3,8 +3,8 @@ import { existsSync, mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { describe, expect, it } from "vitest";
 import { KeyedRandom } from "@omni-id/data";
+import { describe, expect, it } from "vitest";
 
 const script = fileURLToPath(new URL("fixtures/toy-run.mjs", import.meta.url));
 const STEPS = 120;

@@ -1,3 +1,4 @@
+import { KeyedRandom } from "@omni-id/data";
 import { manualSeed, noGrad, randn, tensor, zeros } from "@omni-id/torch";
 import { describe, expect, it } from "vitest";
 import { Block } from "../src/blocks.ts";
@@ -10,7 +11,6 @@ import {
   takeTokens,
   unpatchify,
 } from "../src/masked-decoder.ts";
-import { KeyedRandom } from "@omni-id/data";
 import { toTargetTokens } from "../src/train/mtd.ts";
 
 describe("patchify", () => {

@@ -1,5 +1,17 @@
 import { modelFile, recogniserModel } from "@omni-id/face";
-import { cat, F, importOnnx, nn, noGrad, type OnnxModule, ones, randn, scope, type Tensor, zeros } from "@omni-id/torch";
+import {
+  cat,
+  F,
+  importOnnx,
+  nn,
+  noGrad,
+  type OnnxModule,
+  ones,
+  randn,
+  scope,
+  type Tensor,
+  zeros,
+} from "@omni-id/torch";
 import type { Backbone } from "./backbone.ts";
 
 export interface RecogniserBackboneOptions {

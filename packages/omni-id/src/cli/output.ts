@@ -62,7 +62,11 @@ export function progress(what: string): { update: (done: number, total: number) 
     };
     return { update, stop: () => {} };
   }
-  const bar = new SingleBar({ format: `{bar} {value}/{total} ${what} · {eta_formatted} left`, hideCursor: true, etaBuffer: 50 });
+  const bar = new SingleBar({
+    format: `{bar} {value}/{total} ${what} · {eta_formatted} left`,
+    hideCursor: true,
+    etaBuffer: 50,
+  });
   let started = false;
   const update = (done: number, total: number) => {
     if (!started) bar.start(total, done);

@@ -1,8 +1,8 @@
+import { KeyedRandom } from "@omni-id/data";
 import { cat, F, noGrad, scope, type Tensor, tensor } from "@omni-id/torch";
 import { chunk } from "../chunk.ts";
 import type { Encoder } from "../encoder.ts";
 import { chooseTokens, type MaskedDecoder, patchify, putTokens, takeTokens, unpatchify } from "../masked-decoder.ts";
-import { KeyedRandom } from "@omni-id/data";
 import { toUnit } from "../rgb-batch.ts";
 import { encodeRows, faceTokens, toTargetTokens } from "../train/mtd.ts";
 import type { People } from "../train/people.ts";

@@ -1,4 +1,4 @@
-import { ShardSet, splitIdentities } from "@omni-id/data";
+import { KeyedRandom, ShardSet, splitIdentities } from "@omni-id/data";
 import { modelFile, recogniserModel } from "@omni-id/face";
 import { noGrad, scope } from "@omni-id/torch";
 import type { RecogniserBackbone } from "../backbones/recogniser.ts";
@@ -8,7 +8,6 @@ import { encodeTasks, pictureL1, reconstruct } from "../evaluate/reconstruct.ts"
 import { saveReconstructionSheet } from "../evaluate/sheet.ts";
 import { mean } from "../evaluate/statistics.ts";
 import type { Preset } from "../presets/schema.ts";
-import { KeyedRandom } from "@omni-id/data";
 import { LikenessLoss } from "./likeness.ts";
 import { MtdModel, MtdStage } from "./mtd.ts";
 import type { People } from "./people.ts";
@@ -67,10 +66,7 @@ export async function openFirstStage({ data, cache, preset, seed, note }: OpenFi
     people,
     preset: preset.mtd,
     seed,
-    likeness:
-      likeness > 0 || perceptual > 0
-        ? new LikenessLoss(modelFile(recogniserModel))
-        : undefined,
+    likeness: likeness > 0 || perceptual > 0 ? new LikenessLoss(modelFile(recogniserModel)) : undefined,
     heldOut: validation && ((step) => reportOn(model, people, validation, preset, step)),
   });
   return { stage, model, people };

@@ -1,3 +1,4 @@
+import { KeyedRandom } from "@omni-id/data";
 import { F, nn, noGrad, scope, type Tensor, tensor } from "@omni-id/torch";
 import type { RecogniserBackbone } from "../backbones/recogniser.ts";
 import type { Encoder } from "../encoder.ts";
@@ -13,7 +14,6 @@ import {
   unpatchify,
 } from "../masked-decoder.ts";
 import type { MtdPreset } from "../presets/schema.ts";
-import { KeyedRandom } from "@omni-id/data";
 import { toUnit } from "../rgb-batch.ts";
 import type { LikenessLoss } from "./likeness.ts";
 import type { People } from "./people.ts";

@@ -122,7 +122,9 @@ async function prepareImage(
   const { image: crop, matrix } = alignedCrop(image, landmarks, size);
   const png = await record.mask(index);
   const mask = png
-    ? warp(await loadImage(png, { name: `${record.id}.${index}.mask.png` }), matrix, size, size).data.filter((_, i) => i % 3 === 0)
+    ? warp(await loadImage(png, { name: `${record.id}.${index}.mask.png` }), matrix, size, size).data.filter(
+        (_, i) => i % 3 === 0,
+      )
     : faceMask(transformPoints(landmarks, matrix), size, size);
   return {
     input: cropToFive(image, jitter ? shifted(five, record.id, index) : five, ARCFACE_TEMPLATE, INPUT_SIDE).image,
