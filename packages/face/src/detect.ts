@@ -11,13 +11,6 @@ export interface Detection {
 
 const WIDTH = 320;
 const HEIGHT = 240;
-/** Sides of the prior boxes at each stride, in pixels of the 320×240 input. */
-const PRIORS = [
-  { stride: 8, sides: [10, 16, 24] },
-  { stride: 16, sides: [32, 48] },
-  { stride: 32, sides: [64, 96] },
-  { stride: 64, sides: [128, 192, 256] },
-];
 /** Boxes that overlap by more than this share of their union are one face. */
 const OVERLAP = 0.4;
 

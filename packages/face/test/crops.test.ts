@@ -32,7 +32,15 @@ function schematicFace(): Float32Array {
 }
 
 const face = schematicFace();
-const noise = { width: 200, height: 200, data: Uint8Array.from({ length: 120000 }, (_, i) => 128 + 100 * Math.sin(i / 900)) };
+/** Smooth in both directions, so that how a pixel is sampled hardly matters. */
+const noise = {
+  width: 200,
+  height: 200,
+  data: Uint8Array.from({ length: 120000 }, (_, i) => {
+    const [x, y, c] = [Math.floor(i / 3) % 200, Math.floor(i / 600), i % 3];
+    return 128 + 60 * Math.sin(x / 20 + c) + 60 * Math.cos(y / 25);
+  }),
+};
 
 describe("alignmentMatrix", () => {
   it("puts eyes and mouth at the same places whatever the size, place and tilt of the face", () => {

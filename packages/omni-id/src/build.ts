@@ -1,3 +1,4 @@
+import { ClipBackbone } from "./backbones/clip.ts";
 import { RecogniserBackbone } from "./backbones/recogniser.ts";
 import { Encoder } from "./encoder.ts";
 import { MaskedDecoder } from "./masked-decoder.ts";
@@ -6,9 +7,11 @@ import type { Preset } from "./presets/schema.ts";
 /** The encoder that a preset describes, with fresh weights around the pretrained backbone. */
 export function buildEncoder(preset: Preset): Encoder {
   const { backbone, identity, encoder, mtd } = preset;
-  if (backbone.kind !== "onnx") throw new Error(`preset "${preset.name}": buildEncoder makes nano encoders`);
   return new Encoder({
-    backbone: RecogniserBackbone.load({ width: backbone.width, trainTail: mtd.backboneRate > 0 }),
+    backbone:
+      backbone.kind === "clip"
+        ? new ClipBackbone(backbone)
+        : RecogniserBackbone.load({ width: backbone.width, trainTail: mtd.backboneRate > 0 }),
     queries: identity.tokens,
     width: identity.width,
     ...encoder,

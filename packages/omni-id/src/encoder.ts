@@ -1,6 +1,7 @@
 import { nn, randn, scope, type Tensor } from "@omni-id/torch";
 import type { Backbone } from "./backbones/backbone.ts";
 import { Block } from "./blocks.ts";
+import { repeat } from "./repeat.ts";
 
 export interface EncoderOptions {
   /** f(·) of section 3.1: turns one photo into image tokens. */
@@ -72,8 +73,4 @@ export class Encoder extends nn.Module {
       return this.norm.forward(l);
     });
   }
-}
-
-export function repeat<T>(count: number, make: (index: number) => T): T[] {
-  return Array.from({ length: count }, (_, index) => make(index));
 }

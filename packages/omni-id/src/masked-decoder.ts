@@ -1,7 +1,7 @@
 import { type KeyedRandom } from "@omni-id/data";
 import { nn, randn, scope, type Tensor, where, zeros } from "@omni-id/torch";
 import { Block } from "./blocks.ts";
-import { repeat } from "./encoder.ts";
+import { repeat } from "./repeat.ts";
 
 export interface MaskedDecoderOptions {
   /** Channels C of an identity token. */
