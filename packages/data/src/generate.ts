@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { toSharp } from "@omni-id/face";
 import sharp from "sharp";
@@ -26,10 +26,12 @@ export interface GenerateOptions {
  * Renders synthetic people into WebDataset shards. A shard that is there is not rendered again, so an interrupted run
  * goes on where it stopped and ends in the same bytes.
  * @returns how many identities are there now
+ * @throws when the folder holds shards of another seed, size or number of pictures
  */
 export async function writeSyntheticShards(options: GenerateOptions): Promise<number> {
   const { identities, images, size, seed, out, workers, shardSize = 64, onProgress, signal } = options;
   mkdirSync(out, { recursive: true });
+  takeFolder(out, { identities, images, size, seed, shardSize });
   const pool = new SynthPool({ workers });
   let done = 0;
   try {
@@ -39,7 +41,8 @@ export async function writeSyntheticShards(options: GenerateOptions): Promise<nu
         const samples = await Promise.all(
           numbers.map(async (identity) => {
             const sample = await toSample(await pool.render({ seed, identity, size, images }));
-            onProgress?.(++done, identities);
+            done++;
+            onProgress?.(done, identities);
             return sample;
           }),
         );
@@ -53,6 +56,42 @@ export async function writeSyntheticShards(options: GenerateOptions): Promise<nu
     await pool.close();
   }
   return done;
+}
+
+interface Recipe {
+  identities: number;
+  images: number;
+  size: number;
+  seed: number;
+  shardSize: number;
+}
+
+/** Notes beside the shards what they are made of, so that two recipes never mix in one folder. */
+function takeFolder(out: string, recipe: Recipe): void {
+  const path = join(out, "recipe.json");
+  const shards = readdirSync(out).filter((name) => name.endsWith(".tar"));
+  if (shards.length > 0) {
+    const there = readRecipe(path);
+    const other = (["seed", "size", "images", "shardSize"] as const).find((key) => there?.[key] !== recipe[key]);
+    if (!there || other) {
+      const what = there && other ? `made with ${other} ${there[other]}, not ${recipe[other]}` : "not made here";
+      throw new Error(`${out}: holds shards ${what}; choose an empty folder, or delete them`);
+    }
+    // The last shard of a smaller set is short: it is rendered again for a larger one.
+    if (there.identities < recipe.identities && there.identities % recipe.shardSize !== 0) {
+      rmSync(join(out, shardName(Math.floor(there.identities / recipe.shardSize))), { force: true });
+    }
+  }
+  writeFileSync(`${path}.tmp`, `${JSON.stringify(recipe, null, 2)}\n`);
+  renameSync(`${path}.tmp`, path);
+}
+
+function readRecipe(path: string): Recipe | undefined {
+  try {
+    return JSON.parse(readFileSync(path, "utf8"));
+  } catch {
+    return undefined;
+  }
 }
 
 async function toSample({ id, person, images }: SyntheticIdentity): Promise<ShardSample> {

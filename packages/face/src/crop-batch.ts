@@ -32,7 +32,10 @@ function templateToImage(points: Tensor, template: ArrayLike<number>): Tensor {
   const from = points.sub(fromMean.unsqueeze(1)); // [B, 5, 2]
   const size = from.square().sum([1, 2]);
   const a = from.mul(wanted).sum([1, 2]).div(size);
-  const cross = from.select(2, 0).mul(wanted.select(1, 1)).sub(from.select(2, 1).mul(wanted.select(1, 0)));
+  const cross = from
+    .select(2, 0)
+    .mul(wanted.select(1, 1))
+    .sub(from.select(2, 1).mul(wanted.select(1, 0)));
   const b = cross.sum([1]).div(size);
   // The inverse of [a −b; b a] is its transpose over a² + b².
   const length = a.square().add(b.square());

@@ -74,15 +74,25 @@ describe("cropBatch", () => {
   it("is cropToFive on tensors", () => {
     const five = fivePoints(face);
     const plain = cropToFive(noise, five, ARCFACE_TEMPLATE, 112).image;
-    const images = tensor(noise.data, { shape: [1, 200, 200, 3] }).permute([0, 3, 1, 2]).float();
+    const images = tensor(noise.data, { shape: [1, 200, 200, 3] })
+      .permute([0, 3, 1, 2])
+      .float();
     const made = cropBatch(images, tensor(five, { shape: [1, 5, 2] }), ARCFACE_TEMPLATE, 112);
-    const wanted = tensor(plain.data, { shape: [1, 112, 112, 3] }).permute([0, 3, 1, 2]).float();
+    const wanted = tensor(plain.data, { shape: [1, 112, 112, 3] })
+      .permute([0, 3, 1, 2])
+      .float();
     expect(made.sub(wanted).abs().flatten().amax([0]).item()).toBeLessThan(1.01); // rounding to whole steps
   });
 
   it("carries gradients to the pixels", () => {
-    const images = tensor(noise.data, { shape: [1, 200, 200, 3] }).permute([0, 3, 1, 2]).float().contiguous().requiresGrad_();
-    cropBatch(images, tensor(fivePoints(face), { shape: [1, 5, 2] }), ARCFACE_TEMPLATE, 112).sum().backward();
+    const images = tensor(noise.data, { shape: [1, 200, 200, 3] })
+      .permute([0, 3, 1, 2])
+      .float()
+      .contiguous()
+      .requiresGrad_();
+    cropBatch(images, tensor(fivePoints(face), { shape: [1, 5, 2] }), ARCFACE_TEMPLATE, 112)
+      .sum()
+      .backward();
     // Each crop pixel spreads a weight of one over the picture.
     expect(images.grad?.sum().item()).toBeCloseTo(3 * 112 * 112, -1);
   });
@@ -93,7 +103,21 @@ describe("faceMask", () => {
   const inside = (x: number, y: number) => mask[Math.floor(y) * 200 + Math.floor(x)] === 255;
 
   it("holds eyes, nose, mouth and forehead, and nothing outside the jaw", () => {
-    for (const [x, y] of [[75, 90], [125, 90], [100, 110], [100, 140], [100, 65]]) expect(inside(x, y)).toBe(true);
-    for (const [x, y] of [[20, 90], [180, 90], [100, 185], [100, 10], [48, 160]]) expect(inside(x, y)).toBe(false);
+    for (const [x, y] of [
+      [75, 90],
+      [125, 90],
+      [100, 110],
+      [100, 140],
+      [100, 65],
+    ])
+      expect(inside(x, y)).toBe(true);
+    for (const [x, y] of [
+      [20, 90],
+      [180, 90],
+      [100, 185],
+      [100, 10],
+      [48, 160],
+    ])
+      expect(inside(x, y)).toBe(false);
   });
 });

@@ -13,7 +13,8 @@ const random = (() => {
 function picture(width: number, height: number, colour: (x: number, y: number) => number): RgbImage {
   const data = new Uint8Array(width * height * 3);
   for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) data.fill(Math.round(colour(x + 0.5, y + 0.5)), (y * width + x) * 3, (y * width + x) * 3 + 3);
+    for (let x = 0; x < width; x++)
+      data.fill(Math.round(colour(x + 0.5, y + 0.5)), (y * width + x) * 3, (y * width + x) * 3 + 3);
   }
   return { width, height, data };
 }

@@ -30,16 +30,29 @@ describe("loadImage", () => {
   });
 
   it("puts transparency on white, and spreads grey over three channels", async () => {
-    const clear = await sharp({ create: { width: 4, height: 4, channels: 4, background: { r: 0, g: 0, b: 0, alpha: 0 } } }).png().toBuffer();
+    const clear = await sharp({
+      create: { width: 4, height: 4, channels: 4, background: { r: 0, g: 0, b: 0, alpha: 0 } },
+    })
+      .png()
+      .toBuffer();
     expect(pixel(await loadImage(clear), 1, 1)).toEqual([255, 255, 255]);
-    const grey = await sharp({ create: { width: 4, height: 4, channels: 3, background: "#808080" } }).greyscale().png().toBuffer();
+    const grey = await sharp({ create: { width: 4, height: 4, channels: 3, background: "#808080" } })
+      .greyscale()
+      .png()
+      .toBuffer();
     expect(pixel(await loadImage(grey), 1, 1)).toEqual([128, 128, 128]);
   });
 
   it("reads CMYK and 16 bit", async () => {
-    const cmyk = await sharp({ create: { width: 8, height: 8, channels: 3, background: "#fff" } }).toColourspace("cmyk").jpeg().toBuffer();
+    const cmyk = await sharp({ create: { width: 8, height: 8, channels: 3, background: "#fff" } })
+      .toColourspace("cmyk")
+      .jpeg()
+      .toBuffer();
     for (const value of pixel(await loadImage(cmyk), 3, 3)) expect(value).toBeGreaterThan(245);
-    const deep = await sharp(Uint16Array.from({ length: 3 * 16 }, () => 0x8000), { raw: { width: 4, height: 4, channels: 3 } })
+    const deep = await sharp(
+      Uint16Array.from({ length: 3 * 16 }, () => 0x8000),
+      { raw: { width: 4, height: 4, channels: 3 } },
+    )
       .toColourspace("rgb16")
       .png()
       .toBuffer();
@@ -47,7 +60,9 @@ describe("loadImage", () => {
   });
 
   it("reads 40 megapixels, and can bound what it makes of them", async () => {
-    const large = await sharp({ create: { width: 8000, height: 5000, channels: 3, background: "#234" } }).jpeg().toBuffer();
+    const large = await sharp({ create: { width: 8000, height: 5000, channels: 3, background: "#234" } })
+      .jpeg()
+      .toBuffer();
     const image = await loadImage(large, { maxSide: 1000 });
     expect([image.width, image.height]).toEqual([1000, 625]);
   });
@@ -64,7 +79,9 @@ describe("loadImage", () => {
 
   it("refuses a photo that was cut off", async () => {
     const noise = Uint8Array.from({ length: 200 * 200 * 3 }, (_, i) => (i * 2654435761) >>> 24);
-    const whole = await sharp(noise, { raw: { width: 200, height: 200, channels: 3 } }).jpeg().toBuffer();
+    const whole = await sharp(noise, { raw: { width: 200, height: 200, channels: 3 } })
+      .jpeg()
+      .toBuffer();
     const path = join(folder, "cut.jpg");
     writeFileSync(path, whole.subarray(0, whole.length >> 1));
     await expect(loadImage(path)).rejects.toThrow(/cut\.jpg: the file is damaged or cut off/);

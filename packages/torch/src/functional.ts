@@ -43,7 +43,8 @@ export function rmsNorm(
   { eps = 1e-6 } = {},
 ): Tensor {
   const dims = normalizedShape.map((_, i) => -1 - i);
-  const wide = input.float(); // the mean of squares needs more than bfloat16's 8 bits
+  // The mean of squares needs more than bfloat16's 8 bits.
+  const wide = input.dtype === "float64" ? input : input.float();
   const scaled = wide.mul(wide.square().mean(dims, { keepdim: true }).add(eps).rsqrt()).to(input.dtype);
   return weight ? scaled.mul(weight) : scaled;
 }

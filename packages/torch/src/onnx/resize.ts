@@ -28,20 +28,24 @@ const ROUNDINGS: Readonly<Record<string, (x: number) => number>> = {
   ceil: Math.ceil,
 };
 
+/** In float32 step by step, as onnxruntime: whether 1.5 / 0.6 lies above or below 2.5 decides which pixel is nearest. */
 function placeInInput(coordinates: string, at: number, { inputs, outputs, scale }: Axis): number {
+  const f = Math.fround;
+  const halfPixel = f(f((at + 0.5) / f(scale)) - 0.5);
   switch (coordinates) {
     case "half_pixel":
-      return (at + 0.5) / scale - 0.5;
+      return halfPixel;
     case "pytorch_half_pixel":
-      return outputs > 1 ? (at + 0.5) / scale - 0.5 : 0;
+      return outputs > 1 ? halfPixel : 0;
     case "half_pixel_symmetric": {
-      const centre = (inputs / 2) * (1 - outputs / (scale * inputs));
-      return centre + (at + 0.5) / scale - 0.5;
+      const share = f(outputs / f(f(scale) * inputs));
+      const offset = f((inputs / 2) * f(1 - share));
+      return f(f(offset + f((at + 0.5) / f(scale))) - 0.5);
     }
     case "align_corners":
-      return outputs > 1 ? (at * (inputs - 1)) / (outputs - 1) : 0;
+      return outputs > 1 ? f(f(at * (inputs - 1)) / (outputs - 1)) : 0;
     case "asymmetric":
-      return at / scale;
+      return f(at / f(scale));
     default:
       throw new Error(`coordinate_transformation_mode ${coordinates} is not supported`);
   }
