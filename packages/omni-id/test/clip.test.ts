@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
-import { loadSafetensors, noGrad, type Tensor } from "@omni-id/torch";
+import { loadSafetensors, noGrad, onDevice, type Tensor } from "@omni-id/torch";
 import { describe, expect, it } from "vitest";
-import { type Activation, ClipTextModel, ClipVisionModel } from "../src/backbones/clip.ts";
+import { type Activation, CLIP_H, ClipTextModel, ClipVisionModel } from "../src/backbones/clip.ts";
 
 function golden(name: string) {
   const file = fileURLToPath(new URL(`fixtures/${name}.safetensors`, import.meta.url));
@@ -52,4 +52,13 @@ describe.each<[string, Activation]>([
       /missing \(16\):\n {2}vision_model\.encoder\.layers\.3\.self_attn\.q_proj\.weight/,
     );
   });
+});
+
+it("CLIP-H has the 632,076,800 parameters of laion's checkpoint, under its keys", () => {
+  const model = onDevice("meta", () => new ClipVisionModel(CLIP_H));
+  const state = model.stateDict();
+  expect(model.parameters().reduce((sum, { numel }) => sum + numel, 0)).toBe(632_076_800);
+  expect(state.get("vision_model.encoder.layers.31.mlp.fc1.weight")?.shape).toEqual([5120, 1280]);
+  expect(state.get("vision_model.embeddings.position_embedding.weight")?.shape).toEqual([257, 1280]);
+  expect(state.get("visual_projection.weight")?.shape).toEqual([1024, 1280]);
 });

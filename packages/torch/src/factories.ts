@@ -30,13 +30,29 @@ const ops = {
   randperm: new Operator("aten::randperm.generator"),
 };
 
+let defaultDevice: string | undefined;
+
+/**
+ * Runs `fn`; what the factories make there without a `device` of its own lies on this one. On `"meta"` tensors have
+ * shapes but no memory: a model of any size can be built, its keys read, its weights then assigned.
+ */
+export function onDevice<T>(device: string, fn: () => T): T {
+  const before = defaultDevice;
+  defaultDevice = device;
+  try {
+    return fn();
+  } finally {
+    defaultDevice = before;
+  }
+}
+
 function make(
   operator: Operator,
   args: readonly unknown[],
   dtype: DType | undefined,
   { device, requiresGrad }: TensorOptions,
 ): Tensor {
-  const tensor = wrap(call(operator.id, ...args, dtype, undefined, device));
+  const tensor = wrap(call(operator.id, ...args, dtype, undefined, device ?? defaultDevice));
   return requiresGrad ? tensor.requiresGrad_() : tensor;
 }
 

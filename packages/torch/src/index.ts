@@ -11,6 +11,7 @@ export {
   full,
   linspace,
   type Nested,
+  onDevice,
   ones,
   type RandomOptions,
   rand,

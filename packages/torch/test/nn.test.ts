@@ -1,5 +1,16 @@
 import { readFileSync } from "node:fs";
-import { fromTypedArray, Generator, nn, noGrad, randn, scope, type Tensor, tensor, zeros } from "@omni-id/torch";
+import {
+  fromTypedArray,
+  Generator,
+  nn,
+  noGrad,
+  onDevice,
+  randn,
+  scope,
+  type Tensor,
+  tensor,
+  zeros,
+} from "@omni-id/torch";
 import { describe, expect, test } from "vitest";
 import { expectClose } from "./close.ts";
 import { expectGradients } from "./gradcheck.ts";
@@ -168,6 +179,20 @@ describe("Module", () => {
     block.loadStateDict(new Map([["norm.bias", tensor([1, 2, 3, 4], { dtype: "float64" })]]), { strict: false });
     expect(block.norm.bias.dtype).toBe("float32");
     expectClose(block.norm.bias, [1, 2, 3, 4]);
+  });
+
+  test("on meta a module has keys and shapes only; assigned weights are the tensors themselves", () => {
+    const module = onDevice("meta", () => new nn.Linear({ in: 100_000, out: 100_000, bias: false }));
+    expect([module.weight.device, module.weight.shape]).toEqual(["meta", [100_000, 100_000]]);
+    expect(zeros([1]).device).toBe("cpu");
+    const block = onDevice("meta", () => new Block());
+    const weights = new Map([...new Block().stateDict()].map(([key, t]) => [key, t.detach().double()]));
+    block.loadStateDict(weights, { assign: true });
+    expect([block.norm.weight.dtype, block.norm.weight.device]).toEqual(["float64", "cpu"]);
+    expect(block.layers[0].weight.requiresGrad).toBe(true);
+    noGrad(() => weights.get("layers.0.weight")?.fill_(3));
+    expect(block.layers[0].weight.at(0, 0).item()).toBe(3);
+    expect([...block.stateDict().keys()]).toEqual([...weights.keys()]);
   });
 
   test("frozen parameters get no gradient; train and eval reach every part", () => {

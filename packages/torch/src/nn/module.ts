@@ -22,6 +22,11 @@ export const buffer = (tensor: Tensor): Tensor => mark(tensor, "buffer");
 export interface LoadOptions {
   /** Every key must be there, and no other. */
   strict?: boolean;
+  /**
+   * Take the tensors themselves, with their dtype and device, instead of copying their values: weights that are
+   * memory-mapped stay so. Optimisers made before keep the old tensors.
+   */
+  assign?: boolean;
 }
 
 /**
@@ -76,9 +81,13 @@ export abstract class Module {
    * Copies values into the module's tensors, converting dtype and device to theirs.
    * @throws a list of missing, unexpected and mis-shaped keys; nothing is changed then
    */
-  loadStateDict(state: ReadonlyMap<string, Tensor>, { strict = true }: LoadOptions = {}): void {
+  loadStateDict(state: ReadonlyMap<string, Tensor>, { strict = true, assign = false }: LoadOptions = {}): void {
     const own = this.stateDict();
     checkKeys(this.constructor.name, own, state, strict);
+    if (assign) {
+      this.#replace((tensor, key) => state.get(key) ?? tensor);
+      return;
+    }
     scope(() =>
       noGrad(() => {
         for (const [key, tensor] of own) {
@@ -91,19 +100,27 @@ export abstract class Module {
 
   /** Converts floating-point state and moves it. Optimisers made before keep the old tensors: convert first. */
   to({ dtype, device }: { dtype?: DType; device?: string }): this {
-    for (const [, module] of this.namedModules()) {
-      for (const [key, value] of Object.entries(module)) {
+    this.#replace((tensor) => {
+      const floating = tensor.dtype.includes("float");
+      return scope(() => noGrad(() => tensor.to({ dtype: floating ? dtype : undefined, device })));
+    });
+    return this;
+  }
+
+  /** Puts another tensor in the place of each parameter and buffer. */
+  #replace(change: (tensor: Tensor, key: string) => Tensor): void {
+    for (const [path, module] of this.namedModules()) {
+      for (const [field, value] of Object.entries(module)) {
         if (!(value instanceof Tensor)) continue;
         const kind = kinds.get(value);
         if (!kind) continue;
-        const floating = value.dtype.includes("float");
-        const moved = scope(() => noGrad(() => value.to({ dtype: floating ? dtype : undefined, device })));
-        const own = mark(moved, kind);
+        const changed = change(value, path ? `${path}.${field}` : field);
+        if (changed === value) continue;
+        const own = mark(changed, kind);
         own.requiresGrad_(value.requiresGrad);
-        (module as unknown as Record<string, unknown>)[key] = own;
+        (module as unknown as Record<string, unknown>)[field] = own;
       }
     }
-    return this;
   }
 
   train(on = true): this {
