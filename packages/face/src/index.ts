@@ -1,6 +1,6 @@
 /** Faces in photographs: found, measured, aligned, recognised. */
 export { type AnalysedFace, FaceAnalyser } from "./analyser.ts";
-export { ASSET_PACKAGES, type AssetPackage, assetFolder, assetPath, assetsStatus, cacheFolder } from "./assets.ts";
+export { type AssetName, type AssetStatus, assetFolder, assetPath, assetsStatus, cacheFolder } from "./assets.ts";
 export { cropBatch } from "./crop-batch.ts";
 export {
   ARCFACE_TEMPLATE,
@@ -14,6 +14,7 @@ export {
 } from "./crops.ts";
 export type { Detection } from "./detect.ts";
 export { faceMask, faceOutline } from "./face-mask.ts";
+export { fetchAssets } from "./fetch-assets.ts";
 export { type Affine, type Box, cropBox, invert, similarity, transformPoints, warp } from "./geometry.ts";
 export { loadImage, type RgbImage, resizeImage, saveImage, toSharp } from "./image.ts";
 export { IndependentRecogniser } from "./independent.ts";

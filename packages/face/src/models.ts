@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { type AssetPackage, assetPath } from "./assets.ts";
+import { type AssetName, assetPath } from "./assets.ts";
 
 /** A third-party model: what it is, what it wants, and on what terms it may be used. */
 export interface ModelEntry {
   name: string;
-  package: AssetPackage;
+  package: AssetName;
   /** Path inside the package. */
   file: string;
   input: string;
@@ -91,7 +91,7 @@ export function modelFile(model: ModelEntry): string {
   const hash = createHash("sha256").update(readFileSync(path)).digest("hex");
   if (hash !== model.sha256) {
     throw new Error(
-      `${path}: damaged (SHA-256 ${hash.slice(0, 12)}…, expected ${model.sha256.slice(0, 12)}…); delete it and run: npm run setup`,
+      `${path}: damaged (SHA-256 ${hash.slice(0, 12)}…, expected ${model.sha256.slice(0, 12)}…); delete its folder and run: npx omni-id models --fetch`,
     );
   }
   return path;

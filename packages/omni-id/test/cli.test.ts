@@ -1,0 +1,195 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { loadImage } from "@omni-id/face";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { run } from "../src/cli/main.ts";
+import { writePhotos } from "./pictures.ts";
+import { writeTinyWeights } from "./weights.ts";
+
+const root = mkdtempSync(join(tmpdir(), "omni-id-cli-"));
+afterAll(() => rmSync(root, { recursive: true }));
+const place = (...names: string[]) => join(root, ...names);
+let anna: string[];
+let bob: string[];
+
+beforeAll(async () => {
+  await writeTinyWeights(place("weights"));
+  await writeTinyWeights(place("weights2"), 2);
+  anna = await writePhotos(root, 1, 3);
+  bob = await writePhotos(root, 2, 2);
+}, 60_000);
+
+/** Runs a command line as the shell would. */
+async function cli(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  const streams = { out: "", err: "" };
+  const catchInto = (key: "out" | "err") => (text: string | Uint8Array) => {
+    streams[key] += text;
+    return true;
+  };
+  const spies = [
+    vi.spyOn(process.stdout, "write").mockImplementation(catchInto("out")),
+    vi.spyOn(process.stderr, "write").mockImplementation(catchInto("err")),
+  ];
+  try {
+    return { code: await run(args), ...streams };
+  } finally {
+    for (const spy of spies) spy.mockRestore();
+  }
+}
+const weights = () => ["--weights", place("weights")];
+
+describe("the command line", () => {
+  it("teaches: help for every command, with exit code 0", async () => {
+    const { code, out } = await cli("--help");
+    expect(code).toBe(0);
+    for (const command of [
+      "demo",
+      "encode",
+      "compare",
+      "reconstruct",
+      "evaluate",
+      "doctor",
+      "models",
+      "data",
+      "train",
+    ]) {
+      expect(out).toContain(command);
+      expect((await cli(command, "--help")).code).toBe(0);
+    }
+  });
+
+  it("a slip of the finger gets a suggestion and exit code 2", async () => {
+    expect(await cli("encod")).toMatchObject({ code: 2, err: expect.stringMatching(/did you mean encode/i) });
+    expect(await cli("encode", "a.jpg", "--ouput", "x")).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/--out/),
+    });
+    expect(await cli("encode", "-o", "x")).toMatchObject({ code: 2, err: expect.stringMatching(/photos/) });
+    expect(await cli("data", "synth", "-o", place("s"), "--images", "many")).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/"many" is no whole number/),
+    });
+  });
+
+  it("a wrong preset key gets a suggestion too", async () => {
+    const args = ["train", "mtd", "--data", place("none"), "--out", place("run"), "--set", "mtd.optimisation.step=3"];
+    const { code, err } = await cli(...args);
+    expect(code).toBe(1);
+    expect(err).toMatch(/mtd\.optimisation\.step/);
+    expect(err).toMatch(/did you mean.*steps/i);
+  });
+});
+
+describe("encode, compare, reconstruct", { timeout: 60_000 }, () => {
+  it("from photos to identity files to a similarity and a picture", async () => {
+    const a = place("people", "a.safetensors"); // the folder is made
+    const b = place("people", "b.safetensors");
+    const encoded = await cli("encode", ...anna, "-o", a, ...weights(), "--json");
+    expect(encoded.code).toBe(0);
+    expect(JSON.parse(encoded.out)).toMatchObject({ file: a, shape: [4, 16], refused: [], photos: [{}, {}, {}] });
+    expect((await cli("encode", ...bob, "-o", b, ...weights())).out).toMatch(/\[4, 16\] from 2 of 2 photos/);
+
+    const same = JSON.parse((await cli("compare", a, a, ...weights(), "--json")).out);
+    const other = JSON.parse((await cli("compare", a, b, ...weights(), "--json")).out);
+    expect(same.similarity).toBeCloseTo(1, 3);
+    expect(other.similarity).toBeLessThan(same.similarity);
+
+    const picture = place("drawn.png");
+    const drawn = await cli("reconstruct", anna[0], "--id", a, b, "-o", picture, ...weights(), "--json");
+    expect(Object.keys(JSON.parse(drawn.out).l1)).toEqual([a, b]);
+    expect((await loadImage(picture)).width).toBeGreaterThan(500);
+  });
+
+  it("tells on stderr which photo was refused, and still succeeds", async () => {
+    writeFileSync(place("broken.jpg"), "no picture");
+    const { code, err } = await cli("encode", anna[0], place("broken.jpg"), "-o", place("c.safetensors"), ...weights());
+    expect(code).toBe(0);
+    expect(err).toMatch(/refused: photo 2 \(broken\.jpg\): /);
+  });
+
+  it("fails with exit code 1, one message and no file", async () => {
+    const out = place("never.safetensors");
+    const broken = await cli("encode", place("broken.jpg"), "-o", out, ...weights());
+    expect(broken).toMatchObject({ code: 1, err: expect.stringMatching(/^omni-id: none of the 1 photos can be used/) });
+    expect(existsSync(out)).toBe(false);
+
+    const away = await cli("encode", anna[0], "-o", out, "--weights", place("nowhere"));
+    expect(away).toMatchObject({ code: 1, err: expect.stringMatching(/no such weights/) });
+
+    const blocked = await cli("encode", anna[0], "-o", join(anna[1], "x.safetensors"), ...weights());
+    expect(blocked).toMatchObject({ code: 1, err: expect.stringMatching(/a file stands where a folder should be/) });
+  });
+
+  it("refuses identities of another encoder and files that are none", async () => {
+    const file = place("mixed.safetensors");
+    await cli("encode", anna[0], "-o", file, ...weights());
+    const mixed = await cli("compare", file, file, "--weights", place("weights2"));
+    expect(mixed).toMatchObject({ code: 1, err: expect.stringMatching(/encode the photos again/) });
+    const none = await cli("compare", anna[0], file, ...weights());
+    expect(none).toMatchObject({ code: 1, err: expect.stringMatching(/person1-0\.png: /) });
+    const faceless = await cli("reconstruct", place("broken.jpg"), "--id", file, "-o", place("x.png"), ...weights());
+    expect(faceless).toMatchObject({ code: 1, err: expect.stringMatching(/broken\.jpg/) });
+  });
+
+  it("absent models name the command that fetches them", async () => {
+    vi.stubEnv("OMNI_ID_CACHE", place("empty-cache"));
+    try {
+      const { code, err } = await cli("encode", anna[0], "-o", place("x.safetensors"), ...weights());
+      expect(code).toBe(1);
+      expect(err).toMatch(/omni-id models --fetch/);
+      expect((await cli("models")).out).toMatch(/MISS faceplugin/);
+    } finally {
+      vi.unstubAllEnvs();
+    }
+  });
+});
+
+describe("data, train, evaluate, demo", { timeout: 240_000 }, () => {
+  const synth = () => place("synth");
+  it("a small set goes the whole way: synth, stats, inspect, train, evaluate, demo", async () => {
+    const size = ["--identities", "20", "--images", "8", "--size", "64", "--workers", "2"];
+    expect(await cli("data", "synth", "-o", synth(), ...size)).toMatchObject({ code: 0 });
+    const stats = JSON.parse((await cli("data", "stats", synth(), "--detect", "4", "--json")).out);
+    expect(stats).toMatchObject({ identities: 20, images: 160 });
+    const sheet = place("out", "inspect.png");
+    expect(await cli("data", "inspect", synth(), "-o", sheet)).toMatchObject({ code: 0 });
+    expect(existsSync(sheet)).toBe(true);
+
+    const small = ["mtd.batch=2", "mtd.inputs=[1,3]", "identity.tokens=4", "identity.width=16", "encoder.headWidth=8"];
+    const sizes = [...small, "mtd.decoder.width=16", "mtd.decoder.headWidth=8", "mtd.optimisation.steps=4"];
+    const common = ["--data", synth(), "--cache", place("cache")];
+    const trained = await cli("train", "mtd", ...common, "--out", place("run"), "--log-every", "2", "--set", ...sizes);
+    expect(trained.err + trained.out).toMatch(/step 4\/4/);
+    expect(trained.code).toBe(0);
+
+    const report = place("results", "first.json");
+    const evaluated = await cli("evaluate", ...common, "--weights", place("run", "weights"), "-o", report);
+    expect(evaluated.code).toBe(0);
+    expect(JSON.parse(readFileSync(report, "utf8"))).toMatchObject({
+      identities: 2,
+      l1: { "1": expect.any(Number), identityRemoved: expect.any(Number), otherIdentity: expect.any(Number) },
+      recognisers: { independent: { measure: "euclidean", "3": { mean: expect.any(Number), ci: expect.any(Array) } } },
+    });
+    expect(existsSync(place("results", "first.png"))).toBe(true);
+
+    const demo = await cli(
+      "demo",
+      ...anna,
+      ...bob.slice(0, 1),
+      "-o",
+      place("demo.png"),
+      "--weights",
+      place("run", "weights"),
+    );
+    expect(demo.code).toBe(0);
+    expect(demo.out).toMatch(/L1 inside the face/);
+    expect((await loadImage(place("demo.png"))).height).toBeGreaterThan(200);
+  });
+
+  it("missing data says how to make some", async () => {
+    const { code, err } = await cli("train", "mtd", "--data", place("none"), "--out", place("run2"));
+    expect(code).toBe(1);
+    expect(err).toMatch(/no shards.*omni-id data synth/);
+  });
+});
