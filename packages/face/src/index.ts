@@ -15,6 +15,7 @@ export {
 export type { Detection } from "./detect.ts";
 export { faceMask, faceOutline } from "./face-mask.ts";
 export { fetchAssets } from "./fetch-assets.ts";
+export { faceMaskWithoutHair } from "./forehead.ts";
 export { type Affine, type Box, cropBox, invert, similarity, transformPoints, warp } from "./geometry.ts";
 export { loadImage, type RgbImage, resizeImage, saveImage, toSharp } from "./image.ts";
 export { IndependentRecogniser } from "./independent.ts";

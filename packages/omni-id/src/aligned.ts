@@ -1,4 +1,4 @@
-import { alignedCrop, faceMask, fivePoints, type RgbImage, transformPoints } from "@omni-id/face";
+import { alignedCrop, faceMaskWithoutHair, fivePoints, type RgbImage, transformPoints } from "@omni-id/face";
 
 /** A face as the decoders see it: eyes and mouth at the same places in every picture. */
 export interface AlignedFace {
@@ -9,9 +9,9 @@ export interface AlignedFace {
   points: Float32Array;
 }
 
-/** Aligns a face by its 68 landmarks; the mask is drawn from the landmarks too. */
+/** Aligns a face by its 68 landmarks; the mask is drawn from the landmarks too, without the hair over it. */
 export function alignFace(image: RgbImage, landmarks: Float32Array, size: number): AlignedFace {
   const { image: crop, matrix } = alignedCrop(image, landmarks, size);
   const inside = transformPoints(landmarks, matrix);
-  return { crop, mask: faceMask(inside, size, size), points: fivePoints(inside) };
+  return { crop, mask: faceMaskWithoutHair(crop, inside), points: fivePoints(inside) };
 }

@@ -6,7 +6,7 @@ import {
   ARCFACE_TEMPLATE,
   alignedCrop,
   cropToFive,
-  faceMask,
+  faceMaskWithoutHair,
   fivePoints,
   loadImage,
   type RgbImage,
@@ -125,7 +125,7 @@ async function prepareImage(
     ? warp(await loadImage(png, { name: `${record.id}.${index}.mask.png` }), matrix, size, size).data.filter(
         (_, i) => i % 3 === 0,
       )
-    : faceMask(transformPoints(landmarks, matrix), size, size);
+    : faceMaskWithoutHair(crop, transformPoints(landmarks, matrix));
   return {
     input: cropToFive(image, jitter ? shifted(five, record.id, index) : five, ARCFACE_TEMPLATE, INPUT_SIDE).image,
     crop,
