@@ -1,0 +1,117 @@
+// `npm run bench`: every benchmark in turn, each in a process of its own, peers between our own runs so that a busy or
+// throttled machine disturbs both. Ratios are ours over theirs: below 1 we are faster. Writes results/bench.json.
+// usage: run.mjs [name...] to run some only
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { provenance } from "../packages/omni-id/dist/evaluate/provenance.js";
+
+const here = (file) => fileURLToPath(new URL(file, import.meta.url));
+const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
+const THREADS = 2;
+
+function json(command, args) {
+  const { status, stdout, stderr } = spawnSync(command, args.map(String), { encoding: "utf8", maxBuffer: 1 << 26 });
+  if (status !== 0) throw new Error(`${args[0]} ended with ${status}\n${stderr.split("\n").slice(-8).join("\n")}`);
+  return JSON.parse(stdout.trim().split("\n").at(-1));
+}
+const ours = (file, ...args) => json(process.execPath, [here(file), ...args]);
+
+/** A Python that has torch: Debian's own, or whatever `python3` is. */
+function findPython() {
+  const found = ["/usr/bin/python3", "python3"].find(
+    (name) => spawnSync(name, ["-c", "import torch"], { stdio: "ignore" }).status === 0,
+  );
+  if (!found) throw new Error("no Python with torch; on Debian: apt-get install -y python3-torch");
+  return found;
+}
+
+/** Our training step against a peer's, turn by turn; the first steps of each process warm up. */
+function trainStep(precision) {
+  const python = findPython();
+  const [mine, theirs] = [[], []];
+  let [peakMB, torch, peer] = [0, "", ""];
+  for (let round = 0; round < 3; round++) {
+    const a = ours("train-step.mjs", precision, THREADS, 8);
+    const b = json(python, [here("peers/mtd_step.py"), precision, THREADS, 8]);
+    mine.push(...a.seconds.slice(2));
+    theirs.push(...b.seconds.slice(2));
+    [peakMB, torch, peer] = [Math.max(peakMB, a.peakMB), a.torch, b.torch];
+  }
+  const [a, b] = [median(mine), median(theirs)];
+  return { seconds: a, pytorchSeconds: b, ratio: a / b, peakMB, libtorch: torch, pytorch: peer };
+}
+
+function againstJax() {
+  const PEOPLE = 4;
+  const a = median(ours("train-step.mjs", "float32", THREADS, 6).seconds.slice(2));
+  const best = median(ours("train-step.mjs", "bfloat16", THREADS, 6).seconds.slice(2));
+  const b = (median(ours("peers/jax_step.mjs", PEOPLE, 5).seconds.slice(2)) * 16) / PEOPLE;
+  const note = `jax-js: forward and backward of ${PEOPLE} of 16 people, scaled; the whole batch exceeds its 4 GiB`;
+  return { seconds: best, float32Seconds: a, jaxSeconds: b, ratio: best / b, float32Ratio: a / b, note };
+}
+
+function dispatch() {
+  const a = ours("dispatch.mjs").microseconds;
+  const b = json(findPython(), [here("peers/dispatch.py")]).microseconds;
+  return { microseconds: a, pytorchMicroseconds: b, ratio: a / b };
+}
+
+const benchmarks = {
+  "train step, bfloat16": { run: () => trainStep("bfloat16"), goal: ["ratio", "≤", 0.75] },
+  "train step, float32": { run: () => trainStep("float32"), goal: ["ratio", "≤", 0.9] },
+  "train step against jax-js": { run: againstJax, goal: ["ratio", "≤", 0.05] },
+  "CLIP-H forward": { run: () => ours("clip-h.mjs"), goal: ["share", "≥", 0.7] },
+  dispatch: { run: dispatch },
+  "fused kernels": { run: () => ours("../packages/torch/bench/kernels.mjs", "--json") },
+  encode: { run: () => ours("encode.mjs") },
+  rendering: { run: () => ours("render.mjs") },
+};
+
+const wanted = process.argv.slice(2);
+const unknown = wanted.find((name) => !(name in benchmarks));
+if (unknown) {
+  console.error(`no benchmark "${unknown}"; there are: ${Object.keys(benchmarks).join(", ")}`);
+  process.exit(2);
+}
+const names = wanted.length > 0 ? wanted : Object.keys(benchmarks);
+const { seed: _, ...machine } = provenance(0);
+const file = here("../results/bench.json");
+const results = {};
+let failed = false;
+for (const name of names) {
+  process.stderr.write(`${name} …\n`);
+  try {
+    const { run, goal } = benchmarks[name];
+    const result = run();
+    const met = goal && (goal[1] === "≤" ? result[goal[0]] <= goal[2] : result[goal[0]] >= goal[2]);
+    results[name] = goal ? { ...result, goal: `${goal.join(" ")}: ${met ? "met" : "missed"}` } : result;
+  } catch (error) {
+    results[name] = { skipped: error.message };
+    failed = true;
+  }
+  console.log(`${name}: ${summary(results[name])}`);
+}
+mkdirSync(here("../results"), { recursive: true });
+const before = wanted.length > 0 ? JSON.parse(readOr(file, '{"results":{}}')).results : {};
+writeFileSync(`${file}.tmp`, `${JSON.stringify({ ...machine, results: { ...before, ...results } }, null, 2)}\n`);
+renameSync(`${file}.tmp`, file);
+console.error(`written: ${file}`);
+process.exitCode = failed ? 1 : 0;
+
+function readOr(path, otherwise) {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return otherwise;
+  }
+}
+
+function summary(result) {
+  if (result.skipped) return `skipped: ${result.skipped}`;
+  if (result.rows) return result.rows.map((r) => `${r.name} ${r.precision} ${r.ratio.toFixed(2)}`).join(" · ");
+  const show = (value) => (typeof value === "number" ? Number(value.toPrecision(4)) : JSON.stringify(value));
+  return Object.entries(result)
+    .map(([key, value]) => `${key} ${typeof value === "string" ? value : show(value)}`)
+    .join(" · ");
+}
