@@ -18,13 +18,16 @@ export interface Sheet {
 const GAP = 6;
 const MARGIN = 24;
 const LINE = 20;
+/** Mean width of a letter of the notes, in pixels, on the safe side. */
+const LETTER = 7.6;
 const INK = "#1d2430";
 
 /** A labelled sheet of pictures as a PNG, written by rename. */
 export async function saveSheet(file: string, sheet: Sheet): Promise<void> {
-  const { title, columns, rows, notes, tile = 128 } = sheet;
+  const { title, columns, rows, tile = 128 } = sheet;
   const pitch = tile + GAP;
   const width = Math.max(720, 2 * MARGIN + columns.length * pitch - GAP);
+  const notes = sheet.notes.flatMap((note) => wrap(note, (width - 2 * MARGIN) / LETTER));
   const headLines = Math.max(1, ...columns.map((head) => head.split("\n").length));
   const top = MARGIN + 30 + headLines * 17 + 6;
   const below = top + rows.length * pitch + 8;
@@ -66,6 +69,20 @@ export async function saveSheet(file: string, sheet: Sheet): Promise<void> {
   const temporary = `${file}.${process.pid}.tmp`;
   await writeFile(temporary, png);
   await rename(temporary, file);
+}
+
+/** Breaks a line between words where it would be longer than `most` letters; what goes on is set in. */
+function wrap(note: string, most: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of note.split(" ")) {
+    if (line.trim() !== "" && line.length + 1 + word.length > most) {
+      lines.push(line);
+      line = "\u00a0\u00a0\u00a0";
+    }
+    line = line === "" ? word : `${line} ${word}`;
+  }
+  return [...lines, line];
 }
 
 function escapeXml(words: string): string {

@@ -10,6 +10,7 @@ import { modelsCommand } from "./models.ts";
 import { EXIT, explain } from "./output.ts";
 import { reconstructCommand } from "./reconstruct.ts";
 import { trainCommand } from "./train.ts";
+import { verifyCommand } from "./verify.ts";
 
 const EXAMPLES = `
 Examples:
@@ -37,6 +38,7 @@ function program(): Command {
     dataCommand(),
     trainCommand(),
     evaluateCommand(),
+    verifyCommand(),
     modelsCommand(),
     doctorCommand(),
   ]) {
