@@ -103,14 +103,14 @@ export class MtdStage implements Stage<MtdBatch> {
   }
 
   loss(batch: MtdBatch, step: number): StepResult {
-    const { loss: weights } = this.#preset;
+    const { loss: weights, optimisation } = this.#preset;
     const identity = this.#encode(batch.tasks);
     const { decoded, target, mask } = this.#decode(batch, identity);
     const l1 = maskedL1(decoded, target, mask);
     const metrics: Record<string, number> = { l1: l1.item() / 2 };
     let loss = l1;
 
-    if (this.#likeness && (weights.likeness > 0 || weights.perceptual > 0)) {
+    if (this.#likeness && step > weights.from * optimisation.steps) {
       const { cosine, perceptual } = this.#compare(this.#likeness, batch, decoded, step);
       loss = loss.add(cosine.mul(weights.likeness)).add(perceptual.mul(weights.perceptual));
       metrics.likeness = 1 - cosine.item();
