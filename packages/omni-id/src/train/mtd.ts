@@ -7,12 +7,11 @@ import {
   chooseTokens,
   type MaskedDecoder,
   maskedL1,
-  patchify,
   putTokens,
   type TargetTokens,
   takeTokens,
-  unpatchify,
 } from "../masked-decoder.ts";
+import { patchify, unpatchify } from "../patches.ts";
 import type { MtdPreset } from "../presets/schema.ts";
 import { toUnit } from "../rgb-batch.ts";
 import type { LikenessLoss } from "./likeness.ts";
