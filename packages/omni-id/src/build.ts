@@ -1,5 +1,6 @@
+import { nn } from "@omni-id/torch";
 import { ClipBackbone } from "./backbones/clip.ts";
-import { RecogniserBackbone } from "./backbones/recogniser.ts";
+import { FEATURE, RecogniserBackbone } from "./backbones/recogniser.ts";
 import { Encoder } from "./encoder.ts";
 import { MaskedDecoder } from "./masked-decoder.ts";
 import type { Preset } from "./presets/schema.ts";
@@ -21,4 +22,10 @@ export function buildEncoder(preset: Preset): Encoder {
 /** The masked transformer decoder that a preset describes. */
 export function buildMaskedDecoder({ imageSize, identity, mtd }: Preset): MaskedDecoder {
   return new MaskedDecoder({ imageSize, identityWidth: identity.width, ...mtd.decoder });
+}
+
+/** The layer that reads the recogniser's feature of the person from ℓ, `[L · C] → [512]`, if the preset weighs it. */
+export function buildRecognition({ identity, mtd }: Preset): nn.Linear | undefined {
+  if (mtd.loss.recognition === 0) return undefined;
+  return new nn.Linear({ in: identity.tokens * identity.width, out: FEATURE });
 }

@@ -3,13 +3,17 @@ import { createReadStream, existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { F, loadSafetensors, nn, noGrad, saveSafetensors, scope, type Tensor, zeros } from "@omni-id/torch";
-import { buildEncoder, buildMaskedDecoder } from "./build.ts";
+import { buildEncoder, buildMaskedDecoder, buildRecognition } from "./build.ts";
 import type { Encoder } from "./encoder.ts";
 import type { MaskedDecoder } from "./masked-decoder.ts";
 import { type Preset, presetSchema } from "./presets/schema.ts";
 
 export const ENCODER_FILE = "omni-id-encoder.safetensors";
 export const DECODER_FILE = "masked-decoder.safetensors";
+
+/** What the parameters of a weights file may be stored as. */
+export const WEIGHTS_DTYPES = ["float32", "float16", "bfloat16"] as const;
+export type WeightsDType = (typeof WEIGHTS_DTYPES)[number];
 
 /** Everything that turns photos into an identity and compares identities: what `omni-id-encoder.safetensors` holds. */
 export class EncoderBundle extends nn.Module {
@@ -18,8 +22,8 @@ export class EncoderBundle extends nn.Module {
   readonly identity_mean: Tensor;
   /** Deviation of ℓ over the training people, `[L, C]`. */
   readonly identity_deviation: Tensor;
-  /** Reads the recogniser's feature of the person from ℓ. */
-  readonly recognition: nn.Linear;
+  /** Reads the recogniser's feature of the person from ℓ; absent unless the preset weighs it. */
+  readonly recognition: nn.Linear | undefined;
 
   constructor(encoder: Encoder, recognition?: nn.Linear) {
     super();
@@ -27,7 +31,7 @@ export class EncoderBundle extends nn.Module {
     this.encoder = encoder;
     this.identity_mean = nn.buffer(zeros([tokens, width]));
     this.identity_deviation = nn.buffer(scope(() => zeros([tokens, width]).add(1)));
-    this.recognition = recognition ?? new nn.Linear({ in: tokens * width, out: 512 });
+    this.recognition = recognition;
   }
 
   /** Sets mean and deviation from the identities of training people `[N, L, C]`. */
@@ -76,7 +80,7 @@ export function shippedWeights(preset = "nano"): string {
 export async function loadEncoder(folder: string = shippedWeights()): Promise<LoadedEncoder> {
   const file = join(folder, ENCODER_FILE);
   const { preset, metadata, hash, tensors } = await openWeights(file);
-  const bundle = new EncoderBundle(buildEncoder(preset));
+  const bundle = new EncoderBundle(buildEncoder(preset), buildRecognition(preset));
   bundle.loadStateDict(tensors);
   bundle.eval();
   bundle.requiresGrad_(false);
@@ -98,19 +102,41 @@ export async function loadMaskedDecoder(folder: string, encoder: LoadedEncoder):
   return decoder;
 }
 
-/** Writes the two files that stage one ships; returns the encoder's hash. */
+export interface FirstStageWeights {
+  bundle: EncoderBundle;
+  decoder: MaskedDecoder;
+  preset: Preset;
+  /** How they were trained. */
+  metadata: Readonly<Record<string, string>>;
+  /** What parameters are stored as; 16 bits halve the files. Loading gives float32 again. */
+  dtype?: WeightsDType;
+}
+
+/** Writes the two files of stage one; returns the encoder's hash, by which identities and decoder name it. */
 export async function saveWeights(
   folder: string,
-  bundle: EncoderBundle,
-  decoder: MaskedDecoder,
-  preset: Preset,
-  metadata: Readonly<Record<string, string>>,
+  { bundle, decoder, preset, metadata, dtype = "float32" }: FirstStageWeights,
 ): Promise<string> {
   const shared = { ...metadata, preset: JSON.stringify(preset) };
-  saveSafetensors(join(folder, ENCODER_FILE), bundle.stateDict(), { metadata: shared });
+  const save = (name: string, module: nn.Module, more?: Record<string, string>) =>
+    scope(() => saveSafetensors(join(folder, name), stored(module, dtype), { metadata: { ...shared, ...more } }));
+  save(ENCODER_FILE, bundle);
   const encoderHash = await sha256(join(folder, ENCODER_FILE));
-  saveSafetensors(join(folder, DECODER_FILE), decoder.stateDict(), { metadata: { ...shared, encoderHash } });
+  save(DECODER_FILE, decoder, { encoderHash });
   return encoderHash;
+}
+
+/** State as a file keeps it: statistics stay float32, for their smallest values matter. */
+function stored(module: nn.Module, dtype: WeightsDType): Map<string, Tensor> {
+  const state = module.stateDict();
+  for (const [key, parameter] of module.namedParameters()) {
+    const value = parameter.detach().to(dtype);
+    if (dtype === "float16" && !value.isfinite().all().item()) {
+      throw new Error(`${key}: its values do not fit into float16; store the weights as bfloat16`);
+    }
+    state.set(key, value);
+  }
+  return state;
 }
 
 interface OpenedWeights {

@@ -5,7 +5,7 @@ import { loadImage } from "@omni-id/face";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { run } from "../src/cli/main.ts";
 import { writePhotos } from "./pictures.ts";
-import { writeTinyWeights } from "./weights.ts";
+import { writeTinyWeights } from "./tiny-weights.ts";
 
 const root = mkdtempSync(join(tmpdir(), "omni-id-cli-"));
 afterAll(() => rmSync(root, { recursive: true }));

@@ -15,7 +15,7 @@ import {
   saveIdentity,
 } from "../src/index.ts";
 import { beside, writePhotos } from "./pictures.ts";
-import { writeTinyWeights } from "./weights.ts";
+import { writeTinyWeights } from "./tiny-weights.ts";
 
 const root = mkdtempSync(join(tmpdir(), "omni-id-encode-"));
 afterAll(() => rmSync(root, { recursive: true }));

@@ -26,7 +26,7 @@ const MIDDLE = "471";
 const LAST = "507";
 const GRID = 7;
 /** Channels of the recogniser's feature. */
-const FEATURE = 512;
+export const FEATURE = 512;
 /** Tokens that carry it: a single one would be narrower than the feature. */
 const CLASS_TOKENS = 2;
 

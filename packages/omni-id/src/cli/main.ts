@@ -6,6 +6,7 @@ import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
 import { encodeCommand } from "./encode.ts";
 import { evaluateCommand } from "./evaluate.ts";
+import { exportCommand } from "./export.ts";
 import { modelsCommand } from "./models.ts";
 import { EXIT, explain } from "./output.ts";
 import { reconstructCommand } from "./reconstruct.ts";
@@ -39,6 +40,7 @@ function program(): Command {
     trainCommand(),
     evaluateCommand(),
     verifyCommand(),
+    exportCommand(),
     modelsCommand(),
     doctorCommand(),
   ]) {

@@ -22,7 +22,7 @@ export async function exportFirstStage(
   const bundle = new EncoderBundle(model.encoder, model.recognition);
   scope(() => bundle.standardise(trainingIdentities(model, people, 2048)));
   const { commit, hardware, libtorch, date } = provenance(note.seed);
-  return saveWeights(folder, bundle, model.decoder, note.preset, {
+  const metadata = {
     stage: "mtd",
     steps: String(note.step),
     seed: String(note.seed),
@@ -32,5 +32,6 @@ export async function exportFirstStage(
     hardware,
     libtorch,
     date,
-  });
+  };
+  return saveWeights(folder, { bundle, decoder: model.decoder, preset: note.preset, metadata });
 }

@@ -2,7 +2,7 @@ import { KeyedRandom, ShardSet, splitIdentities } from "@omni-id/data";
 import { modelFile, recogniserModel } from "@omni-id/face";
 import { noGrad, scope } from "@omni-id/torch";
 import type { RecogniserBackbone } from "../backbones/recogniser.ts";
-import { buildEncoder, buildMaskedDecoder } from "../build.ts";
+import { buildEncoder, buildMaskedDecoder, buildRecognition } from "../build.ts";
 import { heldOutTasks } from "../evaluate/protocol.ts";
 import { encodeTasks, pictureL1, reconstruct } from "../evaluate/reconstruct.ts";
 import { saveReconstructionSheet } from "../evaluate/sheet.ts";
@@ -59,7 +59,7 @@ export async function openFirstStage({ data, cache, preset, seed, note }: OpenFi
   );
 
   scope(() => backbone.standardise(people.maps(sample(people, 512))));
-  const model = new MtdModel(encoder, buildMaskedDecoder(preset));
+  const model = new MtdModel(encoder, buildMaskedDecoder(preset), buildRecognition(preset));
   const { likeness, perceptual } = preset.mtd.loss;
   const stage = new MtdStage({
     model,

@@ -25,15 +25,14 @@ const DRAW = { tasks: 1, tokens: 2, likeness: 3 } as const;
 export class MtdModel extends nn.Module {
   readonly encoder: Encoder;
   readonly decoder: MaskedDecoder;
-  /** Reads the recogniser's mean feature of the person from ℓ: `[L · C] → [512]`. */
-  readonly recognition: nn.Linear;
+  /** Reads the recogniser's mean feature of the person from ℓ: `[L · C] → [512]`; absent unless the preset weighs it. */
+  readonly recognition: nn.Linear | undefined;
 
-  constructor(encoder: Encoder, decoder: MaskedDecoder) {
+  constructor(encoder: Encoder, decoder: MaskedDecoder, recognition?: nn.Linear) {
     super();
     this.encoder = encoder;
     this.decoder = decoder;
-    const [tokens, width] = encoder.identityShape;
-    this.recognition = new nn.Linear({ in: tokens * width, out: 512 });
+    this.recognition = recognition;
   }
 }
 
@@ -71,6 +70,9 @@ export class MtdStage implements Stage<MtdBatch> {
   constructor({ model, people, preset, seed, likeness, heldOut }: MtdStageOptions) {
     if ((preset.loss.likeness > 0 || preset.loss.perceptual > 0) && !likeness) {
       throw new Error("the preset weighs likeness, but no recogniser was given to measure it");
+    }
+    if (preset.loss.recognition > 0 && !model.recognition) {
+      throw new Error("the preset weighs recognition, but the model has no layer that reads it");
     }
     this.model = model;
     this.heldOut = heldOut;
@@ -115,8 +117,8 @@ export class MtdStage implements Stage<MtdBatch> {
       metrics.likeness = 1 - cosine.item();
       metrics.perceptual = perceptual.item();
     }
-    if (weights.recognition > 0) {
-      const cosine = this.#recognise(batch.tasks, identity);
+    if (this.model.recognition && weights.recognition > 0) {
+      const cosine = this.#recognise(this.model.recognition, batch.tasks, identity);
       loss = loss.add(cosine.mul(-1).add(1).mul(weights.recognition));
       metrics.recognition = cosine.item();
     }
@@ -187,14 +189,14 @@ export class MtdStage implements Stage<MtdBatch> {
   }
 
   /** Mean cosine between the recogniser's mean feature of each person and what the linear layer reads from ℓ. */
-  #recognise(tasks: readonly FewToManyTask[], identity: Tensor): Tensor {
+  #recognise(layer: nn.Linear, tasks: readonly FewToManyTask[], identity: Tensor): Tensor {
     const people = this.#people;
     const rows = tensor(
       tasks.flatMap(({ person }) => people.rowsOf(person)),
       { dtype: "int64" },
     );
     const mean = people.features.indexSelect(0, rows).view([tasks.length, people.images, -1]).mean([1]);
-    const read = this.model.recognition.forward(identity.flatten(1)).float();
+    const read = layer.forward(identity.flatten(1)).float();
     return F.normalize(read, { dim: 1 })
       .mul(F.normalize(mean, { dim: 1 }))
       .sum([1])

@@ -19,7 +19,6 @@ export async function writeTinyWeights(folder: string, seed = 1): Promise<void> 
   manualSeed(seed);
   mkdirSync(folder, { recursive: true });
   const preset = tinyPreset();
-  await saveWeights(folder, new EncoderBundle(buildEncoder(preset)), buildMaskedDecoder(preset), preset, {
-    stage: "mtd",
-  });
+  const bundle = new EncoderBundle(buildEncoder(preset));
+  await saveWeights(folder, { bundle, decoder: buildMaskedDecoder(preset), preset, metadata: { stage: "mtd" } });
 }
