@@ -25,7 +25,7 @@ const DRAW = { tasks: 1, tokens: 2, likeness: 3 } as const;
 export class MtdModel extends nn.Module {
   readonly encoder: Encoder;
   readonly decoder: MaskedDecoder;
-  /** Reads the recogniser's mean feature of the person from ℓ: `[L · C] → [512]`; absent unless the preset weighs it. */
+  /** Reads the recogniser's mean feature of the person from the first tokens of ℓ, `[4 · C] → [512]`; absent unless the preset weighs it. */
   readonly recognition: nn.Linear | undefined;
 
   constructor(encoder: Encoder, decoder: MaskedDecoder, recognition?: nn.Linear) {
@@ -196,12 +196,19 @@ export class MtdStage implements Stage<MtdBatch> {
       { dtype: "int64" },
     );
     const mean = people.features.indexSelect(0, rows).view([tasks.length, people.images, -1]).mean([1]);
-    const read = layer.forward(identity.flatten(1)).float();
-    return F.normalize(read, { dim: 1 })
+    return readRecognition(layer, identity)
       .mul(F.normalize(mean, { dim: 1 }))
       .sum([1])
       .mean();
   }
+}
+
+/** What the recognition layer reads from identities `[N, L, C]`: features of length 1, `[N, 512]`. */
+export function readRecognition(layer: nn.Linear, identities: Tensor): Tensor {
+  return scope(() => {
+    const tokens = layer.weight.shape[1] / identities.shape[2];
+    return F.normalize(layer.forward(identities.narrow(1, 0, tokens).flatten(1)).float(), { dim: 1 });
+  });
 }
 
 /** The backbone's own network, where it is trained, takes a small share of the rate and no Muon. */
