@@ -1,0 +1,85 @@
+import { nn, scope, Tensor } from "@omni-id/torch";
+import type { FluxOptions, IdentityAdapter } from "../backbones/flux.ts";
+import { repeat } from "../repeat.ts";
+
+export interface IpAdapterOptions {
+  /** Channels C of an identity token. */
+  context: number;
+  /** The FLUX that it is made for. */
+  flux: Pick<FluxOptions, "width" | "heads" | "doubleBlocks">;
+}
+
+/** Keys and values of the identity for one block, by XLabs' names. */
+class Processor extends nn.Module {
+  readonly ip_adapter_double_stream_k_proj: nn.Linear;
+  readonly ip_adapter_double_stream_v_proj: nn.Linear;
+
+  constructor(context: number, width: number) {
+    super();
+    this.ip_adapter_double_stream_k_proj = new nn.Linear({ in: context, out: width });
+    this.ip_adapter_double_stream_v_proj = new nn.Linear({ in: context, out: width });
+  }
+}
+
+class AdapterBlock extends nn.Module {
+  readonly processor: Processor;
+
+  constructor(context: number, width: number) {
+    super();
+    this.processor = new Processor(context, width);
+  }
+}
+
+/**
+ * The IP-Adapter (section 3.3; layout of XLabs-AI/x-flux): in every double block the image's queries also ask the
+ * identity ℓ, through keys and values of its own, and the answer is added to the image tokens.
+ *
+ * Values start at zero, so that the base model is untouched at first. Keys do not: with both at zero, nothing would
+ * reach the encoder's gradient.
+ */
+export class IpAdapter extends nn.Module implements IdentityAdapter {
+  readonly double_blocks: AdapterBlock[];
+  readonly #options: IpAdapterOptions;
+
+  constructor(options: IpAdapterOptions) {
+    super();
+    const { context, flux } = options;
+    this.#options = options;
+    this.double_blocks = repeat(flux.doubleBlocks, () => new AdapterBlock(context, flux.width));
+    for (const { processor } of this.double_blocks) {
+      for (const tensor of processor.ip_adapter_double_stream_v_proj.parameters()) scope(() => tensor.detach().zero_());
+    }
+  }
+
+  /** @throws when the identity or the model has another size than this adapter */
+  check(tokens: Tensor, { width, heads, doubleBlocks }: Pick<FluxOptions, "width" | "heads" | "doubleBlocks">): void {
+    const { context, flux } = this.#options;
+    if (tokens.ndim !== 3 || tokens.shape[2] !== context) {
+      throw new RangeError(
+        `IP-Adapter: identity tokens are [${tokens.shape.join(", ")}], expected [B, L, ${context}]; take the adapter that was trained with this encoder`,
+      );
+    }
+    if (flux.width !== width || flux.heads !== heads || flux.doubleBlocks !== doubleBlocks) {
+      throw new RangeError(
+        `IP-Adapter: made for ${flux.doubleBlocks} double blocks of width ${flux.width} with ${flux.heads} heads, this FLUX has ${doubleBlocks} of width ${width} with ${heads}; take the adapter of this model`,
+      );
+    }
+  }
+
+  /**
+   * scale · attention(q, k(ℓ), v(ℓ)) of one double block: queries `[B, N, H, D]` after their norm and before RoPE,
+   * ℓ `[B, L, C]` → `[B, N, H·D]`.
+   */
+  attend(block: number, queries: Tensor, tokens: Tensor, scale: number | Tensor = 1): Tensor {
+    return scope(() => {
+      const { processor } = this.double_blocks[block];
+      const { weight } = processor.ip_adapter_double_stream_k_proj;
+      const identity = tokens.to(weight.dtype);
+      const [k, v] = [processor.ip_adapter_double_stream_k_proj, processor.ip_adapter_double_stream_v_proj].map(
+        (layer) => layer.forward(identity).unflatten(-1, [queries.shape[2], -1]).transpose(1, 2),
+      );
+      const answer = nn.attention(queries.to(k.dtype).transpose(1, 2), k, v).transpose(1, 2).flatten(2);
+      return answer.mul(scale instanceof Tensor ? scale.to(answer.dtype).view([-1, 1, 1]) : scale);
+    });
+  }
+}

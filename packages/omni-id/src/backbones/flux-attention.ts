@@ -1,0 +1,72 @@
+import { cat, F, nn, ones, scope, type Tensor } from "@omni-id/torch";
+import { rotate } from "./rope.ts";
+
+/** The learnt factors of an RMSNorm, by upstream's key `scale`; {@link QKNorm} applies them. */
+class RMSScale extends nn.Module {
+  readonly scale: Tensor;
+
+  constructor(channels: number) {
+    super();
+    this.scale = scope(() => nn.parameter(ones([channels])));
+  }
+}
+
+/** RMSNorm of queries and keys, head by head, before they meet (QKNorm of flux/modules/layers.py). */
+export class QKNorm extends nn.Module {
+  readonly query_norm: RMSScale;
+  readonly key_norm: RMSScale;
+
+  constructor(headWidth: number) {
+    super();
+    this.query_norm = new RMSScale(headWidth);
+    this.key_norm = new RMSScale(headWidth);
+  }
+
+  /** Queries of a packed projection `[B, S, 3W]`, normed: `[B, S, H, D]` float32. */
+  queries(qkv: Tensor, heads: number): Tensor {
+    return scope(() => {
+      const width = qkv.shape[2] / 3;
+      return rmsNorm(qkv.narrow(-1, 0, width).unflatten(-1, [heads, -1]), this.query_norm.scale);
+    });
+  }
+
+  /** A packed projection `[B, S, 3W]` with its queries and keys normed and turned by `rope`. */
+  forward(qkv: Tensor, heads: number, rope: Tensor): Tensor {
+    return scope(() => {
+      const width = qkv.shape[2] / 3;
+      const [query, key] = [this.query_norm.scale, this.key_norm.scale];
+      const scale = cat([query, key]).view([2, 1, -1]);
+      const both = rmsNorm(qkv.narrow(-1, 0, 2 * width).unflatten(-1, [2, heads, -1]), scale);
+      return cat([rotate(both, rope).flatten(2).to(qkv.dtype), qkv.narrow(-1, 2 * width, width)], -1);
+    });
+  }
+}
+
+/** x / √(mean(x²) + 10⁻⁶) · scale over the last dimension, in float32. */
+function rmsNorm(x: Tensor, scale: Tensor): Tensor {
+  const wide = x.float();
+  return wide.mul(wide.square().mean([-1], { keepdim: true }).add(1e-6).rsqrt()).mul(scale);
+}
+
+/** Attention of a packed projection: `[B, S, 3W] → [B, S, W]`. */
+export function packedAttention(qkv: Tensor, heads: number): Tensor {
+  if (qkv.device === "cpu") return F.attentionPackedQkv(qkv, heads);
+  return scope(() => {
+    const [q, k, v] = qkv.unflatten(-1, [3, heads, -1]).permute([2, 0, 3, 1, 4]).unbind();
+    return nn.attention(q, k, v).transpose(1, 2).flatten(2);
+  });
+}
+
+/** Linear layers around an attention, by upstream's keys; the blocks call them. */
+export class SelfAttention extends nn.Module {
+  readonly qkv: nn.Linear;
+  readonly norm: QKNorm;
+  readonly proj: nn.Linear;
+
+  constructor({ width, heads, qkvBias }: { width: number; heads: number; qkvBias: boolean }) {
+    super();
+    this.qkv = new nn.Linear({ in: width, out: 3 * width, bias: qkvBias });
+    this.norm = new QKNorm(width / heads);
+    this.proj = new nn.Linear({ in: width, out: width });
+  }
+}
