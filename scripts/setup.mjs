@@ -112,7 +112,7 @@ async function aptPackages() {
 }
 
 function installed(name) {
-  const { stdout } = spawnSync("dpkg-query", ["-W", "-f=${Status}", name], { encoding: "utf8" });
+  const { stdout } = spawnSync("dpkg", ["--status", name], { encoding: "utf8" });
   return stdout?.includes("install ok installed") ?? false;
 }
 

@@ -81,8 +81,8 @@ export function warp(image: RgbImage, matrix: Affine, width: number, height: num
 
 /** Adds the colour at (x, y), where whole numbers are pixel centres. */
 function addBilinear({ width, height, data }: RgbImage, x: number, y: number, sum: Float64Array): void {
-  const cx = x < 0 ? 0 : x > width - 1 ? width - 1 : x;
-  const cy = y < 0 ? 0 : y > height - 1 ? height - 1 : y;
+  const cx = Math.max(0, Math.min(width - 1, x));
+  const cy = Math.max(0, Math.min(height - 1, y));
   const x0 = Math.floor(cx);
   const y0 = Math.floor(cy);
   const [fx, fy] = [cx - x0, cy - y0];

@@ -1,4 +1,4 @@
-import { type KeyedRandom } from "@omni-id/data";
+import type { KeyedRandom } from "@omni-id/data";
 
 export interface FewToManyOptions {
   /** Identities to choose from: 0 … people − 1. */

@@ -1,4 +1,4 @@
-import { type KeyedRandom } from "@omni-id/data";
+import type { KeyedRandom } from "@omni-id/data";
 import { nn, randn, scope, type Tensor, where, zeros } from "@omni-id/torch";
 import { Block } from "./blocks.ts";
 import { repeat } from "./repeat.ts";

@@ -193,9 +193,8 @@ function plainMuon(params, gradients, { lr, momentum, weightDecay, steps }) {
         const updates = places.map((i) => gradients[i].lerp(momenta[i].lerp_(gradients[i], 1 - momentum), momentum));
         const [r, c] = params[places[0]].shape;
         const orthogonal = optim.orthogonalise(stack(updates), steps).float().unbind(0);
-        places.forEach((i, k) =>
-          params[i].mul_(1 - lr * weightDecay).add_(orthogonal[k], { alpha: -lr * Math.sqrt(Math.max(1, r / c)) }),
-        );
+        const alpha = -lr * Math.sqrt(Math.max(1, r / c));
+        for (const [k, i] of places.entries()) params[i].mul_(1 - lr * weightDecay).add_(orthogonal[k], { alpha });
       }
     });
 }

@@ -6,7 +6,6 @@ import {
   F,
   getNumThreads,
   manualSeed,
-  noGrad,
   ones,
   optim,
   profile,
@@ -25,7 +24,10 @@ if (process.env.THREADS) setNumThreads(Number(process.env.THREADS));
 function model(fused) {
   manualSeed(0);
   const params = [];
-  const param = (t) => (params.push(t.requiresGrad_().keep()), t);
+  const param = (t) => {
+    params.push(t.requiresGrad_().keep());
+    return t;
+  };
   const lin = (i, o) => [param(randn([o, i]).mul_(0.02)), param(zeros([o]))];
   const norm = () => [param(ones([W])), param(zeros([W]))];
   const blocks = Array.from({ length: DEPTH }, () => ({

@@ -175,7 +175,9 @@ describe("optimiser steps", () => {
     const ours = shapes.map((shape) => leaf(shape));
     return { ours, theirs: ours.map((t) => t.detach().clone().requiresGrad_()) };
   };
-  const give = (params: Tensor[], grads: Tensor[]) => params.forEach((p, i) => void (p.grad = grads[i].clone()));
+  const give = (params: Tensor[], grads: Tensor[]) => {
+    for (const [i, param] of params.entries()) param.grad = grads[i].clone();
+  };
 
   test("AdamW equals the plain one over ten steps", () => {
     const { ours, theirs } = twins();
@@ -189,7 +191,7 @@ describe("optimiser steps", () => {
       reference.step();
       noGrad(() => adamwStep_(ours, grads, means, squares, { ...settings, step }));
     }
-    ours.forEach((p, i) => expectClose(p, theirs[i], { atol: 1e-6 }));
+    for (const [i, p] of ours.entries()) expectClose(p, theirs[i], { atol: 1e-6 });
   });
 
   test("Muon equals the plain one in float32", () => {
@@ -223,7 +225,7 @@ describe("optimiser steps", () => {
         });
       });
     }
-    ours.forEach((p, i) => expectClose(p, theirs[i], { atol: 1e-5 }));
+    for (const [i, p] of ours.entries()) expectClose(p, theirs[i], { atol: 1e-5 });
   });
 
   test("what does not fit is an error", () => {

@@ -86,7 +86,9 @@ describe("equal to PyTorch: value, gradients, state after", () => {
     const y = nn.attention(inputs[0], inputs[1], inputs[2], { mask: toTensor(mask).bool() });
     expectClose(y, output.values, { atol: 2e-6 });
     y.backward(seedFor(y));
-    inputs.forEach((input, i) => expectClose(input.grad as Tensor, gradients[i].values, { atol: 5e-6 }));
+    for (const [i, input] of inputs.entries()) {
+      expectClose(input.grad as Tensor, gradients[i].values, { atol: 5e-6 });
+    }
   });
 });
 

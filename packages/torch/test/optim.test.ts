@@ -53,7 +53,7 @@ function follow(name: string, make: Make, dtype: "float32" | "float64", toleranc
   history.forEach((after, i) => {
     setGradients(params, i);
     optimiser.step();
-    params.forEach((p, k) => expectClose(p, after[k].values, tolerance));
+    for (const [k, p] of params.entries()) expectClose(p, after[k].values, tolerance);
   });
 }
 
@@ -97,9 +97,9 @@ describe("state", () => {
       setGradients(copies, i);
       c.step();
     }
-    copies.forEach((p, k) =>
-      expect([...(p.toTypedArray() as Float32Array)]).toEqual([...(whole[k].toTypedArray() as Float32Array)]),
-    );
+    for (const [k, p] of copies.entries()) {
+      expect([...(p.toTypedArray() as Float32Array)]).toEqual([...(whole[k].toTypedArray() as Float32Array)]);
+    }
   });
 
   test("of other parameters is refused by name", () => {

@@ -121,6 +121,29 @@ describe("shards by an index", () => {
   });
 });
 
+type Mutation =
+  | { kind: "set"; at: number; byte: number }
+  | { kind: "cut" | "repeat"; at: number; count: number }
+  | { kind: "end"; at: number };
+
+/** A file with a byte changed, some bytes cut out or doubled, or its end cut off. */
+function mutate(bytes: Buffer, mutation: Mutation): Buffer {
+  const i = Math.min(mutation.at, bytes.length);
+  switch (mutation.kind) {
+    case "set": {
+      const changed = Buffer.from(bytes);
+      if (i < bytes.length) changed[i] = mutation.byte;
+      return changed;
+    }
+    case "cut":
+      return Buffer.concat([bytes.subarray(0, i), bytes.subarray(i + mutation.count)]);
+    case "repeat":
+      return Buffer.concat([bytes.subarray(0, i + mutation.count), bytes.subarray(i)]);
+    case "end":
+      return bytes.subarray(0, i);
+  }
+}
+
 describe("hostile files are errors with the file's name", () => {
   const x = entry("F32", [2], 0, 8);
   const eight = new Uint8Array(8);
@@ -186,14 +209,7 @@ describe("hostile files are errors with the file's name", () => {
     let read = 0;
     fc.assert(
       fc.property(fc.array(mutation, { minLength: 1, maxLength: 3 }), (mutations) => {
-        let bytes: Buffer = Buffer.from(good);
-        for (const m of mutations) {
-          const i = Math.min(m.at, bytes.length);
-          if (m.kind === "set" && i < bytes.length) bytes[i] = m.byte;
-          if (m.kind === "cut") bytes = Buffer.concat([bytes.subarray(0, i), bytes.subarray(i + m.count)]);
-          if (m.kind === "repeat") bytes = Buffer.concat([bytes.subarray(0, i + m.count), bytes.subarray(i)]);
-          if (m.kind === "end") bytes = bytes.subarray(0, i);
-        }
+        const bytes = mutations.reduce(mutate, Buffer.from(good));
         try {
           scope(() => {
             for (const [, t] of openBytes(bytes).entries()) if (t.numel > 0) t.float().sum().item();

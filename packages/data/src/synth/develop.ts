@@ -16,10 +16,18 @@ const SRGB = Float32Array.from({ length: TONE_STEPS + 1 }, (_, i) => {
 export function develop(frame: Frame, view: View, samples: number): { image: RgbImage; mask: Uint8Array } {
   const width = frame.width / samples;
   const height = frame.height / samples;
+  const { exposed, mask } = expose(frame, view.exposure, samples);
+  return { image: { width, height, data: print(exposed, width, height, view) }, mask };
+}
+
+/** Gathers the samples of each pixel on film: linear colour 0…1, and the mask of pixels that are mostly face. */
+function expose(frame: Frame, exposure: number, samples: number): { exposed: Float32Array; mask: Uint8Array } {
+  const width = frame.width / samples;
+  const height = frame.height / samples;
   const { colour, face } = frame;
-  const linear = new Float32Array(width * height * 3);
+  const exposed = new Float32Array(width * height * 3);
   const mask = new Uint8Array(width * height);
-  const gain = view.exposure * 512;
+  const gain = exposure * 512;
   const share = 1 / (samples * samples);
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
@@ -29,14 +37,18 @@ export function develop(frame: Frame, view: View, samples: number): { image: Rgb
         for (let i = 0; i < samples; i++) {
           const p = (y * samples + j) * frame.width + x * samples + i;
           for (let k = 0; k < 3; k++)
-            linear[at + k] += TONE[Math.min(TONE_STEPS - 1, Math.max(0, (colour[3 * p + k] * gain) | 0))] * share;
+            exposed[at + k] += TONE[Math.min(TONE_STEPS - 1, Math.max(0, (colour[3 * p + k] * gain) | 0))] * share;
           inside += face[p];
         }
       }
       mask[y * width + x] = inside * share >= 0.5 ? 255 : 0;
     }
   }
+  return { exposed, mask };
+}
 
+/** Sharpens or blurs, and adds grain: bytes of sRGB. */
+function print(exposed: Float32Array, width: number, height: number, view: View): Uint8Array {
   const r = new KeyedRandom(view.seed, 0x6ea1);
   const data = new Uint8Array(width * height * 3);
   for (let y = 0; y < height; y++) {
@@ -45,15 +57,15 @@ export function develop(frame: Frame, view: View, samples: number): { image: Rgb
       const inner = x > 0 && y > 0 && x < width - 1 && y < height - 1;
       for (let k = 0; k < 3; k++) {
         const at = (y * width + x) * 3 + k;
-        let value = linear[at];
+        let value = exposed[at];
         if (inner) {
-          const around = (linear[at - 3] + linear[at + 3] + linear[at - width * 3] + linear[at + width * 3]) / 4;
+          const around = (exposed[at - 3] + exposed[at + 3] + exposed[at - width * 3] + exposed[at + width * 3]) / 4;
           value += (value - around) * view.sharpen;
         }
-        const bounded = value < 0 ? 0 : value > 1 ? 1 : value;
+        const bounded = Math.max(0, Math.min(1, value));
         data[at] = Math.max(0, Math.min(255, SRGB[(bounded * TONE_STEPS) | 0] + grain + 0.5));
       }
     }
   }
-  return { image: { width, height, data }, mask };
+  return data;
 }

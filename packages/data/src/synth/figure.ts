@@ -4,7 +4,7 @@ import { landmarkPositions, outline, polygonDistance } from "./landmarks.ts";
 import { type Mesh, positionNormals, subMesh } from "./mesh.ts";
 import { addTargets, expressionTargets, macroTargets } from "./morph.ts";
 import type { Colour, Person } from "./person.ts";
-import { fitProxy, loadProxy, offsetScale, type Proxy, type ProxyKind } from "./proxy.ts";
+import { fitProxy, loadProxy, offsetScale, type ProxyKind, type ProxyMesh } from "./proxy.ts";
 import { paintSkin } from "./skin.ts";
 import { aboveHairline, loadSkinMap } from "./skin-map.ts";
 import { loadTexture, luminance, meanLuminance, type Texture } from "./texture.ts";
@@ -39,7 +39,7 @@ export interface Part {
   material: Material;
   /** For skin: 1 where a render vertex belongs to the face. */
   faceVertices?: Uint8Array;
-  proxy?: Proxy;
+  proxy?: ProxyMesh;
   mirrored?: boolean;
 }
 
@@ -181,7 +181,7 @@ export class Figure {
     this.#glasses.push(part, { ...part, mesh: glass, material: material("glass", { gloss: 1, face: true }) });
   }
 
-  #worn(proxy: Proxy, of: Material, mesh: Mesh = proxy.mesh): Part {
+  #worn(proxy: ProxyMesh, of: Material, mesh: Mesh = proxy.mesh): Part {
     const size = proxy.mesh.positions * 3;
     const buffers = { positions: new Float32Array(size), normals: new Float32Array(size) };
     return { mesh, ...buffers, chain: proxy.chain, material: of, proxy };

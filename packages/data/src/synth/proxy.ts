@@ -7,7 +7,7 @@ import type { Vec3 } from "./vector.ts";
 export type ProxyKind = "hair" | "eyebrows" | "eyelashes" | "eyes" | "teeth" | "tongue" | "clothes";
 
 /** A mesh that is worn: each position follows three positions of the body, plus an offset. */
-export interface Proxy {
+export interface ProxyMesh {
   name: string;
   mesh: Mesh;
   reference: Int32Array;
@@ -33,9 +33,9 @@ interface ProxyJson {
   metadata: { vertices: number; deleteVerts: number[] };
 }
 
-const cache = new Map<string, Proxy>();
+const cache = new Map<string, ProxyMesh>();
 
-export function loadProxy(model: BodyModel, kind: ProxyKind, id: string): Proxy {
+export function loadProxy(model: BodyModel, kind: ProxyKind, id: string): ProxyMesh {
   const name = `${kind}/${id}`;
   const known = cache.get(name);
   if (known) return known;
@@ -45,7 +45,7 @@ export function loadProxy(model: BodyModel, kind: ProxyKind, id: string): Proxy 
   const texture = json.materials.find((material) => material.mapDiffuse)?.mapDiffuse;
   const reference = Int32Array.from(json.ref_vIdxs.flat());
   const weight = Float32Array.from(json.weights.flat());
-  const proxy: Proxy = {
+  const proxy: ProxyMesh = {
     name,
     mesh: buildMesh(decodeFaces(json.faces), json.uvs[0] ?? [], count),
     reference,
@@ -93,7 +93,7 @@ export function offsetScale(model: BodyModel, positions: Float32Array): Vec3 {
 }
 
 /** Positions of a worn mesh on a morphed body. */
-export function fitProxy(proxy: Proxy, positions: Float32Array, scale: Vec3, out: Float32Array): void {
+export function fitProxy(proxy: ProxyMesh, positions: Float32Array, scale: Vec3, out: Float32Array): void {
   const { reference, weight, offset } = proxy;
   for (let i = 0; i < out.length; i += 3) {
     const a = reference[i] * 3;

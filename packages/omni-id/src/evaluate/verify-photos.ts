@@ -112,7 +112,7 @@ async function compareSets(gallery: readonly Person[], everybody: readonly Perso
         scope(() => [identity.mul(other.alone[place]).sum().item(), feature.mul(other.features[place]).sum().item()]);
       push(positive, score(person, from));
       for (const other of everybody) {
-        if (other !== person) other.alone.forEach((_, place) => push(negative, score(other, place)));
+        if (other !== person) for (const place of other.alone.keys()) push(negative, score(other, place));
       }
     }
   }
