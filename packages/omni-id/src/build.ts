@@ -1,9 +1,13 @@
 import { nn } from "@omni-id/torch";
 import { ClipBackbone } from "./backbones/clip.ts";
+import type { LatentSpace } from "./backbones/latents.ts";
+import { LinearAutoencoder } from "./backbones/linear-autoencoder.ts";
 import { FEATURE, RecogniserBackbone } from "./backbones/recogniser.ts";
+import { type PromptEncoder, WordEncoder } from "./backbones/words.ts";
 import { Encoder } from "./encoder.ts";
+import { FlowBase } from "./flow-base.ts";
 import { MaskedDecoder } from "./masked-decoder.ts";
-import type { Preset } from "./presets/schema.ts";
+import type { FlowPreset, Preset } from "./presets/schema.ts";
 
 /** The encoder that a preset describes, with fresh weights around the pretrained backbone. */
 export function buildEncoder(preset: Preset): Encoder {
@@ -31,4 +35,28 @@ export const RECOGNITION_TOKENS = 4;
 export function buildRecognition({ identity, mtd }: Preset): nn.Linear | undefined {
   if (mtd.loss.recognition === 0) return undefined;
   return new nn.Linear({ in: Math.min(RECOGNITION_TOKENS, identity.tokens) * identity.width, out: FEATURE });
+}
+
+/** The flow model that a preset describes, with fresh weights. */
+export function buildFlowBase({ imageSize, flow }: Preset): FlowBase {
+  const latents = buildLatents(flow);
+  const inChannels = latents.channels * flow.packing ** 2;
+  return new FlowBase({
+    latents,
+    prompts: buildPrompts(flow),
+    flux: { ...flow.flux, inChannels },
+    packing: flow.packing,
+    imageSize,
+  });
+}
+
+function buildLatents({ latents }: FlowPreset): LatentSpace {
+  if (latents.kind === "linear") return new LinearAutoencoder(latents);
+  throw new Error("FLUX's autoencoder is loaded from its own file, see: omni-id models");
+}
+
+function buildPrompts({ prompts, flux }: FlowPreset): PromptEncoder {
+  if (prompts.kind === "words")
+    return new WordEncoder({ ...prompts, context: flux.contextWidth, vector: flux.vectorWidth });
+  throw new Error("FLUX's text encoders are loaded from their own files, see: omni-id models");
 }

@@ -1,19 +1,15 @@
-import { createHash } from "node:crypto";
-import { createReadStream, existsSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { F, loadSafetensors, nn, noGrad, saveSafetensors, scope, type Tensor, zeros } from "@omni-id/torch";
+import { F, nn, noGrad, scope, type Tensor, zeros } from "@omni-id/torch";
 import { buildEncoder, buildMaskedDecoder, buildRecognition } from "./build.ts";
 import type { Encoder } from "./encoder.ts";
 import type { MaskedDecoder } from "./masked-decoder.ts";
-import { type Preset, presetSchema } from "./presets/schema.ts";
+import type { Preset } from "./presets/schema.ts";
+import { openWeightsFile, saveWeightsFile, type WeightsDType } from "./weights-file.ts";
 
 export const ENCODER_FILE = "omni-id-encoder.safetensors";
 export const DECODER_FILE = "masked-decoder.safetensors";
-
-/** What the parameters of a weights file may be stored as. */
-export const WEIGHTS_DTYPES = ["float32", "float16", "bfloat16"] as const;
-export type WeightsDType = (typeof WEIGHTS_DTYPES)[number];
 
 /** Everything that turns photos into an identity and compares identities: what `omni-id-encoder.safetensors` holds. */
 export class EncoderBundle extends nn.Module {
@@ -79,7 +75,7 @@ export function shippedWeights(preset = "nano"): string {
  */
 export async function loadEncoder(folder: string = shippedWeights()): Promise<LoadedEncoder> {
   const file = join(folder, ENCODER_FILE);
-  const { preset, metadata, hash, tensors } = await openWeights(file);
+  const { preset, metadata, hash, tensors } = await openWeightsFile(file, "mtd");
   const bundle = new EncoderBundle(buildEncoder(preset), buildRecognition(preset));
   bundle.loadStateDict(tensors);
   bundle.eval();
@@ -91,7 +87,7 @@ export async function loadEncoder(folder: string = shippedWeights()): Promise<Lo
 /** Loads the masked transformer decoder that was trained with an encoder. */
 export async function loadMaskedDecoder(folder: string, encoder: LoadedEncoder): Promise<MaskedDecoder> {
   const file = join(folder, DECODER_FILE);
-  const { preset, metadata, tensors } = await openWeights(file);
+  const { preset, metadata, tensors } = await openWeightsFile(file, "mtd");
   if (metadata.encoderHash !== encoder.hash) {
     throw new Error(`${file}: trained with another encoder than ${ENCODER_FILE} beside it; take both from one run`);
   }
@@ -117,57 +113,10 @@ export async function saveWeights(
   folder: string,
   { bundle, decoder, preset, metadata, dtype = "float32" }: FirstStageWeights,
 ): Promise<string> {
-  const shared = { ...metadata, preset: JSON.stringify(preset) };
-  const save = (name: string, module: nn.Module, more?: Record<string, string>) =>
-    scope(() => saveSafetensors(join(folder, name), stored(module, dtype), { metadata: { ...shared, ...more } }));
-  save(ENCODER_FILE, bundle);
-  const encoderHash = await sha256(join(folder, ENCODER_FILE));
-  save(DECODER_FILE, decoder, { encoderHash });
+  const common = { preset, metadata, dtype };
+  const encoderHash = await saveWeightsFile(join(folder, ENCODER_FILE), bundle, common);
+  await saveWeightsFile(join(folder, DECODER_FILE), decoder, { ...common, metadata: { ...metadata, encoderHash } });
   return encoderHash;
-}
-
-/** State as a file keeps it: statistics stay float32, for their smallest values matter. */
-function stored(module: nn.Module, dtype: WeightsDType): Map<string, Tensor> {
-  const state = module.stateDict();
-  for (const [key, parameter] of module.namedParameters()) {
-    const value = parameter.detach().to(dtype);
-    if (dtype === "float16" && !value.isfinite().all().item()) {
-      throw new Error(`${key}: its values do not fit into float16; store the weights as bfloat16`);
-    }
-    state.set(key, value);
-  }
-  return state;
-}
-
-interface OpenedWeights {
-  preset: Preset;
-  metadata: Readonly<Record<string, string>>;
-  hash: string;
-  tensors: Map<string, Tensor>;
-}
-
-async function openWeights(file: string): Promise<OpenedWeights> {
-  if (!existsSync(file)) {
-    throw new Error(`${file}: no such weights; train them (omni-id train mtd) or name their folder with --weights`);
-  }
-  const { tensors, metadata } = loadSafetensors(file);
-  const parsed = presetSchema.safeParse(parseJson(metadata.preset));
-  if (!parsed.success) throw new Error(`${file}: its metadata holds no preset of this program's version`);
-  return { preset: parsed.data, metadata, hash: await sha256(file), tensors };
-}
-
-function parseJson(text: string | undefined): unknown {
-  try {
-    return JSON.parse(text ?? "");
-  } catch {
-    return undefined;
-  }
-}
-
-async function sha256(file: string): Promise<string> {
-  const hash = createHash("sha256");
-  for await (const part of createReadStream(file)) hash.update(part as Buffer);
-  return hash.digest("hex");
 }
 
 function disposeAll(module: nn.Module): void {

@@ -5,7 +5,8 @@ import { manualSeed, noGrad, openSafetensors, randn, scope } from "@omni-id/torc
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildEncoder, buildMaskedDecoder, buildRecognition } from "../src/build.ts";
 import { resolvePreset } from "../src/presets/index.ts";
-import { EncoderBundle, loadEncoder, loadMaskedDecoder, saveWeights, type WEIGHTS_DTYPES } from "../src/weights.ts";
+import { EncoderBundle, loadEncoder, loadMaskedDecoder, saveWeights } from "../src/weights.ts";
+import type { WEIGHTS_DTYPES } from "../src/weights-file.ts";
 import { tinyPreset, writeTinyWeights } from "./tiny-weights.ts";
 
 const root = mkdtempSync(join(tmpdir(), "omni-id-weights-"));

@@ -1,7 +1,8 @@
 import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { Command, Option } from "@commander-js/extra-typings";
-import { DECODER_FILE, ENCODER_FILE, loadEncoder, loadMaskedDecoder, saveWeights, WEIGHTS_DTYPES } from "../weights.ts";
+import { DECODER_FILE, ENCODER_FILE, loadEncoder, loadMaskedDecoder, saveWeights } from "../weights.ts";
+import { WEIGHTS_DTYPES } from "../weights-file.ts";
 import { print } from "./output.ts";
 
 export function exportCommand() {

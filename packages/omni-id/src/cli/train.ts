@@ -2,25 +2,67 @@ import { join } from "node:path";
 import { Command } from "@commander-js/extra-typings";
 import { preferredPrecision, setNumThreads } from "@omni-id/torch";
 import { resolvePreset } from "../presets/index.ts";
-import { exportFirstStage } from "../train/export.ts";
+import type { Optimisation, Preset } from "../presets/schema.ts";
+import { openBaseStage } from "../train/base-stage.ts";
+import { type ExportNote, exportFirstStage, exportFlowBase } from "../train/export.ts";
 import { openFirstStage } from "../train/first-stage.ts";
 import { train } from "../train/loop.ts";
+import type { OpenStageOptions } from "../train/open-people.ts";
 import { RunLog } from "../train/run-log.ts";
+import type { Stage } from "../train/stage.ts";
 import { interruptible, whole } from "./output.ts";
 
 export function trainCommand() {
-  return new Command("train").description("train a stage; resumable, bit for bit").addCommand(mtdCommand());
+  return new Command("train")
+    .description("train a stage; resumable, bit for bit")
+    .addCommand(
+      stageCommand("mtd", {
+        about: "stage one: encoder and masked transformer decoder, few-to-many (sections 3.1–3.3)",
+        optimisation: (preset) => preset.mtd.optimisation,
+        open: async (options) => {
+          const first = await openFirstStage(options);
+          return { stage: first.stage, save: (folder, note) => exportFirstStage(folder, first, note) };
+        },
+        help:
+          "Watch the identity gap: the loss with another person's identity over the loss with the right one, minus 1.\n" +
+          "It says whether the identity is used at all.",
+      }),
+    )
+    .addCommand(
+      stageCommand("base", {
+        about: "the nano flow model, from nothing; the paper preset takes FLUX.1-dev instead",
+        optimisation: (preset) => preset.flow.base.optimisation,
+        open: async (options) => {
+          const base = await openBaseStage(options);
+          return { stage: base.stage, save: (folder, note) => exportFlowBase(folder, base.model, note) };
+        },
+        help: "Held-out figures are the flow loss at four times, by the fixed prompt and by captions.",
+      }),
+    );
 }
 
-function mtdCommand() {
-  return new Command("mtd")
-    .description("stage one: encoder and masked transformer decoder, few-to-many (sections 3.1–3.3)")
+interface OpenedStage<Batch> {
+  stage: Stage<Batch>;
+  /** Writes the trained weights; returns what to tell of them. */
+  save: (folder: string, note: ExportNote) => Promise<string>;
+}
+
+interface StageCommand<Batch> {
+  about: string;
+  help: string;
+  optimisation: (preset: Preset) => Optimisation;
+  open: (options: OpenStageOptions) => Promise<OpenedStage<Batch>>;
+}
+
+function stageCommand<Batch>(name: string, { about, help, optimisation, open }: StageCommand<Batch>) {
+  return new Command(name)
+    .description(about)
     .requiredOption("--data <folder>", "WebDataset shards, such as those of: omni-id data synth -o data/synth")
     .requiredOption("--out <folder>", "checkpoints, logs, pictures, and at the end the weights")
     .option("--preset <name>", "nano or paper", "nano")
     .option("--set <key=value...>", "replace values of the preset, such as mtd.optimisation.steps=300")
     .option("--resume [checkpoint]", "go on from the newest checkpoint of --out, or from this one")
-    .option("--seed <number>", "seed of batches and masks", whole, 0)
+    .option("--seed <number>", "seed of batches, masks and noise", whole, 0)
     .option("--precision <name>", "bfloat16 or float32 (default: what the processor is fast in)")
     .option("--threads <number>", "processor threads", whole)
     .option("--cache <folder>", "prepared crops and feature maps", "data/cache")
@@ -30,32 +72,27 @@ function mtdCommand() {
     .option("--held-out-every <steps>", "steps between reports and pictures of validation people", whole, 500)
     .addHelpText(
       "after",
-      "\nWatch the identity gap: the loss with another person's identity over the loss with the right one, minus 1.\n" +
-        "It says whether the identity is used at all. Curves: tensorboard --logdir OUT/tensorboard\n" +
+      `\n${help}\nCurves: tensorboard --logdir OUT/tensorboard\n` +
         "Ctrl-C saves a checkpoint; the same command with --resume goes on.",
     )
     .action(async (options) => {
+      const { out, seed } = options;
       const preset = resolvePreset(options.preset, options.set);
       const precision = options.precision ?? preferredPrecision();
       if (precision !== "bfloat16" && precision !== "float32") {
         throw new Error(`--precision ${precision}: choose bfloat16 or float32`);
       }
       if (options.threads) setNumThreads(options.threads);
-      const log = new RunLog(options.out);
-      log.note(`stage mtd, preset ${preset.name}, ${precision}, seed ${options.seed}`);
-      const first = await openFirstStage({
-        data: options.data,
-        cache: options.cache,
-        preset,
-        seed: options.seed,
-        note: (text) => log.note(text),
-      });
+      const log = new RunLog(out);
+      log.note(`stage ${name}, preset ${preset.name}, ${precision}, seed ${seed}`);
+      const { data, cache } = options;
+      const { stage, save } = await open({ data, cache, preset, seed, note: (text) => log.note(text) });
       const { signal, release } = interruptible();
-      const result = await train(first.stage, {
-        out: options.out,
-        seed: options.seed,
+      const result = await train(stage, {
+        out,
+        seed,
         preset,
-        optimisation: preset.mtd.optimisation,
+        optimisation: optimisation(preset),
         precision,
         log,
         resume: options.resume,
@@ -69,8 +106,8 @@ function mtdCommand() {
       });
       release();
       if (result.interrupted) return;
-      const folder = join(options.out, "weights");
-      const hash = await exportFirstStage(folder, first, { preset, step: result.step, seed: options.seed, precision });
-      log.note(`weights (moving average) in ${folder}, encoder ${hash.slice(0, 12)}`);
+      const folder = join(out, "weights");
+      const told = await save(folder, { stage: name, preset, step: result.step, seed, precision });
+      log.note(`weights (moving average) in ${folder}, ${told}`);
     });
 }

@@ -21,6 +21,27 @@ export function resolvePreset(name: string, overrides: readonly string[] = []): 
   throw new Error(`preset "${name}": ${issue.path.join(".")}: ${issue.message}`);
 }
 
+/**
+ * A preset that a file tells of. Options that are younger than the file take the value they have in the preset of its
+ * name, where a new option changes nothing. @returns undefined when it is no preset
+ */
+export function completePreset(stored: unknown): Preset | undefined {
+  const base = presets[(stored as Partial<Preset> | undefined)?.name ?? ""];
+  const parsed = presetSchema.safeParse(base ? fill(stored, base) : stored);
+  return parsed.success ? parsed.data : undefined;
+}
+
+function fill(stored: unknown, base: unknown): unknown {
+  const plain = (value: unknown): value is Record<string, unknown> =>
+    typeof value === "object" && value !== null && !Array.isArray(value);
+  if (!plain(stored) || !plain(base)) return stored;
+  // Another kind of part has other options.
+  if (stored.kind !== base.kind) return stored;
+  const missing = Object.entries(base).filter(([key]) => !(key in stored));
+  const own = Object.entries(stored).map(([key, value]) => [key, fill(value, base[key])]);
+  return Object.fromEntries([...own, ...missing]);
+}
+
 function assign(preset: Record<string, unknown>, override: string): void {
   const split = override.indexOf("=");
   if (split < 1) throw new Error(`"${override}" is no preset value; write key=value, such as mtd.batch=8`);

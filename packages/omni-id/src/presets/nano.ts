@@ -21,4 +21,51 @@ export const nano: Preset = {
     backboneRate: 0,
     optimisation: { steps: 4000, warmup: 20, decay: 0.35, muon: 0.02, adamw: 1e-3, clip: 1, ema: 0.995 },
   },
+  flow: {
+    // Principal directions lose less than a small convolutional autoencoder, and cost nothing to train.
+    latents: { kind: "linear", patchSize: 8, channels: 48 },
+    prompts: { kind: "words", vocabulary: 126, length: 24 },
+    packing: 1,
+    // Width 192 and not 256: all shipped files together stay below 25 MB.
+    flux: {
+      vectorWidth: 64,
+      contextWidth: 64,
+      width: 192,
+      heads: 6,
+      mlpRatio: 4,
+      doubleBlocks: 2,
+      singleBlocks: 4,
+      axes: [8, 12, 12],
+      guidance: false,
+    },
+    prompt: "photo of a person.",
+    base: {
+      batch: 64,
+      captions: 0.5,
+      // Towards the noise, where the picture is decided.
+      times: { kind: "logit-normal", mean: 0.4 },
+      optimisation: { steps: 4000, warmup: 20, decay: 0.4, muon: 0.02, adamw: 1e-3, clip: 1, ema: 0.998 },
+    },
+    adapter: {
+      batch: 24,
+      inputs: [1, 2, 3, 4, 5],
+      targets: 3,
+      times: { kind: "logit-normal", mean: 0.4 },
+      encoderRate: 0.3,
+      joined: true,
+      modulation: true,
+      likeness: 0.2,
+      likenessBelow: 0.7,
+      likenessBatch: 24,
+      // A rate of 0.02 damages what the frozen base can do.
+      optimisation: { steps: 1500, warmup: 50, decay: 0.4, muon: 0.003, adamw: 1e-3, clip: 1, ema: 0.995 },
+    },
+    control: {
+      batch: 64,
+      doubleBlocks: 2,
+      strides: [1, 1, 2, 1, 2, 1, 2, 1],
+      identity: 0.5,
+      optimisation: { steps: 1000, warmup: 50, decay: 0.4, muon: 0.003, adamw: 1e-3, clip: 1, ema: 0.995 },
+    },
+  },
 };

@@ -41,6 +41,81 @@ const backbone = z.discriminatedUnion("kind", [
   }),
 ]);
 
+/** How the times t of flow matching are drawn: U(0, 1) as in the paper, or sigmoid(mean + normal). */
+const times = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("uniform") }),
+  z.strictObject({ kind: z.literal("logit-normal"), mean: z.number() }),
+]);
+
+const flow = z.strictObject({
+  latents: z.discriminatedUnion("kind", [
+    /** Principal directions of patches. */
+    z.strictObject({ kind: z.literal("linear"), patchSize: count, channels: count }),
+    /** FLUX's own autoencoder. */
+    z.strictObject({ kind: z.literal("flux") }),
+  ]),
+  prompts: z.discriminatedUnion("kind", [
+    /** A learned vector for each of the most frequent words. */
+    z.strictObject({ kind: z.literal("words"), vocabulary: count, length: count }),
+    /** FLUX's own text encoders. */
+    z.strictObject({ kind: z.literal("t5-clip"), length: count }),
+  ]),
+  /** Side of the square of latents that makes one token. */
+  packing: count,
+  flux: z.strictObject({
+    vectorWidth: count,
+    contextWidth: count,
+    width: count,
+    heads: count,
+    mlpRatio: count,
+    doubleBlocks: z.int().min(0),
+    singleBlocks: z.int().min(0),
+    axes: z.array(count),
+    guidance: z.boolean(),
+  }),
+  /** The prompt of all identity training. */
+  prompt: z.string(),
+  /** Training of the base from nothing; the paper takes a pretrained one. */
+  base: z.strictObject({
+    batch: count,
+    /** Share of pictures that are told with their captions, the rest with the fixed prompt. */
+    captions: share,
+    times,
+    optimisation,
+  }),
+  /** Stage two: the IP-Adapter and the encoder on the frozen base. */
+  adapter: z.strictObject({
+    /** Identities in a step. */
+    batch: count,
+    inputs: z.array(count).min(1),
+    targets: count,
+    times,
+    /** The encoder's rates as a share of the adapter's. */
+    encoderRate: share,
+    /** Identity tokens also joined to the text tokens; not in the paper. */
+    joined: z.boolean(),
+    /** The identity also in the vector that modulates every block; not in the paper. */
+    modulation: z.boolean(),
+    /** Weight of 1 − cosine between the recogniser's features of the picture that the model sees and the target; 0 in the paper. */
+    likeness: z.number().min(0),
+    /** Likeness counts below this time only: above it there is no face yet. */
+    likenessBelow: share,
+    /** Pictures a step that likeness looks at. */
+    likenessBatch: count,
+    optimisation,
+  }),
+  /** The ControlNet on pictures of landmarks (section 4.3). */
+  control: z.strictObject({
+    batch: count,
+    doubleBlocks: count,
+    /** Strides of the hint's convolutions: their product is the pixels along one side of a token. */
+    strides: z.array(count),
+    /** Share of the steps in which the identity is given too. */
+    identity: share,
+    optimisation,
+  }),
+});
+
 export const presetSchema = z.strictObject({
   name: z.string(),
   /** Side of a target image, in pixels. */
@@ -76,9 +151,13 @@ export const presetSchema = z.strictObject({
     backboneRate: share,
     optimisation,
   }),
+  /** Decoder 2, flow matching (section 3.3), and what is built on it. */
+  flow,
 });
 
 /** Everything by which two ways of running the same code differ: numbers only. */
 export type Preset = z.infer<typeof presetSchema>;
 export type MtdPreset = Preset["mtd"];
+export type FlowPreset = Preset["flow"];
+export type FlowTimes = z.infer<typeof times>;
 export type Optimisation = z.infer<typeof optimisation>;

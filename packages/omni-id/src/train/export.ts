@@ -1,37 +1,40 @@
 import { mkdirSync } from "node:fs";
 import { scope } from "@omni-id/torch";
 import { provenance } from "../evaluate/provenance.ts";
+import type { FlowBase } from "../flow-base.ts";
+import { saveFlowBase } from "../flow-weights.ts";
 import type { Preset } from "../presets/schema.ts";
 import { EncoderBundle, saveWeights } from "../weights.ts";
 import { type FirstStage, trainingIdentities } from "./first-stage.ts";
 
 export interface ExportNote {
+  stage: string;
   preset: Preset;
   step: number;
   seed: number;
   precision: string;
 }
 
-/** Writes a trained first stage as the two weights files that every command reads; returns the encoder's hash. */
-export async function exportFirstStage(
-  folder: string,
-  { model, people }: FirstStage,
-  note: ExportNote,
-): Promise<string> {
+/** How weights came to be, as their files tell it. */
+function metadataOf({ stage, step, seed, precision }: ExportNote): Record<string, string> {
+  const { commit, hardware, libtorch, date } = provenance(seed);
+  return { stage, steps: `${step}`, seed: `${seed}`, precision, commit, hardware, libtorch, date };
+}
+
+/** Writes a trained first stage as the two weights files that every command reads; returns what to tell of it. */
+export async function exportFirstStage(folder: string, first: FirstStage, note: ExportNote): Promise<string> {
   mkdirSync(folder, { recursive: true });
+  const { model, people } = first;
   const bundle = new EncoderBundle(model.encoder, model.recognition);
   scope(() => bundle.standardise(trainingIdentities(model, people, 2048)));
-  const { commit, hardware, libtorch, date } = provenance(note.seed);
-  const metadata = {
-    stage: "mtd",
-    steps: String(note.step),
-    seed: String(note.seed),
-    precision: note.precision,
-    people: String(people.ids.length),
-    commit,
-    hardware,
-    libtorch,
-    date,
-  };
-  return saveWeights(folder, { bundle, decoder: model.decoder, preset: note.preset, metadata });
+  const metadata = { ...metadataOf(note), people: String(people.ids.length) };
+  const hash = await saveWeights(folder, { bundle, decoder: model.decoder, preset: note.preset, metadata });
+  return `encoder ${hash.slice(0, 12)}`;
+}
+
+/** Writes a trained flow base; returns what to tell of it. */
+export async function exportFlowBase(folder: string, base: FlowBase, note: ExportNote): Promise<string> {
+  mkdirSync(folder, { recursive: true });
+  const hash = await saveFlowBase(folder, { base, preset: note.preset, metadata: metadataOf(note) });
+  return `flow base ${hash.slice(0, 12)}`;
 }

@@ -1,4 +1,4 @@
-import { KeyedRandom, ShardSet, splitIdentities } from "@omni-id/data";
+import { KeyedRandom } from "@omni-id/data";
 import { modelFile, recogniserModel } from "@omni-id/face";
 import { noGrad, scope } from "@omni-id/torch";
 import type { RecogniserBackbone } from "../backbones/recogniser.ts";
@@ -10,8 +10,8 @@ import { mean } from "../evaluate/statistics.ts";
 import type { Preset } from "../presets/schema.ts";
 import { LikenessLoss } from "./likeness.ts";
 import { MtdModel, MtdStage } from "./mtd.ts";
+import { type OpenStageOptions, openPeople } from "./open-people.ts";
 import type { People } from "./people.ts";
-import { preparePeople } from "./prepare.ts";
 import type { HeldOutReport } from "./stage.ts";
 
 /** People of training whose mean stands for "no identity". */
@@ -23,40 +23,15 @@ export interface FirstStage {
   people: People;
 }
 
-export interface OpenFirstStageOptions {
-  /** Folder of shards. */
-  data: string;
-  /** Folder of prepared people. */
-  cache: string;
-  preset: Preset;
-  seed: number;
-  note: (text: string) => void;
-}
-
 /**
  * Stage one on a folder of shards. The 44 test people are not opened; what is reported and drawn during the training
  * are 44 validation people, whom the training does not see either.
  */
-export async function openFirstStage({ data, cache, preset, seed, note }: OpenFirstStageOptions): Promise<FirstStage> {
-  const shards = await ShardSet.open(data);
-  const split = splitIdentities(shards.ids);
+export async function openFirstStage(options: OpenStageOptions): Promise<FirstStage> {
+  const { preset, seed } = options;
   const encoder = buildEncoder(preset);
   const backbone = encoder.backbone as RecogniserBackbone;
-  const prepare = (ids: readonly string[], jitter: boolean) =>
-    preparePeople({
-      shards,
-      ids,
-      backbone,
-      imageSize: preset.imageSize,
-      cache,
-      jitter,
-      onProgress: (done, total) => note(`prepared ${done} of ${total} people`),
-    });
-  const people = await prepare(split.train, true);
-  const validation = split.validation.length > 0 ? await prepare(split.validation, false) : undefined;
-  note(
-    `${people.ids.length} people to train on, ${split.validation.length} for validation, ${split.test.length} held out`,
-  );
+  const { people, validation } = await openPeople(options, backbone);
 
   scope(() => backbone.standardise(people.maps(sample(people, 512))));
   const model = new MtdModel(encoder, buildMaskedDecoder(preset), buildRecognition(preset));

@@ -40,10 +40,15 @@ export interface Stage<Batch> {
   heldOut?(step: number): HeldOutReport;
 }
 
+/** Keys of hidden matrices: inside blocks, but not the modulations, which answer to the time and start at zero. */
+const HIDDEN = /(^|[._])(?<!controlnet_)blocks\.\d+\./;
+const MODULATION = /(_mod|modulation)\./;
+
 /** Splits a module's trainable parameters: matrices inside blocks to Muon, the rest (edges, norms, biases) to AdamW. */
 export function parameterGroups(module: nn.Module, rate = 1): ParameterGroup[] {
   const trained = module.namedParameters().filter(([, parameter]) => parameter.requiresGrad);
-  const hidden = ([key, parameter]: [string, Tensor]) => parameter.ndim === 2 && /blocks\.\d+\./.test(key);
+  const hidden = ([key, parameter]: [string, Tensor]) =>
+    parameter.ndim === 2 && HIDDEN.test(key) && !MODULATION.test(key);
   const tensors = (entries: [string, Tensor][]) => entries.map(([, parameter]) => parameter);
   const groups: ParameterGroup[] = [
     { optimiser: "muon", rate, parameters: tensors(trained.filter(hidden)) },
