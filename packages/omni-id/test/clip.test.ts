@@ -1,6 +1,8 @@
 import { noGrad, onDevice, type Tensor } from "@omni-id/torch";
 import { describe, expect, it } from "vitest";
-import { type Activation, CLIP_H, ClipTextModel, ClipVisionModel } from "../src/backbones/clip.ts";
+import { CLIP_H, ClipVisionModel } from "../src/backbones/clip.ts";
+import type { Activation } from "../src/backbones/clip-layers.ts";
+import { CLIP_L_TEXT, ClipTextModel } from "../src/backbones/clip-text.ts";
 import { difference, golden } from "./golden.ts";
 
 const only = (weights: Map<string, Tensor>, ...prefixes: string[]) =>
@@ -47,4 +49,10 @@ it("CLIP-H has the 632,076,800 parameters of laion's checkpoint, under its keys"
   expect(state.get("vision_model.encoder.layers.31.mlp.fc1.weight")?.shape).toEqual([5120, 1280]);
   expect(state.get("vision_model.embeddings.position_embedding.weight")?.shape).toEqual([257, 1280]);
   expect(state.get("visual_projection.weight")?.shape).toEqual([1024, 1280]);
+});
+
+it("CLIP-L's text encoder has the 123,060,480 parameters of OpenAI's checkpoint", () => {
+  const state = onDevice("meta", () => new ClipTextModel(CLIP_L_TEXT)).stateDict();
+  expect([...state.values()].reduce((sum, { numel }) => sum + numel, 0)).toBe(123_060_480);
+  expect(state.get("text_model.encoder.layers.11.mlp.fc1.weight")?.shape).toEqual([3072, 768]);
 });
