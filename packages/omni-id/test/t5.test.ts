@@ -24,7 +24,7 @@ describe("the T5 encoder", () => {
       expect(states.dtype).toBe("bfloat16");
       const wanted = fixture.get("io.last_hidden_state");
       const rms = (t: Tensor) => t.square().mean().sqrt().item();
-      expect(rms(states.float().sub(wanted)) / rms(wanted)).toBeLessThan(0.1);
+      expect(rms(states.float().sub(wanted)) / rms(wanted)).toBeLessThan(0.15);
     });
   });
 
