@@ -1,6 +1,7 @@
 import { nn, scope, Tensor } from "@omni-id/torch";
 import type { FluxOptions, IdentityAdapter } from "../backbones/flux.ts";
 import { repeat } from "../repeat.ts";
+import { zeroed } from "./zero.ts";
 
 export interface IpAdapterOptions {
   /** Channels C of an identity token. */
@@ -17,7 +18,7 @@ class Processor extends nn.Module {
   constructor(context: number, width: number) {
     super();
     this.ip_adapter_double_stream_k_proj = new nn.Linear({ in: context, out: width });
-    this.ip_adapter_double_stream_v_proj = new nn.Linear({ in: context, out: width });
+    this.ip_adapter_double_stream_v_proj = zeroed(new nn.Linear({ in: context, out: width }));
   }
 }
 
@@ -34,8 +35,9 @@ class AdapterBlock extends nn.Module {
  * The IP-Adapter (section 3.3; layout of XLabs-AI/x-flux): in every double block the image's queries also ask the
  * identity ℓ, through keys and values of its own, and the answer is added to the image tokens.
  *
- * Values start at zero, so that the base model is untouched at first. Keys do not: with both at zero, nothing would
- * reach the encoder's gradient.
+ * Values start at zero, so that the base model is untouched at first: whatever the identity, nothing is added, and
+ * only the values have a gradient. Keys do not start at zero, so the values learn from answers that already differ
+ * from token to token, and from the second step on the gradient reaches the encoder.
  */
 export class IpAdapter extends nn.Module implements IdentityAdapter {
   readonly double_blocks: AdapterBlock[];
@@ -46,9 +48,6 @@ export class IpAdapter extends nn.Module implements IdentityAdapter {
     const { context, flux } = options;
     this.#options = options;
     this.double_blocks = repeat(flux.doubleBlocks, () => new AdapterBlock(context, flux.width));
-    for (const { processor } of this.double_blocks) {
-      for (const tensor of processor.ip_adapter_double_stream_v_proj.parameters()) scope(() => tensor.detach().zero_());
-    }
   }
 
   /** @throws when the identity or the model has another size than this adapter */

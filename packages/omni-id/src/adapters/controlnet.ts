@@ -1,0 +1,92 @@
+import { F, nn, scope, type Tensor } from "@omni-id/torch";
+import { type Flux, type FluxOptions, FluxTrunk, type FluxTrunkInput } from "../backbones/flux.ts";
+import { repeat } from "../repeat.ts";
+import { zeroed } from "./zero.ts";
+
+export interface HintOptions {
+  /** Channels inside the hint block. */
+  channels?: number;
+  /** Strides of its 3×3 convolutions; upstream's eight bring the picture to 1/8. */
+  strides?: readonly number[];
+  /** Side of the patches that then become tokens; upstream packs 2×2, as the latents are packed. */
+  patch?: number;
+}
+
+export interface ControlNetOptions {
+  /** The FLUX that it steers. */
+  flux: FluxOptions;
+  /** Double blocks of its own. */
+  blocks?: number;
+  hint?: HintOptions;
+}
+
+const DOWN_TO_EIGHTH = [1, 1, 2, 1, 2, 1, 2, 1];
+
+export interface ControlNetInput extends FluxTrunkInput {
+  /** The picture that steers, such as drawn landmarks, `[B, 3, H, W]` in [−1, 1]. */
+  condition: Tensor;
+}
+
+/**
+ * ControlNet for FLUX (section 4.2; layout of XLabs-AI/x-flux): the base's first double blocks once more, with the
+ * steering picture added to the image tokens; their states, through layers that start at zero, are the residuals for
+ * `Flux.forward`.
+ */
+export class ControlNet extends FluxTrunk {
+  readonly controlnet_blocks: nn.Linear[];
+  readonly pos_embed_input: nn.Linear;
+  readonly input_hint_block: nn.Sequential;
+  readonly #patch: number;
+
+  constructor({
+    flux,
+    blocks = 2,
+    hint: { channels = 16, strides = DOWN_TO_EIGHTH, patch = 2 } = {},
+  }: ControlNetOptions) {
+    super({ ...flux, doubleBlocks: blocks });
+    const { width } = flux;
+    this.#patch = patch;
+    this.controlnet_blocks = repeat(blocks, () => zeroed(new nn.Linear({ in: width, out: width })));
+    this.pos_embed_input = new nn.Linear({ in: channels * patch ** 2, out: width });
+    const convolutions = strides.map(
+      (stride, i) => new nn.Conv2d({ in: i === 0 ? 3 : channels, out: channels, kernel: 3, padding: 1, stride }),
+    );
+    zeroed(convolutions[convolutions.length - 1]);
+    this.input_hint_block = new nn.Sequential(
+      convolutions.flatMap((layer, i) => (i === 0 ? [layer] : [new nn.SiLU(), layer])),
+    );
+  }
+
+  /** Takes over the base model's embeddings and first double blocks. @throws when the base is of another size */
+  initialiseFrom(flux: Flux): void {
+    const own = this.stateDict();
+    const shared = [...flux.stateDict()].filter(([key]) => own.has(key));
+    this.loadStateDict(new Map(shared), { strict: false });
+  }
+
+  /** One residual a block, `[B, N, width]`. @throws when the picture does not give one patch an image token */
+  forward(input: ControlNetInput): Tensor[] {
+    return scope(() => {
+      const { vec, rope, ...start } = this.embed(input);
+      let streams = { ...start, img: start.img.add(this.#hint(input.condition, start.img)) };
+      return this.double_blocks.map((block, i) => {
+        streams = block.forward(streams, vec, rope);
+        return this.controlnet_blocks[i].forward(streams.img).to(vec.dtype);
+      });
+    });
+  }
+
+  /** The steering picture as image tokens: `[B, 3, H, W] → [B, N, width]`. */
+  #hint(condition: Tensor, { shape, dtype }: Tensor): Tensor {
+    return scope(() => {
+      const map = F.pixelUnshuffle(this.input_hint_block.forward(condition.to(dtype)), this.#patch);
+      const tokens = map.flatten(2).transpose(1, 2);
+      if (tokens.shape[0] !== shape[0] || tokens.shape[1] !== shape[1]) {
+        throw new RangeError(
+          `ControlNet: pictures [${condition.shape.join(", ")}] give ${tokens.shape[0]} × ${tokens.shape[1]} tokens, the latents have ${shape[0]} × ${shape[1]}; use pictures of the size that is generated`,
+        );
+      }
+      return this.pos_embed_input.forward(tokens).to(dtype);
+    });
+  }
+}
