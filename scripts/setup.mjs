@@ -125,7 +125,7 @@ async function nodeModules() {
   const there = existsSync(stamp) && readFileSync(stamp, "utf8") === hash;
   await step("npm packages", !there, async () => {
     // onnxruntime-node would fetch CUDA parts that nothing here uses.
-    await run("npm", ["ci", "--no-audit", "--no-fund"], { env: { ONNXRUNTIME_NODE_INSTALL_CUDA: "skip" } });
+    await run("npm", ["ci", "--no-audit", "--no-fund"], { env: { ONNXRUNTIME_NODE_INSTALL: "skip" } });
     mkdirSync(stampFolder, { recursive: true });
     writeFileSync(stamp, hash);
   });
