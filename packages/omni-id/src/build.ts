@@ -1,4 +1,5 @@
 import { nn } from "@omni-id/torch";
+import { LandmarkControl } from "./adapters/landmark-control.ts";
 import { ClipBackbone } from "./backbones/clip.ts";
 import type { LatentSpace } from "./backbones/latents.ts";
 import { LinearAutoencoder } from "./backbones/linear-autoencoder.ts";
@@ -6,6 +7,7 @@ import { FEATURE, RecogniserBackbone } from "./backbones/recogniser.ts";
 import { type PromptEncoder, WordEncoder } from "./backbones/words.ts";
 import { Encoder } from "./encoder.ts";
 import { FlowBase } from "./flow-base.ts";
+import { FlowDecoder } from "./flow-decoder.ts";
 import { MaskedDecoder } from "./masked-decoder.ts";
 import type { FlowPreset, Preset } from "./presets/schema.ts";
 
@@ -48,6 +50,23 @@ export function buildFlowBase({ imageSize, flow }: Preset): FlowBase {
     packing: flow.packing,
     imageSize,
   });
+}
+
+/** The second decoder that a preset describes: what tells its flow model of an identity. */
+export function buildFlowDecoder({ identity, flow }: Preset): FlowDecoder {
+  const { joined, modulation } = flow.adapter;
+  return new FlowDecoder({ identity: [identity.tokens, identity.width], flux: flow.flux, joined, modulation });
+}
+
+/** The ControlNet on landmarks that a preset describes, for a flow model of the same preset. */
+export function buildControl({ flow }: Preset, { flux, latents }: FlowBase): LandmarkControl {
+  const { doubleBlocks, strides } = flow.control;
+  const reduced = strides.reduce((product, stride) => product * stride, 1);
+  const token = latents.reduction * flow.packing;
+  if (token % reduced !== 0) {
+    throw new Error(`flow.control.strides: they reduce a picture by ${reduced}, but a token is ${token} pixels wide`);
+  }
+  return new LandmarkControl({ flux: flux.options, blocks: doubleBlocks, hint: { strides, patch: token / reduced } });
 }
 
 function buildLatents({ latents }: FlowPreset): LatentSpace {

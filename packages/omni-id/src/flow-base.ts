@@ -1,11 +1,14 @@
 import { nn, scope, type Tensor, tensor, zeros } from "@omni-id/torch";
-import { Flux, type FluxInput, type FluxOptions } from "./backbones/flux.ts";
+import { Flux, type FluxInput, type FluxOptions, type FluxTrunkInput } from "./backbones/flux.ts";
 import type { LatentSpace } from "./backbones/latents.ts";
 import type { PromptEncoder, Prompts } from "./backbones/words.ts";
 import { patchify, unpatchify } from "./patches.ts";
 
 /** What a FLUX is told beside the noisy picture and the time. */
 export type Conditions = Pick<FluxInput, "identity" | "residuals" | "modulation" | "extraText">;
+
+/** Conditions, or what makes them at each step of the sampling, as a ControlNet does. */
+export type Steering = Conditions | ((input: FluxTrunkInput) => Conditions);
 
 export interface FlowBaseOptions {
   latents: LatentSpace;
@@ -57,14 +60,13 @@ export class FlowBase extends nn.Module {
   }
 
   /** v(x_t, t): noisy tokens `[B, N, C]`, times `[B]` → velocity `[B, N, C]`, float32. */
-  velocity(x: Tensor, t: Tensor, { txt, y }: Prompts, conditions: Conditions = {}): Tensor {
+  velocity(x: Tensor, t: Tensor, { txt, y }: Prompts, steering: Steering = {}): Tensor {
     return scope(() => {
-      const [batch] = x.shape;
-      const guidance = this.flux.options.guidance
-        ? zeros([batch], { device: x.device }).add(this.#guidance)
-        : undefined;
-      const input = { img: x, imgIds: imagePositions(this.#grid), txt, txtIds: zeros([txt.shape[1], 3]), y };
-      return this.flux.forward({ ...input, timesteps: t, guidance, ...conditions }).float();
+      const guidance = this.flux.options.guidance ? t.mul(0).add(this.#guidance) : undefined;
+      const [imgIds, txtIds] = [imagePositions(this.#grid), zeros([txt.shape[1], 3])];
+      const input = { img: x, imgIds, txt, txtIds, y, timesteps: t, guidance };
+      const conditions = typeof steering === "function" ? steering(input) : steering;
+      return this.flux.forward({ ...input, ...conditions }).float();
     });
   }
 }

@@ -1,11 +1,16 @@
 import { join } from "node:path";
+import type { LandmarkControl } from "./adapters/landmark-control.ts";
 import { WordEncoder } from "./backbones/words.ts";
-import { buildFlowBase } from "./build.ts";
+import { buildControl, buildFlowBase, buildFlowDecoder } from "./build.ts";
 import type { FlowBase } from "./flow-base.ts";
+import type { FlowDecoder } from "./flow-decoder.ts";
 import type { Preset } from "./presets/schema.ts";
+import type { LoadedEncoder } from "./weights.ts";
 import { openWeightsFile, saveWeightsFile, type WeightsNote } from "./weights-file.ts";
 
 export const FLUX_FILE = "flux.safetensors";
+export const ADAPTER_FILE = "ip-adapter.safetensors";
+export const CONTROL_FILE = "controlnet.safetensors";
 export const AUTOENCODER_FILE = "autoencoder.safetensors";
 export const PROMPTS_FILE = "prompts.safetensors";
 
@@ -47,4 +52,66 @@ export async function loadFlowBase(folder: string): Promise<LoadedFlowBase> {
   base.eval();
   base.requiresGrad_(false);
   return { base, preset: flux.preset, hash: flux.hash, metadata: flux.metadata };
+}
+
+export interface AdapterWeights extends WeightsNote {
+  decoder: FlowDecoder;
+  /** SHA-256 of the encoder and of the FLUX that it was trained with. */
+  encoderHash: string;
+  baseHash: string;
+}
+
+/** Writes the second decoder, by XLabs' keys for what is XLabs'; returns its hash. */
+export async function saveFlowDecoder(
+  folder: string,
+  { decoder, encoderHash, baseHash, preset, metadata, dtype }: AdapterWeights,
+): Promise<string> {
+  const told = { ...metadata, encoderHash, baseHash };
+  return saveWeightsFile(join(folder, ADAPTER_FILE), decoder, { preset, metadata: told, dtype });
+}
+
+/**
+ * Loads the second decoder, frozen.
+ * @throws when it was trained with another encoder or another base than those at hand
+ */
+export async function loadFlowDecoder(
+  folder: string,
+  { encoder, base }: { encoder: LoadedEncoder; base: LoadedFlowBase },
+): Promise<FlowDecoder> {
+  const file = join(folder, ADAPTER_FILE);
+  const { preset, metadata, tensors } = await openWeightsFile(file, "flow");
+  if (metadata.encoderHash !== encoder.hash) {
+    throw new Error(`${file}: trained with another encoder than the one at hand; take both from one run`);
+  }
+  checkBase(file, metadata, base);
+  const decoder = buildFlowDecoder(preset);
+  decoder.loadStateDict(tensors);
+  decoder.eval();
+  decoder.requiresGrad_(false);
+  return decoder;
+}
+
+/** Writes the ControlNet on landmarks, by XLabs' keys; returns its hash. */
+export async function saveControl(
+  folder: string,
+  { control, baseHash, preset, metadata, dtype }: WeightsNote & { control: LandmarkControl; baseHash: string },
+): Promise<string> {
+  return saveWeightsFile(join(folder, CONTROL_FILE), control, { preset, metadata: { ...metadata, baseHash }, dtype });
+}
+
+/** Loads the ControlNet on landmarks, frozen. @throws when it was trained on another base than the one at hand */
+export async function loadControl(folder: string, base: LoadedFlowBase): Promise<LandmarkControl> {
+  const file = join(folder, CONTROL_FILE);
+  const { preset, metadata, tensors } = await openWeightsFile(file, "control");
+  checkBase(file, metadata, base);
+  const control = buildControl(preset, base.base);
+  control.loadStateDict(tensors);
+  control.eval();
+  control.requiresGrad_(false);
+  return control;
+}
+
+function checkBase(file: string, metadata: Readonly<Record<string, string>>, base: LoadedFlowBase): void {
+  if (metadata.baseHash === base.hash) return;
+  throw new Error(`${file}: trained on another flow base than ${FLUX_FILE} at hand; take both from one run`);
 }

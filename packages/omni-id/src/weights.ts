@@ -6,7 +6,7 @@ import { buildEncoder, buildMaskedDecoder, buildRecognition } from "./build.ts";
 import type { Encoder } from "./encoder.ts";
 import type { MaskedDecoder } from "./masked-decoder.ts";
 import type { Preset } from "./presets/schema.ts";
-import { openWeightsFile, saveWeightsFile, type WeightsDType } from "./weights-file.ts";
+import { openWeightsFile, saveWeightsFile, type WeightsNote } from "./weights-file.ts";
 
 export const ENCODER_FILE = "omni-id-encoder.safetensors";
 export const DECODER_FILE = "masked-decoder.safetensors";
@@ -98,25 +98,23 @@ export async function loadMaskedDecoder(folder: string, encoder: LoadedEncoder):
   return decoder;
 }
 
-export interface FirstStageWeights {
+export interface FirstStageWeights extends WeightsNote {
   bundle: EncoderBundle;
   decoder: MaskedDecoder;
-  preset: Preset;
-  /** How they were trained. */
-  metadata: Readonly<Record<string, string>>;
-  /** What parameters are stored as; 16 bits halve the files. Loading gives float32 again. */
-  dtype?: WeightsDType;
 }
 
 /** Writes the two files of stage one; returns the encoder's hash, by which identities and decoder name it. */
-export async function saveWeights(
-  folder: string,
-  { bundle, decoder, preset, metadata, dtype = "float32" }: FirstStageWeights,
-): Promise<string> {
-  const common = { preset, metadata, dtype };
-  const encoderHash = await saveWeightsFile(join(folder, ENCODER_FILE), bundle, common);
-  await saveWeightsFile(join(folder, DECODER_FILE), decoder, { ...common, metadata: { ...metadata, encoderHash } });
+export async function saveWeights(folder: string, { decoder, ...encoder }: FirstStageWeights): Promise<string> {
+  const encoderHash = await saveEncoder(folder, encoder);
+  const { preset, dtype, metadata } = encoder;
+  const told = { preset, dtype, metadata: { ...metadata, encoderHash } };
+  await saveWeightsFile(join(folder, DECODER_FILE), decoder, told);
   return encoderHash;
+}
+
+/** Writes the encoder alone; returns its hash. */
+export function saveEncoder(folder: string, { bundle, ...note }: Omit<FirstStageWeights, "decoder">): Promise<string> {
+  return saveWeightsFile(join(folder, ENCODER_FILE), bundle, note);
 }
 
 function disposeAll(module: nn.Module): void {

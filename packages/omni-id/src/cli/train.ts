@@ -4,8 +4,10 @@ import { preferredPrecision, setNumThreads } from "@omni-id/torch";
 import { resolvePreset } from "../presets/index.ts";
 import type { Optimisation, Preset } from "../presets/schema.ts";
 import { openBaseStage } from "../train/base-stage.ts";
-import { type ExportNote, exportFirstStage, exportFlowBase } from "../train/export.ts";
+import { openControlStage } from "../train/control-stage.ts";
+import { type ExportNote, exportControl, exportFirstStage, exportFlow, exportFlowBase } from "../train/export.ts";
 import { openFirstStage } from "../train/first-stage.ts";
+import { openFlowStage } from "../train/flow-stage.ts";
 import { train } from "../train/loop.ts";
 import type { OpenStageOptions } from "../train/open-people.ts";
 import { RunLog } from "../train/run-log.ts";
@@ -38,6 +40,32 @@ export function trainCommand() {
         },
         help: "Held-out figures are the flow loss at four times, by the fixed prompt and by captions.",
       }),
+    )
+    .addCommand(
+      stageCommand("flow", {
+        about: "stage two: IP-Adapter on the frozen flow base, the encoder trained along (section 3.3)",
+        needs: { encoder: "folder of stage one's weights", base: "folder of the flow base's weights" },
+        optimisation: (preset) => preset.flow.adapter.optimisation,
+        open: async (options) => {
+          const flow = await openFlowStage(options);
+          return { stage: flow.stage, save: (folder, note) => exportFlow(folder, flow, note) };
+        },
+        help:
+          "gap and gap_none: how much worse the flow loss gets with another person's identity, and with none.\n" +
+          "They prove that the identity is used.",
+      }),
+    )
+    .addCommand(
+      stageCommand("control", {
+        about: "ControlNet on landmark pictures, on the frozen flow base (section 4.2)",
+        needs: { flow: "folder of stage two's weights", base: "folder of the flow base's weights" },
+        optimisation: (preset) => preset.flow.control.optimisation,
+        open: async (options) => {
+          const control = await openControlStage(options);
+          return { stage: control.stage, save: (folder, note) => exportControl(folder, control, note) };
+        },
+        help: "gap: how much worse the flow loss gets with somebody else's landmarks.",
+      }),
     );
 }
 
@@ -47,15 +75,23 @@ interface OpenedStage<Batch> {
   save: (folder: string, note: ExportNote) => Promise<string>;
 }
 
-interface StageCommand<Batch> {
+interface StageCommand<Batch, Need extends string> {
   about: string;
   help: string;
+  /** Folders of weights that the stage builds on, each an option of its own. */
+  needs?: Readonly<Record<Need, string>>;
   optimisation: (preset: Preset) => Optimisation;
-  open: (options: OpenStageOptions) => Promise<OpenedStage<Batch>>;
+  open: (options: OpenStageOptions & Record<Need, string>) => Promise<OpenedStage<Batch>>;
 }
 
-function stageCommand<Batch>(name: string, { about, help, optimisation, open }: StageCommand<Batch>) {
-  return new Command(name)
+function stageCommand<Batch, Need extends string = never>(
+  name: string,
+  { about, help, needs, optimisation, open }: StageCommand<Batch, Need>,
+) {
+  const command = new Command(name);
+  const folders = Object.entries<string>(needs ?? {});
+  for (const [need, told] of folders) command.requiredOption(`--${need} <folder>`, told);
+  return command
     .description(about)
     .requiredOption("--data <folder>", "WebDataset shards, such as those of: omni-id data synth -o data/synth")
     .requiredOption("--out <folder>", "checkpoints, logs, pictures, and at the end the weights")
@@ -86,7 +122,9 @@ function stageCommand<Batch>(name: string, { about, help, optimisation, open }: 
       const log = new RunLog(out);
       log.note(`stage ${name}, preset ${preset.name}, ${precision}, seed ${seed}`);
       const { data, cache } = options;
-      const { stage, save } = await open({ data, cache, preset, seed, note: (text) => log.note(text) });
+      const given = options as unknown as Record<Need, string>;
+      const weights = Object.fromEntries(folders.map(([need]) => [need, given[need as Need]])) as Record<Need, string>;
+      const { stage, save } = await open({ data, cache, preset, seed, note: (text) => log.note(text), ...weights });
       const { signal, release } = interruptible();
       const result = await train(stage, {
         out,

@@ -2,10 +2,12 @@ import { mkdirSync } from "node:fs";
 import { scope } from "@omni-id/torch";
 import { provenance } from "../evaluate/provenance.ts";
 import type { FlowBase } from "../flow-base.ts";
-import { saveFlowBase } from "../flow-weights.ts";
+import { saveControl, saveFlowBase, saveFlowDecoder } from "../flow-weights.ts";
 import type { Preset } from "../presets/schema.ts";
-import { EncoderBundle, saveWeights } from "../weights.ts";
+import { EncoderBundle, saveEncoder, saveWeights } from "../weights.ts";
+import type { OpenedControl } from "./control-stage.ts";
 import { type FirstStage, trainingIdentities } from "./first-stage.ts";
+import type { OpenedFlow } from "./flow-stage.ts";
 
 export interface ExportNote {
   stage: string;
@@ -26,7 +28,7 @@ export async function exportFirstStage(folder: string, first: FirstStage, note: 
   mkdirSync(folder, { recursive: true });
   const { model, people } = first;
   const bundle = new EncoderBundle(model.encoder, model.recognition);
-  scope(() => bundle.standardise(trainingIdentities(model, people, 2048)));
+  scope(() => bundle.standardise(trainingIdentities(model.encoder, people, 2048)));
   const metadata = { ...metadataOf(note), people: String(people.ids.length) };
   const hash = await saveWeights(folder, { bundle, decoder: model.decoder, preset: note.preset, metadata });
   return `encoder ${hash.slice(0, 12)}`;
@@ -37,4 +39,24 @@ export async function exportFlowBase(folder: string, base: FlowBase, note: Expor
   mkdirSync(folder, { recursive: true });
   const hash = await saveFlowBase(folder, { base, preset: note.preset, metadata: metadataOf(note) });
   return `flow base ${hash.slice(0, 12)}`;
+}
+
+/** Writes stage two: the encoder as it is now, and the second decoder; returns what to tell of them. */
+export async function exportFlow(folder: string, flow: OpenedFlow, note: ExportNote): Promise<string> {
+  mkdirSync(folder, { recursive: true });
+  const { model, people, encoder, base } = flow;
+  const { preset } = note;
+  const metadata = { ...encoder.metadata, ...metadataOf(note), people: String(people.ids.length) };
+  scope(() => encoder.bundle.standardise(trainingIdentities(model.encoder, people, 2048)));
+  const encoderHash = await saveEncoder(folder, { bundle: encoder.bundle, preset, metadata });
+  const adapter = { decoder: model.decoder, encoderHash, baseHash: base.hash, preset, metadata };
+  const hash = await saveFlowDecoder(folder, adapter);
+  return `encoder ${encoderHash.slice(0, 12)}, adapter ${hash.slice(0, 12)}`;
+}
+
+/** Writes a trained ControlNet; returns what to tell of it. */
+export async function exportControl(folder: string, { model, base }: OpenedControl, note: ExportNote): Promise<string> {
+  mkdirSync(folder, { recursive: true });
+  const told = { control: model, baseHash: base.hash, preset: note.preset, metadata: metadataOf(note) };
+  return `controlnet ${(await saveControl(folder, told)).slice(0, 12)}`;
 }

@@ -1,8 +1,9 @@
 import { KeyedRandom } from "@omni-id/data";
 import { modelFile, recogniserModel } from "@omni-id/face";
-import { noGrad, scope } from "@omni-id/torch";
+import { noGrad, scope, type Tensor } from "@omni-id/torch";
 import type { RecogniserBackbone } from "../backbones/recogniser.ts";
 import { buildEncoder, buildMaskedDecoder, buildRecognition } from "../build.ts";
+import type { Encoder } from "../encoder.ts";
 import { heldOutTasks } from "../evaluate/protocol.ts";
 import { encodeTasks, pictureL1, reconstruct } from "../evaluate/reconstruct.ts";
 import { saveReconstructionSheet } from "../evaluate/sheet.ts";
@@ -54,14 +55,14 @@ export function sample(people: People, count: number): number[] {
 }
 
 /** Identities of some of the training people, from three photos each: `[N, L, C]`. */
-export function trainingIdentities(model: MtdModel, people: People, count = MEAN_OVER) {
+export function trainingIdentities(encoder: Encoder, people: People, count = MEAN_OVER): Tensor {
   const random = new KeyedRandom(people.ids.length, 0x1d);
   const tasks = random.choose(people.ids.length, Math.min(count, people.ids.length)).map((person) => ({
     person,
     inputs: random.choose(people.images, 3).map((image) => person * people.images + image),
     targets: [],
   }));
-  return scope(() => noGrad(() => encodeTasks(model.encoder, people, tasks, 3)));
+  return scope(() => noGrad(() => encodeTasks(encoder, people, tasks, 3)));
 }
 
 function reportOn(model: MtdModel, people: People, validation: People, preset: Preset, step: number): HeldOutReport {
@@ -69,7 +70,7 @@ function reportOn(model: MtdModel, people: People, validation: People, preset: P
     const tasks = heldOutTasks(validation.ids.length, validation.images);
     const { encoder, decoder } = model;
     const made = scope(() => {
-      const meanIdentity = trainingIdentities(model, people).mean([0]);
+      const meanIdentity = trainingIdentities(encoder, people).mean([0]);
       return reconstruct({
         encoder,
         decoder,

@@ -37,6 +37,14 @@ export class LikenessLoss {
     });
   }
 
+  /**
+   * 1 − cosine between faces `[B, 3, S, S]` and wanted features of length 1, `[B, 512]`: a scalar.
+   * @param points five landmarks of each, in pixels, `[B, 5, 2]`
+   */
+  unlike(made: Tensor, wanted: Tensor, points: Tensor): Tensor {
+    return scope(() => this.#describe(made, points).feature.mul(wanted).sum([1]).mul(-1).add(1).mean());
+  }
+
   #describe(faces: Tensor, points: Tensor): { feature: Tensor; map: Tensor } {
     const crops = cropBatch(faces, points, ARCFACE_TEMPLATE, CROP);
     const pixels = crops.mul(127.5 / 128).add(0.5 / 128);

@@ -1,3 +1,4 @@
+import type { Pose } from "@omni-id/face";
 import { cat, scope, stack, type Tensor } from "@omni-id/torch";
 
 /** People in one file of the cache. */
@@ -57,6 +58,18 @@ export class People {
 
   rowsOf(person: number): number[] {
     return Array.from({ length: this.images }, (_, image) => person * this.images + image);
+  }
+
+  /** 68 landmarks of some rows, 136 numbers each. */
+  landmarksOf(rows: readonly number[]): Float32Array[] {
+    const all = this.landmarks.data() as Float32Array;
+    return rows.map((row) => all.subarray(136 * row, 136 * (row + 1)));
+  }
+
+  /** Pose of a row, degrees. */
+  poseOf(row: number): Pose {
+    const [yaw, pitch, roll] = (this.poses.data() as Float32Array).subarray(3 * row, 3 * row + 3);
+    return { yaw, pitch, roll };
   }
 
   /** What to call a row in a message. */

@@ -1,0 +1,92 @@
+import { F, nn, noGrad, ones, scope, type Tensor, zeros } from "@omni-id/torch";
+import { IpAdapter } from "./adapters/ip-adapter.ts";
+import { zeroed } from "./adapters/zero.ts";
+import type { FluxOptions } from "./backbones/flux.ts";
+import type { Conditions } from "./flow-base.ts";
+
+export interface FlowDecoderOptions {
+  /** Shape of an identity, `[L, C]`. */
+  identity: readonly [number, number];
+  /** The frozen FLUX that it speaks to. */
+  flux: Pick<FluxOptions, "width" | "heads" | "doubleBlocks">;
+  /** Identity tokens also joined to the text tokens; the paper's form has none. */
+  joined?: boolean;
+  /** The identity also in the vector that modulates every block; the paper's form has none. */
+  modulation?: boolean;
+}
+
+/** All of ℓ at once enters the modulation: without this factor a run diverges. */
+const MODULATION_SCALE = 1 / 64;
+
+/**
+ * Decoder 2, flow matching (section 3.3, figure 6 right): what tells a frozen flow model of a person. In the paper's
+ * form that is the IP-Adapter alone; the nano preset adds two more ways in, for its base is small and soon read out.
+ * All of them start at zero, except the joined tokens, which start as the fixed prompt once more.
+ */
+export class FlowDecoder extends IpAdapter {
+  readonly modulation: nn.Linear | undefined;
+  readonly joined: JoinedTokens | undefined;
+  /** Mean and deviation of ℓ over training people, `[L, C]`: the adapter is told what differs between people. */
+  readonly mean: Tensor;
+  readonly deviation: Tensor;
+
+  constructor({ identity: [tokens, width], flux, joined, modulation }: FlowDecoderOptions) {
+    super({ context: width, flux });
+    if (modulation) this.modulation = zeroed(new nn.Linear({ in: tokens * width, out: flux.width }));
+    if (joined) this.joined = new JoinedTokens({ tokens, in: width, out: flux.width });
+    this.mean = scope(() => nn.buffer(zeros([tokens, width])));
+    this.deviation = scope(() => nn.buffer(ones([tokens, width])));
+  }
+
+  /** Sets mean and deviation from identities of training people `[N, L, C]`. */
+  standardise(identities: Tensor): void {
+    scope(() =>
+      noGrad(() => {
+        this.mean.copy_(identities.mean([0]));
+        this.deviation.copy_(identities.std([0]).add(0.05));
+      }),
+    );
+  }
+
+  /** Identities `[B, L, C]` to what FLUX is told. @param scale how much of the decoupled attention is added */
+  conditions(identities: Tensor, scale = 1): Conditions {
+    return scope(() => {
+      const tokens = identities.sub(this.mean).div(this.deviation);
+      return {
+        identity: { tokens, adapter: this, scale },
+        modulation: this.modulation?.forward(tokens.flatten(1).mul(MODULATION_SCALE)),
+        extraText: this.joined?.forward(tokens),
+      };
+    });
+  }
+}
+
+/** Identity tokens `[B, L, in]` as tokens beside the text, `[B, L, out]`. */
+class JoinedTokens extends nn.Module {
+  /** What the tokens are before anything is learnt, `[L, out]`. */
+  readonly start: Tensor;
+  readonly fc1: nn.Linear;
+  readonly fc2: nn.Linear;
+
+  constructor({ tokens, in: inputs, out }: { tokens: number; in: number; out: number }) {
+    super();
+    this.start = scope(() => nn.parameter(zeros([tokens, out])));
+    this.fc1 = new nn.Linear({ in: inputs, out: 2 * out });
+    this.fc2 = zeroed(new nn.Linear({ in: 2 * out, out }));
+  }
+
+  /** Starts as tokens that the base knows, `[T, out]`, over and over. */
+  startFrom(text: Tensor): void {
+    scope(() =>
+      noGrad(() => {
+        const [tokens] = this.start.shape;
+        const times = Math.ceil(tokens / text.shape[0]);
+        this.start.copy_(text.repeat([times, 1]).narrow(0, 0, tokens));
+      }),
+    );
+  }
+
+  forward(tokens: Tensor): Tensor {
+    return scope(() => this.fc2.forward(F.gelu(this.fc1.forward(tokens))).add(this.start));
+  }
+}
