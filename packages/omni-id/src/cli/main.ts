@@ -8,6 +8,7 @@ import { encodeCommand } from "./encode.ts";
 import { evaluateCommand } from "./evaluate.ts";
 import { modelsCommand } from "./models.ts";
 import { EXIT, explain } from "./output.ts";
+import { parityCommand } from "./parity.ts";
 import { reconstructCommand } from "./reconstruct.ts";
 import { trainCommand } from "./train.ts";
 import { verifyCommand } from "./verify.ts";
@@ -40,6 +41,7 @@ function program(): Command {
     evaluateCommand(),
     verifyCommand(),
     modelsCommand(),
+    parityCommand(),
     doctorCommand(),
   ]) {
     root.addCommand(command as unknown as Command);
