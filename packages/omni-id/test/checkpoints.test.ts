@@ -122,7 +122,7 @@ describe("FLUX files", () => {
       return problem(() => loadFlux(path, { axes, ...options }));
     };
     expect(refused((s) => s.delete("final_layer.linear.bias"))).toBe(
-      'refused.safetensors: 1 of 76 tensors are missing, the first "final_layer.linear.bias"; the file is incomplete or of another model: fetch it again (`omni-id models` says which)',
+      'refused.safetensors: 1 of 76 tensors are missing, the first "final_layer.linear.bias"; the file is incomplete or of another model: `omni-id models` says which is wanted',
     );
     expect(refused(() => {}, { singleBlocks: 3 })).toMatch(
       /16 of 92 tensors are missing, the first "single_blocks\.1\./,
@@ -131,7 +131,7 @@ describe("FLUX files", () => {
       'refused.safetensors: 1 tensors have no place in this model, the first "extra.weight"; it is a checkpoint of another model: `omni-id models` says which is wanted',
     );
     expect(refused((s) => s.set("txt_in.bias", (s.get("txt_in.bias") as Tensor).narrow(0, 0, 7)))).toBe(
-      'refused.safetensors: "txt_in.bias" is [7], expected [16]; it is a checkpoint of another model size',
+      'refused.safetensors: "txt_in.bias" is [7], expected [16]; it is a checkpoint of another model size: `omni-id models` says which is wanted',
     );
     const nan = (value: number) =>
       refused((s) => {

@@ -106,7 +106,7 @@ function shapesOf(checkpoint: Checkpoint, table: KeyTable): (key: string) => rea
     const [theirs] = table.place(key).keys;
     if (checkpoint.has(theirs)) return checkpoint.shape(theirs);
     throw checkpoint.error(
-      `"${theirs}" is missing; the file is incomplete or of another model: fetch it again (\`omni-id models\` says which)`,
+      `"${theirs}" is missing; the file is incomplete or of another model: \`omni-id models\` says which is wanted`,
     );
   };
 }

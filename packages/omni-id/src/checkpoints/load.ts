@@ -25,20 +25,24 @@ export interface LoadingOptions extends LoadModelOptions {
 export function loadModel<T extends nn.Module>(
   checkpoint: Checkpoint,
   make: () => T,
-  { table = SAME_KEYS, ignore = () => false, device = "cpu", dtype }: LoadingOptions = {},
+  { device = "cpu", dtype, ...reading }: LoadingOptions = {},
 ): T {
   const model = onDevice("meta", make).requiresGrad_(false).eval();
+  requireFit(checkpoint, misfits(checkpoint, model, reading));
   const own = model.stateDict();
-  checkKeys(checkpoint, [...own.keys()], table, ignore);
   const state = new Map<string, Tensor>();
-  for (const [key, { shape }] of own) {
+  for (const key of own.keys()) {
     const tensor = scope(() =>
       noGrad(() => {
-        const { keys, toOurs } = table.place(key);
+        const { keys, toOurs } = (reading.table ?? SAME_KEYS).place(key);
         const joined = toOurs(keys.map((theirs) => checkpoint.get(theirs)));
         const wanted = isFloatingPoint(joined.dtype) ? dtype : undefined;
         const placed = device === "cpu" && !wanted ? joined : joined.to({ device, dtype: wanted });
-        checkTensor(checkpoint, keys[0], placed, shape);
+        if (isFloatingPoint(placed.dtype) && !isFinite(placed)) {
+          throw checkpoint.error(
+            `"${keys[0]}" holds values that are not finite (NaN or infinity); the file is damaged: fetch it again`,
+          );
+        }
         return placed;
       }),
     );
@@ -55,36 +59,48 @@ export function unload(model: nn.Module): void {
   for (const tensor of model.stateDict().values()) tensor.dispose();
 }
 
-function checkKeys(
-  checkpoint: Checkpoint,
-  own: readonly string[],
-  table: KeyTable,
-  ignore: (key: string) => boolean,
-): void {
-  const wanted = new Set(own.flatMap((key) => table.place(key).keys));
-  const missing = [...wanted].filter((key) => !checkpoint.has(key));
-  if (missing.length > 0) {
-    throw checkpoint.error(
-      `${missing.length} of ${wanted.size} tensors are missing, the first "${missing[0]}"; the file is incomplete or of another model: fetch it again (\`omni-id models\` says which)`,
-    );
-  }
-  const unknown = checkpoint.keys().filter((key) => !wanted.has(key) && !ignore(key));
-  if (unknown.length > 0) {
-    throw checkpoint.error(
-      `${unknown.length} tensors have no place in this model, the first "${unknown[0]}"; it is a checkpoint of another model: \`omni-id models\` says which is wanted`,
-    );
-  }
+/** What in a file does not fit a model; all in the file's names. */
+export interface Misfits {
+  /** Tensors that the model wants. */
+  wanted: number;
+  missing: string[];
+  unknown: string[];
+  /** "name is [2, 3], expected [3, 3]" */
+  misshaped: string[];
 }
 
-function checkTensor(checkpoint: Checkpoint, key: string, tensor: Tensor, shape: readonly number[]): void {
-  if (tensor.shape.join() !== shape.join()) {
+/** Compares a file's header with a model, which may be one of the meta device. */
+export function misfits(
+  checkpoint: Checkpoint,
+  model: nn.Module,
+  { table = SAME_KEYS, ignore = () => false }: Pick<LoadingOptions, "table" | "ignore"> = {},
+): Misfits {
+  const shapes = scope(() => new Map([...table.toTheirs(model.stateDict())].map(([key, { shape }]) => [key, shape])));
+  const keys = [...shapes.keys()];
+  return {
+    wanted: shapes.size,
+    missing: keys.filter((key) => !checkpoint.has(key)),
+    unknown: checkpoint.keys().filter((key) => !shapes.has(key) && !ignore(key)),
+    misshaped: [...shapes].flatMap(([key, shape]) => {
+      if (!checkpoint.has(key) || checkpoint.shape(key).join() === shape.join()) return [];
+      return [`"${key}" is [${checkpoint.shape(key).join(", ")}], expected [${shape.join(", ")}]`];
+    }),
+  };
+}
+
+function requireFit(checkpoint: Checkpoint, { wanted, missing, unknown, misshaped }: Misfits): void {
+  const which = "`omni-id models` says which is wanted";
+  if (missing.length > 0) {
     throw checkpoint.error(
-      `"${key}" is [${tensor.shape.join(", ")}], expected [${shape.join(", ")}]; it is a checkpoint of another model size`,
+      `${missing.length} of ${wanted} tensors are missing, the first "${missing[0]}"; the file is incomplete or of another model: ${which}`,
     );
   }
-  if (isFloatingPoint(tensor.dtype) && !isFinite(tensor)) {
+  if (misshaped.length > 0) {
+    throw checkpoint.error(`${misshaped[0]}; it is a checkpoint of another model size: ${which}`);
+  }
+  if (unknown.length > 0) {
     throw checkpoint.error(
-      `"${key}" holds values that are not finite (NaN or infinity); the file is damaged: fetch it again`,
+      `${unknown.length} tensors have no place in this model, the first "${unknown[0]}"; it is a checkpoint of another model: ${which}`,
     );
   }
 }
