@@ -9,6 +9,7 @@ import { evaluateCommand } from "./evaluate.ts";
 import { exportCommand } from "./export.ts";
 import { modelsCommand } from "./models.ts";
 import { EXIT, explain } from "./output.ts";
+import { parityCommand } from "./parity.ts";
 import { reconstructCommand } from "./reconstruct.ts";
 import { trainCommand } from "./train.ts";
 import { verifyCommand } from "./verify.ts";
@@ -42,6 +43,7 @@ function program(): Command {
     verifyCommand(),
     exportCommand(),
     modelsCommand(),
+    parityCommand(),
     doctorCommand(),
   ]) {
     root.addCommand(command as unknown as Command);

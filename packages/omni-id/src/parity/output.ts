@@ -1,0 +1,12 @@
+import type { Tensor } from "@omni-id/torch";
+import { z } from "zod";
+
+/** One output that a golden file may hold, and how it is computed here. */
+export interface Output {
+  /** Its key in the file. */
+  key: string;
+  value: () => Tensor;
+}
+
+/** A size in a golden file's metadata. */
+export const size = z.int().positive();

@@ -1,0 +1,71 @@
+import { noGrad, scope, type Tensor } from "@omni-id/torch";
+import { clipOutputs, t5Outputs } from "./encoder-families.ts";
+import { fluxOutputs } from "./flux-family.ts";
+import { GoldenFile } from "./golden-file.ts";
+import type { Output } from "./output.ts";
+
+/** Largest difference that passes, as a share of the largest reference value. */
+export const LIMIT = 1e-4;
+
+export interface ParityResult {
+  /** Such as `flux.output` or `clip.image_embeds`. */
+  name: string;
+  /** Largest absolute difference over the largest absolute reference value. */
+  difference: number;
+  pass: boolean;
+}
+
+interface Family {
+  name: string;
+  /** How a tensor of such a file begins. */
+  signs: readonly string[];
+  outputs(file: GoldenFile): Generator<Output>;
+}
+
+const families: readonly Family[] = [
+  { name: "", signs: ["flux.", "ip.", "controlnet.", "ae."], outputs: fluxOutputs },
+  { name: "clip.", signs: ["weights.vision_model.", "weights.text_model."], outputs: clipOutputs },
+  { name: "t5.", signs: ["weights.encoder.block.", "weights.shared."], outputs: t5Outputs },
+];
+
+/**
+ * Builds the models that a golden file describes, loads its weights and compares every output that it holds.
+ * @param report is told each result at once
+ * @throws one line for a file that cannot be read, lacks tensors or sizes, or is of no known family
+ */
+export function checkParity(path: string, report: (result: ParityResult) => void = () => {}): ParityResult[] {
+  const file = new GoldenFile(path);
+  const family = families.find(({ signs }) => file.keys().some((key) => signs.some((sign) => key.startsWith(sign))));
+  if (!family) {
+    const example = file.keys()[0] ?? "none";
+    throw file.error(`no golden vectors of FLUX, CLIP or T5 (its first tensor: "${example}"); see scripts/golden.py`);
+  }
+  const results = scope(() =>
+    noGrad(() => {
+      const done: ParityResult[] = [];
+      try {
+        for (const { key, value } of family.outputs(file)) {
+          if (!file.has(key)) continue;
+          const name = family.name + key.replace(/(^|\.)io\./, "$1");
+          const difference = scope(() => relativeDifference(value(), file.get(key)));
+          const result = { name, difference, pass: difference <= LIMIT };
+          report(result);
+          done.push(result);
+        }
+      } catch (error) {
+        const { message } = error as Error;
+        throw message.startsWith(path) ? error : file.error(message);
+      }
+      return done;
+    }),
+  );
+  if (results.length === 0) throw file.error("it holds weights but no outputs to compare with");
+  return results;
+}
+
+/** Infinite for another shape, NaN where there are NaNs: neither passes. */
+function relativeDifference(got: Tensor, wanted: Tensor): number {
+  if (got.shape.join() !== wanted.shape.join()) return Number.POSITIVE_INFINITY;
+  const largest = (t: Tensor) => t.double().abs().flatten().amax([0]).item();
+  return largest(got.sub(wanted)) / largest(wanted);
+}
