@@ -24,8 +24,11 @@ export function buildMaskedDecoder({ imageSize, identity, mtd }: Preset): Masked
   return new MaskedDecoder({ imageSize, identityWidth: identity.width, ...mtd.decoder });
 }
 
-/** The layer that reads the recogniser's feature of the person from ℓ, `[L · C] → [512]`, if the preset weighs it. */
+/** Tokens of ℓ that the recognition layer reads: all 32 of the nano preset would take two million weights. */
+export const RECOGNITION_TOKENS = 4;
+
+/** The layer that reads the recogniser's feature of the person from ℓ, `[4 · C] → [512]`, if the preset weighs it. */
 export function buildRecognition({ identity, mtd }: Preset): nn.Linear | undefined {
   if (mtd.loss.recognition === 0) return undefined;
-  return new nn.Linear({ in: identity.tokens * identity.width, out: FEATURE });
+  return new nn.Linear({ in: Math.min(RECOGNITION_TOKENS, identity.tokens) * identity.width, out: FEATURE });
 }

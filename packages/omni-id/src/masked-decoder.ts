@@ -87,30 +87,6 @@ export class MaskedDecoder extends nn.Module {
   }
 }
 
-/** `[B, C, H, W] → [B, (H/p)·(W/p), C·p·p]` */
-export function patchify(x: Tensor, p: number): Tensor {
-  return scope(() => {
-    const [b, c, h, w] = x.shape;
-    return x
-      .reshape([b, c, h / p, p, w / p, p])
-      .permute([0, 2, 4, 1, 3, 5])
-      .reshape([b, (h / p) * (w / p), c * p * p]);
-  });
-}
-
-/** `[B, N, C·p·p] → [B, C, √N·p, √N·p]`, the inverse of {@link patchify} for square images. */
-export function unpatchify(tokens: Tensor, p: number): Tensor {
-  return scope(() => {
-    const [b, n, values] = tokens.shape;
-    const side = Math.round(Math.sqrt(n));
-    const c = values / (p * p);
-    return tokens
-      .reshape([b, side, side, c, p, p])
-      .permute([0, 3, 1, 4, 2, 5])
-      .reshape([b, c, side * p, side * p]);
-  });
-}
-
 export interface ChooseTokensOptions {
   /** Share of the target's tokens that the decoder does not see (paper: 0.95). */
   maskRatio: number;

@@ -2,15 +2,8 @@ import { KeyedRandom } from "@omni-id/data";
 import { manualSeed, noGrad, randn, tensor, zeros } from "@omni-id/torch";
 import { describe, expect, it } from "vitest";
 import { Block } from "../src/blocks.ts";
-import {
-  chooseTokens,
-  MaskedDecoder,
-  maskedL1,
-  patchify,
-  putTokens,
-  takeTokens,
-  unpatchify,
-} from "../src/masked-decoder.ts";
+import { chooseTokens, MaskedDecoder, maskedL1, putTokens, takeTokens } from "../src/masked-decoder.ts";
+import { patchify, unpatchify } from "../src/patches.ts";
 import { toTargetTokens } from "../src/train/mtd.ts";
 
 describe("patchify", () => {

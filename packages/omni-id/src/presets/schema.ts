@@ -65,7 +65,9 @@ export const presetSchema = z.strictObject({
       likeness: z.number().min(0),
       /** Weight of the recogniser's inner map beside its last feature; 0 in the paper. */
       perceptual: z.number().min(0),
-      /** Reconstructions per step that the two above look at. */
+      /** Share of the steps, from the first one on, in which the two above do not count yet: a blur has no likeness to gain. */
+      from: share,
+      /** Reconstructions per step that they look at. */
       likenessBatch: count,
       /** Weight of 1 − cosine between the recogniser's mean feature of the person and what a linear layer reads from ℓ; 0 in the paper. */
       recognition: z.number().min(0),

@@ -7,12 +7,11 @@ import {
   chooseTokens,
   type MaskedDecoder,
   maskedL1,
-  patchify,
   putTokens,
   type TargetTokens,
   takeTokens,
-  unpatchify,
 } from "../masked-decoder.ts";
+import { patchify, unpatchify } from "../patches.ts";
 import type { MtdPreset } from "../presets/schema.ts";
 import { toUnit } from "../rgb-batch.ts";
 import type { LikenessLoss } from "./likeness.ts";
@@ -26,7 +25,7 @@ const DRAW = { tasks: 1, tokens: 2, likeness: 3 } as const;
 export class MtdModel extends nn.Module {
   readonly encoder: Encoder;
   readonly decoder: MaskedDecoder;
-  /** Reads the recogniser's mean feature of the person from ℓ: `[L · C] → [512]`; absent unless the preset weighs it. */
+  /** Reads the recogniser's mean feature of the person from the first tokens of ℓ, `[4 · C] → [512]`; absent unless the preset weighs it. */
   readonly recognition: nn.Linear | undefined;
 
   constructor(encoder: Encoder, decoder: MaskedDecoder, recognition?: nn.Linear) {
@@ -105,14 +104,14 @@ export class MtdStage implements Stage<MtdBatch> {
   }
 
   loss(batch: MtdBatch, step: number): StepResult {
-    const { loss: weights } = this.#preset;
+    const { loss: weights, optimisation } = this.#preset;
     const identity = this.#encode(batch.tasks);
     const { decoded, target, mask } = this.#decode(batch, identity);
     const l1 = maskedL1(decoded, target, mask);
     const metrics: Record<string, number> = { l1: l1.item() / 2 };
     let loss = l1;
 
-    if (this.#likeness && (weights.likeness > 0 || weights.perceptual > 0)) {
+    if (this.#likeness && step > weights.from * optimisation.steps) {
       const { cosine, perceptual } = this.#compare(this.#likeness, batch, decoded, step);
       loss = loss.add(cosine.mul(weights.likeness)).add(perceptual.mul(weights.perceptual));
       metrics.likeness = 1 - cosine.item();
@@ -197,12 +196,19 @@ export class MtdStage implements Stage<MtdBatch> {
       { dtype: "int64" },
     );
     const mean = people.features.indexSelect(0, rows).view([tasks.length, people.images, -1]).mean([1]);
-    const read = layer.forward(identity.flatten(1)).float();
-    return F.normalize(read, { dim: 1 })
+    return readRecognition(layer, identity)
       .mul(F.normalize(mean, { dim: 1 }))
       .sum([1])
       .mean();
   }
+}
+
+/** What the recognition layer reads from identities `[N, L, C]`: features of length 1, `[N, 512]`. */
+export function readRecognition(layer: nn.Linear, identities: Tensor): Tensor {
+  return scope(() => {
+    const tokens = layer.weight.shape[1] / identities.shape[2];
+    return F.normalize(layer.forward(identities.narrow(1, 0, tokens).flatten(1)).float(), { dim: 1 });
+  });
 }
 
 /** The backbone's own network, where it is trained, takes a small share of the rate and no Muon. */

@@ -3,6 +3,12 @@ import { cat, defaultDevice, scope, stack, type Tensor } from "@omni-id/torch";
 /** People in one file of the cache. */
 export const PEOPLE_PER_PART = 64;
 
+/** One file of the cache. */
+export interface PeoplePart {
+  tensors: Map<string, Tensor>;
+  captions: string[];
+}
+
 /**
  * Identities with everything that a step needs at hand: aligned target crops and masks on the default device, the
  * frozen backbone's maps in memory-mapped files. Row `person · images + image` is one image.
@@ -19,17 +25,27 @@ export class People {
   readonly points: Tensor;
   /** The recogniser's feature of each image, of length 1, `[rows, 512]` float32. */
   readonly features: Tensor;
+  /** 68 landmarks in pixels of the crop, `[rows, 68, 2]` float32. */
+  readonly landmarks: Tensor;
+  /** Yaw, pitch and roll of the head in the photo, degrees, `[rows, 3]` float32. */
+  readonly poses: Tensor;
+  /** What each picture shows, in words; "" where nobody wrote it down. */
+  readonly captions: readonly string[];
   readonly #maps: Tensor[];
 
-  constructor(ids: readonly string[], images: number, parts: readonly Map<string, Tensor>[]) {
-    const joined = (key: string) => scope(() => cat(parts.map((part) => take(part, key))).to(defaultDevice())).keep();
+  constructor(ids: readonly string[], images: number, parts: readonly PeoplePart[]) {
+    const joined = (key: string) =>
+      scope(() => cat(parts.map((part) => take(part.tensors, key))).to(defaultDevice())).keep();
     this.ids = ids;
     this.images = images;
     this.crops = joined("crops");
     this.masks = joined("masks");
     this.points = joined("points");
     this.features = joined("features");
-    this.#maps = parts.map((part) => take(part, "maps").keep());
+    this.landmarks = joined("landmarks");
+    this.poses = joined("poses");
+    this.captions = parts.flatMap(({ captions }) => captions);
+    this.#maps = parts.map(({ tensors }) => take(tensors, "maps").keep());
   }
 
   /** The frozen backbone's maps of some rows, `[rows, tokens, channels]` float32. */
@@ -50,7 +66,7 @@ export class People {
   }
 }
 
-function take(part: Map<string, Tensor>, key: string): Tensor {
+function take(part: ReadonlyMap<string, Tensor>, key: string): Tensor {
   const found = part.get(key);
   if (!found) throw new Error(`the cache of prepared people lacks "${key}"; delete its folder and run again`);
   return found;

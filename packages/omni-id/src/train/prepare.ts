@@ -9,6 +9,7 @@ import {
   faceMaskWithoutHair,
   fivePoints,
   loadImage,
+  type Pose,
   type RgbImage,
   transformPoints,
   warp,
@@ -17,10 +18,10 @@ import { cat, loadSafetensors, saveSafetensors, scope, stack, type Tensor, tenso
 import type { RecogniserBackbone } from "../backbones/recogniser.ts";
 import { chunk } from "../chunk.ts";
 import { rgbBatch, toUnit } from "../rgb-batch.ts";
-import { PEOPLE_PER_PART, People } from "./people.ts";
+import { PEOPLE_PER_PART, People, type PeoplePart } from "./people.ts";
 
 /** Raise when crops or maps are computed in another way: caches of the old way are then not used. */
-const CACHE_VERSION = 1;
+const CACHE_VERSION = 2;
 /**
  * Deviation of the random shift of the five points of a training input, in pixels of the 112 px crop. At run time
  * landmarks come from a detector, not from the renderer.
@@ -58,16 +59,17 @@ export async function preparePeople(options: PrepareOptions): Promise<People> {
   const folder = join(cache, `people-${key}`);
   mkdirSync(folder, { recursive: true });
 
-  const parts: Map<string, Tensor>[] = [];
+  const parts: PeoplePart[] = [];
   for (const [number, part] of chunk(ids, PEOPLE_PER_PART).entries()) {
     const file = join(folder, `part-${String(number).padStart(4, "0")}.safetensors`);
     if (!existsSync(file)) {
       await preparePart(file, part, options);
       onProgress?.(number * PEOPLE_PER_PART + part.length, ids.length);
     }
-    parts.push(loadSafetensors(file).tensors);
+    const { tensors, metadata } = loadSafetensors(file);
+    parts.push({ tensors, captions: JSON.parse(metadata.captions ?? "[]") as string[] });
   }
-  return new People(ids, imagesOf(parts[0], Math.min(PEOPLE_PER_PART, ids.length)), parts);
+  return new People(ids, imagesOf(parts[0].tensors, Math.min(PEOPLE_PER_PART, ids.length)), parts);
 }
 
 function imagesOf(part: ReadonlyMap<string, Tensor>, people: number): number {
@@ -88,13 +90,16 @@ async function preparePart(file: string, ids: readonly string[], options: Prepar
         return { maps: maps.half(), feature };
       }),
     );
-    saveSafetensors(file, {
+    const tensors = {
       maps: cat(described.map((some) => some.maps)),
       features: cat(described.map((some) => some.feature)),
       crops: rgbBatch(rows.map((row) => row.crop)),
       masks: stack(rows.map((row) => tensor(row.mask, { shape: [imageSize, imageSize] }))),
-      points: stack(rows.map((row) => tensor(row.points, { shape: [5, 2] }))),
-    });
+      points: stack(rows.map((row) => tensor(fivePoints(row.landmarks), { shape: [5, 2] }))),
+      landmarks: stack(rows.map((row) => tensor(row.landmarks, { shape: [68, 2] }))),
+      poses: stack(rows.map((row) => tensor([row.pose.yaw, row.pose.pitch, row.pose.roll]))),
+    };
+    saveSafetensors(file, tensors, { metadata: { captions: JSON.stringify(rows.map((row) => row.caption)) } });
   });
 }
 
@@ -105,8 +110,10 @@ interface PreparedImage {
   crop: RgbImage;
   /** 0 or 1. */
   mask: Uint8Array;
-  /** Five landmarks, pixels of the crop. */
-  points: Float32Array;
+  /** 68 landmarks, pixels of the crop. */
+  landmarks: Float32Array;
+  pose: Pose;
+  caption: string;
 }
 
 async function prepareImage(
@@ -117,7 +124,7 @@ async function prepareImage(
 ): Promise<PreparedImage> {
   const name = `${record.id}.${index}.jpg`;
   const image = await loadImage(await record.image(index), { name });
-  const { landmarks } = record.images[index];
+  const { landmarks, pose, caption } = record.images[index];
   const five = fivePoints(landmarks);
   const { image: crop, matrix } = alignedCrop(image, landmarks, size);
   const png = await record.mask(index);
@@ -130,7 +137,9 @@ async function prepareImage(
     input: cropToFive(image, jitter ? shifted(five, record.id, index) : five, ARCFACE_TEMPLATE, INPUT_SIDE).image,
     crop,
     mask: mask.map((byte) => Number(byte > 127)),
-    points: transformPoints(five, matrix),
+    landmarks: transformPoints(landmarks, matrix),
+    pose,
+    caption,
   };
 }
 
