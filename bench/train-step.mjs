@@ -16,15 +16,17 @@ const [PEOPLE, IMAGES, SIZE] = [64, 12, preset.imageSize];
 const generator = new Generator(0);
 const rows = PEOPLE * IMAGES;
 const random = (...shape) => randn(shape, { generator });
-const part = new Map([
+const tensors = new Map([
   ["crops", random(rows, 3, SIZE, SIZE).mul(50).add(128).clamp(0, 255).to("uint8")],
   ["masks", random(rows, SIZE, SIZE).lt(0.84).to("uint8")],
   ["points", random(rows, 5, 2).add(SIZE / 2)],
   ["features", random(rows, 512)],
+  ["landmarks", random(rows, 68, 2)],
+  ["poses", random(rows, 3)],
+  ["maps", random(rows, 49, 1024).to("float16")],
 ]);
-const parts = [0].map(() => new Map([...part, ["maps", random(rows, 49, 1024).to("float16")]]));
 const ids = Array.from({ length: PEOPLE }, (_, i) => `person-${i}`);
-const people = new People(ids, IMAGES, parts);
+const people = new People(ids, IMAGES, [{ tensors, captions: [] }]);
 const model = new MtdModel(buildEncoder(preset), buildMaskedDecoder(preset), buildRecognition(preset));
 const stage = new MtdStage({ model, people, preset: preset.mtd, seed: 0 });
 const optimisers = new Optimisers(stage.groups, preset.mtd.optimisation);

@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { toSharp } from "@omni-id/face";
+import { writeAtomically } from "@omni-id/torch";
 import sharp from "sharp";
 import { type ShardSample, shardName, writeShard } from "./shard-writer.ts";
 import { type SyntheticIdentity, SynthPool } from "./synth/pool.ts";
@@ -82,8 +83,7 @@ function takeFolder(out: string, recipe: Recipe): void {
       rmSync(join(out, shardName(Math.floor(there.identities / recipe.shardSize))), { force: true });
     }
   }
-  writeFileSync(`${path}.tmp`, `${JSON.stringify(recipe, null, 2)}\n`);
-  renameSync(`${path}.tmp`, path);
+  writeAtomically(path, `${JSON.stringify(recipe, null, 2)}\n`);
 }
 
 function readRecipe(path: string): Recipe | undefined {

@@ -1,6 +1,7 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
+import { writeAtomically } from "@omni-id/torch";
 import { pack } from "tar-stream";
 import type { IdentityRecord } from "./identity.ts";
 
@@ -36,20 +37,6 @@ export async function writeShard(folder: string, index: number, samples: readonl
   }
   archive.finalize();
   const path = join(folder, shardName(index));
-  await writeAtomically(path, Readable.from(archive));
+  writeAtomically(path, (await Readable.from(archive).toArray()) as Buffer[]);
   return path;
-}
-
-async function writeAtomically(path: string, parts: AsyncIterable<Buffer>): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
-  const file = openSync(temporary, "w");
-  try {
-    for await (const part of parts) writeSync(file, part);
-    fsyncSync(file);
-    closeSync(file);
-    renameSync(temporary, path);
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw error;
-  }
 }

@@ -1,4 +1,4 @@
-import { rename, writeFile } from "node:fs/promises";
+import { writeAtomically } from "@omni-id/torch";
 import sharp, { type Sharp } from "sharp";
 
 /** A picture as plain data: rows of interleaved RGB bytes from the top-left corner. */
@@ -46,9 +46,7 @@ export async function saveImage(path: string, image: RgbImage): Promise<void> {
     ? picture.jpeg({ quality: 95, chromaSubsampling: "4:4:4" })
     : picture.toFormat(format.startsWith("tif") ? "tiff" : (format as "png" | "webp" | "avif"))
   ).toBuffer();
-  const temporary = `${path}.${process.pid}.tmp`;
-  await writeFile(temporary, encoded);
-  await rename(temporary, path);
+  writeAtomically(path, encoded);
 }
 
 export async function resizeImage(image: RgbImage, width: number, height: number): Promise<RgbImage> {

@@ -1,4 +1,4 @@
-import { openSafetensors, saveSafetensors, type Tensor } from "@omni-id/torch";
+import { defaultDevice, openSafetensors, saveSafetensors, type Tensor } from "@omni-id/torch";
 
 /** What is known of one photo that went into an identity. */
 export interface PhotoNote {
@@ -58,7 +58,7 @@ export function loadIdentity(file: string): Identity {
     const tokens = opened.get("identity");
     if (tokens.ndim !== 2) throw new Error(`${file}: an identity has the shape [L, C], this is [${tokens.shape}]`);
     return {
-      tokens: tokens.to({ dtype: "float32", copy: true }).keep(),
+      tokens: tokens.to({ dtype: "float32", device: defaultDevice(), copy: true }).keep(),
       encoder: { name: encoder ?? "unknown", hash: encoderHash ?? "" },
       photos: parsePhotos(photos),
       created: created ?? "",

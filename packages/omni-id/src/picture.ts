@@ -1,6 +1,5 @@
-import { rename, writeFile } from "node:fs/promises";
 import type { RgbImage } from "@omni-id/face";
-import { scope, type Tensor } from "@omni-id/torch";
+import { scope, type Tensor, writeAtomically } from "@omni-id/torch";
 import sharp from "sharp";
 
 export interface Sheet {
@@ -66,9 +65,7 @@ export async function saveSheet(file: string, sheet: Sheet): Promise<void> {
     .composite([{ input: Buffer.from(svg), left: 0, top: 0 }, ...tiles.flat()])
     .png()
     .toBuffer();
-  const temporary = `${file}.${process.pid}.tmp`;
-  await writeFile(temporary, png);
-  await rename(temporary, file);
+  writeAtomically(file, png);
 }
 
 /** Breaks a line between words where it would be longer than `most` letters; what goes on is set in. */

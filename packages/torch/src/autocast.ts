@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs";
+import { defaultDevice } from "./device.ts";
 import type { DType } from "./dtype.ts";
 import { native } from "./native.ts";
 
 export interface AutocastOptions {
   dtype?: DType;
-  /** The device type whose operators are cast, "cpu" or "cuda". */
+  /** The device whose operators are cast, "cpu" or "cuda"; the default device when left out. */
   device?: string;
   enabled?: boolean;
 }
@@ -13,7 +14,10 @@ export interface AutocastOptions {
  * Runs `fn` with automatic mixed precision: matrix products and convolutions run in `dtype`, sums, norms and losses
  * in float32. A weight is cast once in the outermost autocast. Call `backward` outside.
  */
-export function autocast<T>({ dtype = "bfloat16", device = "cpu", enabled = true }: AutocastOptions, fn: () => T): T {
+export function autocast<T>(
+  { dtype = "bfloat16", device = defaultDevice(), enabled = true }: AutocastOptions,
+  fn: () => T,
+): T {
   const [type] = device.split(":");
   // While it is off the dtype does not matter, but old LibTorch accepts no other than bfloat16 on the CPU.
   const [wasEnabled, before] = native.autocastEnter(type, enabled, enabled ? dtype : "bfloat16");
@@ -30,8 +34,9 @@ export function autocast<T>({ dtype = "bfloat16", device = "cpu", enabled = true
 
 let preferred: "bfloat16" | "float32" | undefined;
 
-/** The faster precision on this processor: bfloat16 where it multiplies bfloat16 matrices in hardware, else float32. */
+/** The faster precision here: bfloat16 where the processor multiplies it in hardware, and on a GPU; else float32. */
 export function preferredPrecision(): "bfloat16" | "float32" {
+  if (defaultDevice() !== "cpu") return "bfloat16";
   preferred ??= processorFlags().some((flag) => flag === "avx512_bf16" || flag === "amx_bf16" || flag === "bf16")
     ? "bfloat16"
     : "float32";

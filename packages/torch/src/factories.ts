@@ -1,3 +1,4 @@
+import { defaultDevice } from "./device.ts";
 import { call, Operator, wrap } from "./dispatch.ts";
 import { type DType, dtypeOfArray, elementSize, type TypedArray, viewBuffer } from "./dtype.ts";
 import type { Generator } from "./generator.ts";
@@ -30,29 +31,13 @@ const ops = {
   randperm: new Operator("aten::randperm.generator"),
 };
 
-let defaultDevice: string | undefined;
-
-/**
- * Runs `fn`; what the factories make there without a `device` of its own lies on this one. On `"meta"` tensors have
- * shapes but no memory: a model of any size can be built, its keys read, its weights then assigned.
- */
-export function onDevice<T>(device: string, fn: () => T): T {
-  const before = defaultDevice;
-  defaultDevice = device;
-  try {
-    return fn();
-  } finally {
-    defaultDevice = before;
-  }
-}
-
 function make(
   operator: Operator,
   args: readonly unknown[],
   dtype: DType | undefined,
   { device, requiresGrad }: TensorOptions,
 ): Tensor {
-  const tensor = wrap(call(operator.id, ...args, dtype, undefined, device ?? defaultDevice));
+  const tensor = wrap(call(operator.id, ...args, dtype, undefined, device ?? defaultDevice()));
   return requiresGrad ? tensor.requiresGrad_() : tensor;
 }
 
@@ -144,7 +129,7 @@ export function fromTypedArray(
   {
     copy = true,
     dtype = dtypeOfArray(array),
-    device = "cpu",
+    device = defaultDevice(),
     requiresGrad = false,
   }: TensorOptions & { copy?: boolean } = {},
 ): Tensor {
@@ -186,13 +171,13 @@ function flattenInto(value: Nested, shape: readonly number[], dim: number, out: 
  */
 export function tensor(
   data: Nested | TypedArray,
-  { shape, dtype, device = "cpu", requiresGrad = false }: TensorOptions & { shape?: readonly number[] } = {},
+  { shape, dtype, device = defaultDevice(), requiresGrad = false }: TensorOptions & { shape?: readonly number[] } = {},
 ): Tensor {
   let made: Tensor;
   if (ArrayBuffer.isView(data)) {
     const array = data as TypedArray;
     const bits = array instanceof Uint16Array ? dtype : undefined;
-    made = fromTypedArray(array, shape ?? [array.length], { dtype: bits });
+    made = fromTypedArray(array, shape ?? [array.length], { dtype: bits, device: "cpu" });
   } else {
     const natural = shapeOf(data);
     const flat: (number | bigint | boolean)[] = [];
@@ -209,7 +194,7 @@ export function tensor(
     const array = viewBuffer(new ArrayBuffer(flat.length * elementSize(own)), own);
     if (array instanceof BigInt64Array) array.set(flat.map(BigInt));
     else array.set(flat.map(Number));
-    made = fromTypedArray(array, shape ?? natural, { dtype: own });
+    made = fromTypedArray(array, shape ?? natural, { dtype: own, device: "cpu" });
   }
   const placed =
     (dtype && dtype !== made.dtype) || device !== "cpu" ? made.to({ dtype: dtype ?? made.dtype, device }) : made;

@@ -1,6 +1,8 @@
 /** LibTorch for TypeScript: tensors, gradients, mixed precision, modules, optimisers, safetensors and ONNX. */
+export { writeAtomically } from "./atomic-file.ts";
 export { type AutocastOptions, autocast, preferredPrecision } from "./autocast.ts";
 export { enableGrad, type GradOptions, grad, isGradEnabled, noGrad } from "./autograd.ts";
+export { defaultDevice, onDevice, setDefaultDevice } from "./device.ts";
 export { hasOperator, type OperatorArgument, type OperatorResult, op } from "./dispatch.ts";
 export { type DType, elementSize, isFloatingPoint, type MemoryFormat, type TypedArray } from "./dtype.ts";
 export {
@@ -11,7 +13,6 @@ export {
   full,
   linspace,
   type Nested,
-  onDevice,
   ones,
   type RandomOptions,
   rand,

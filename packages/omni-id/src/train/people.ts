@@ -1,5 +1,5 @@
 import type { Pose } from "@omni-id/face";
-import { cat, scope, stack, type Tensor } from "@omni-id/torch";
+import { cat, defaultDevice, scope, stack, type Tensor } from "@omni-id/torch";
 
 /** People in one file of the cache. */
 export const PEOPLE_PER_PART = 64;
@@ -11,8 +11,8 @@ export interface PeoplePart {
 }
 
 /**
- * Identities with everything that a step needs at hand: aligned target crops and masks in memory, the frozen
- * backbone's maps in memory-mapped files. Row `person · images + image` is one image.
+ * Identities with everything that a step needs at hand: aligned target crops and masks on the default device, the
+ * frozen backbone's maps in memory-mapped files. Row `person · images + image` is one image.
  */
 export class People {
   readonly ids: readonly string[];
@@ -35,7 +35,8 @@ export class People {
   readonly #maps: Tensor[];
 
   constructor(ids: readonly string[], images: number, parts: readonly PeoplePart[]) {
-    const joined = (key: string) => scope(() => cat(parts.map((part) => take(part.tensors, key)))).keep();
+    const joined = (key: string) =>
+      scope(() => cat(parts.map((part) => take(part.tensors, key))).to(defaultDevice())).keep();
     this.ids = ids;
     this.images = images;
     this.crops = joined("crops");
@@ -53,7 +54,7 @@ export class People {
     const size = PEOPLE_PER_PART * this.images;
     // Kept as float16, which autocast on the CPU cannot join.
     const mapOf = (row: number) => this.#maps[Math.floor(row / size)].select(0, row % size).float();
-    return scope(() => stack(rows.map(mapOf)));
+    return scope(() => stack(rows.map(mapOf)).to(defaultDevice()));
   }
 
   rowsOf(person: number): number[] {

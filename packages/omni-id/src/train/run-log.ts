@@ -1,5 +1,6 @@
-import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { writeAtomically } from "@omni-id/torch";
 import { SingleBar } from "cli-progress";
 import { EventFile } from "./tensorboard.ts";
 
@@ -105,7 +106,7 @@ export class RunLog {
           return false; // a line cut off by the kill
         }
       });
-    writeFileSync(file, kept.map((line) => `${line}\n`).join(""));
+    writeAtomically(file, kept.map((line) => `${line}\n`).join(""));
   }
 }
 

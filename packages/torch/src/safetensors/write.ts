@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { writeAtomically } from "../atomic-file.ts";
 import { noGrad } from "../autograd.ts";
 import { scope } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
@@ -34,26 +34,13 @@ export function saveSafetensors(
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(padded.length));
 
-  const temporary = `${path}.${process.pid}.tmp`;
-  const file = openSync(temporary, "w");
-  try {
-    writeAll(file, length);
-    writeAll(file, padded);
-    for (const { tensor } of laid) {
-      scope(() => noGrad(() => writeAll(file, bytesOf(tensor))));
-    }
-    fsyncSync(file);
-    closeSync(file);
-    renameSync(temporary, path);
-  } catch (error) {
-    try {
-      closeSync(file);
-    } catch {
-      // already closed
-    }
-    rmSync(temporary, { force: true });
-    throw error;
-  }
+  writeAtomically(path, partsOf([length, padded], laid));
+}
+
+/** The head, then each tensor's bytes: one tensor at a time is brought to the CPU. */
+function* partsOf(head: readonly Uint8Array[], laid: readonly { tensor: Tensor }[]): Generator<Uint8Array> {
+  yield* head;
+  for (const { tensor } of laid) yield scope(() => noGrad(() => bytesOf(tensor)));
 }
 
 function formatOf(name: string, tensor: Tensor): { code: string; size: number } {
@@ -65,8 +52,4 @@ function formatOf(name: string, tensor: Tensor): { code: string; size: number } 
 function bytesOf(tensor: Tensor): Uint8Array {
   const array = tensor.detach().to("cpu").contiguous().data();
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
-}
-
-function writeAll(file: number, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at, Math.min(bytes.length - at, 1 << 30));
 }
