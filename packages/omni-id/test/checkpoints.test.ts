@@ -7,7 +7,7 @@ import { IpAdapter } from "../src/adapters/ip-adapter.ts";
 import { FluxAutoencoder } from "../src/backbones/autoencoder.ts";
 import { CLIP_L_TEXT, ClipTextModel } from "../src/backbones/clip-text.ts";
 import { FLUX_DEV, Flux } from "../src/backbones/flux.ts";
-import { T5Encoder } from "../src/backbones/t5.ts";
+import type { T5Encoder } from "../src/backbones/t5.ts";
 import { autoencoderDiffusersKeys } from "../src/checkpoints/autoencoder-keys.ts";
 import { loadAutoencoder, loadClipText, loadT5 } from "../src/checkpoints/encoders.ts";
 import { loadControlNet, loadFlux, loadIpAdapter } from "../src/checkpoints/flux.ts";

@@ -1,4 +1,4 @@
-import { manualSeed, nn, onDevice, type Tensor } from "@omni-id/torch";
+import { manualSeed, type nn, onDevice, type Tensor } from "@omni-id/torch";
 import { describe, expect, it } from "vitest";
 import { ControlNet } from "../src/adapters/controlnet.ts";
 import { IpAdapter } from "../src/adapters/ip-adapter.ts";

@@ -38,7 +38,7 @@ export function loadModel<T extends nn.Module>(
         const joined = toOurs(keys.map((theirs) => checkpoint.get(theirs)));
         const wanted = isFloatingPoint(joined.dtype) ? dtype : undefined;
         const placed = device === "cpu" && !wanted ? joined : joined.to({ device, dtype: wanted });
-        if (isFloatingPoint(placed.dtype) && !isFinite(placed)) {
+        if (isFloatingPoint(placed.dtype) && !allFinite(placed)) {
           throw checkpoint.error(
             `"${keys[0]}" holds values that are not finite (NaN or infinity); the file is damaged: fetch it again`,
           );
@@ -106,6 +106,6 @@ function requireFit(checkpoint: Checkpoint, { wanted, missing, unknown, misshape
 }
 
 /** A sum over NaN or infinity is one of these, and takes no memory of the tensor's size; float16 could overflow. */
-function isFinite(tensor: Tensor): boolean {
+function allFinite(tensor: Tensor): boolean {
   return Number.isFinite((tensor.dtype === "float16" ? tensor.float() : tensor).sum().item());
 }
