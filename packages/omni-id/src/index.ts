@@ -17,6 +17,7 @@ export {
 } from "./encode.ts";
 export { Encoder, type EncoderOptions } from "./encoder.ts";
 export { type FewToManyOptions, type FewToManyTask, sampleFewToMany } from "./few-to-many.ts";
+export { FaceGenerator, type GenerateOptions } from "./generate/face-generator.ts";
 export { checkEncoder, type Identity, loadIdentity, type PhotoNote, saveIdentity } from "./identity.ts";
 export { MaskedDecoder, type MaskedDecoderOptions } from "./masked-decoder.ts";
 export { presets, resolvePreset } from "./presets/index.ts";

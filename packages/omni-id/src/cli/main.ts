@@ -7,6 +7,7 @@ import { doctorCommand } from "./doctor.ts";
 import { encodeCommand } from "./encode.ts";
 import { evaluateCommand } from "./evaluate.ts";
 import { exportCommand } from "./export.ts";
+import { generateCommand } from "./generate.ts";
 import { modelsCommand } from "./models.ts";
 import { EXIT, explain } from "./output.ts";
 import { parityCommand } from "./parity.ts";
@@ -20,6 +21,7 @@ Examples:
   omni-id demo my-photos/*.jpg                  the same with photos of one person of yours
   omni-id encode alice/*.jpg -o alice.safetensors
   omni-id compare alice.safetensors bob.safetensors
+  omni-id generate --id alice.safetensors --pose 20,0,0 -n 8 -o alice.png
   omni-id train mtd --data data/synth --out runs/mtd
 
 Exit codes: 0 done, 1 it failed (the message says why), 2 the command line was wrong.
@@ -36,6 +38,7 @@ function program(): Command {
     demoCommand(),
     encodeCommand(),
     compareCommand(),
+    generateCommand(),
     reconstructCommand(),
     dataCommand(),
     trainCommand(),

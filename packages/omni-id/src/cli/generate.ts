@@ -1,0 +1,145 @@
+import { basename } from "node:path";
+import { Command, InvalidArgumentError } from "@commander-js/extra-typings";
+import { type Affine, loadImage, type RgbImage, warp } from "@omni-id/face";
+import type { Tensor } from "@omni-id/torch";
+import { SingleBar } from "cli-progress";
+import { DEFAULT_GUIDANCE, FaceGenerator } from "../generate/face-generator.ts";
+import { saveGrid } from "../generate/grid.ts";
+import { loadIdentity } from "../identity.ts";
+import { toRgb } from "../picture.ts";
+import { SOLVERS, type SolverName } from "../sampling.ts";
+import { outFile, print, whole } from "./output.ts";
+
+export function generateCommand() {
+  return new Command("generate")
+    .description("new pictures of a person, from nothing but the identity file")
+    .option("--id <file...>", "identity file; two or more are mixed")
+    .option("--mix <share>", "share of the second identity of two, 0 … 1", share, 0.5)
+    .option("--pose <yaw,pitch,roll>", "degrees: to the image's right, up, clockwise", pose)
+    .option("--landmarks <photo>", "take pose and expression from the face of a photo")
+    .option("--prompt <words>", "what else the picture shows, such as: red hair, smiling, studio light")
+    .option("-n, --number <pictures>", "how many", positive, 4)
+    .option("-o, --out <file>", "PNG to write", "out/generated.png")
+    .option("--seed <number>", "the same seed gives the same pictures", whole, 0)
+    .option("--guidance <scale>", "how far away from nobody; 1 is none", positiveNumber, DEFAULT_GUIDANCE)
+    .option("--steps <number>", "steps of the solver", positive, 20)
+    .option("--solver <name>", `one of: ${Object.keys(SOLVERS).join(", ")}`, solver, "dpm")
+    .option("--preview", "write the file after every step, as far as the pictures are")
+    .option("--weights <folder>", "folder of the weights (default: the shipped ones)")
+    .option("--json", "print the result as JSON")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  omni-id generate --id alice.safetensors --pose 20,0,0 -n 8 -o alice.png
+  omni-id generate --id alice.safetensors --landmarks photo.jpg -o alice-as-in-photo.png
+  omni-id generate --id alice.safetensors --id bob.safetensors --mix 0.3 -o mixed.png
+Without --id the bare flow model draws anybody.`,
+    )
+    .action(async (options) => {
+      const { number: count, seed, steps, guidance } = options;
+      if (options.pose && options.landmarks) throw new Error("--pose and --landmarks both give the pose: choose one");
+      const out = outFile(options.out);
+      const generator = await FaceGenerator.load(options.weights);
+      const identity = options.id && readIdentities(generator, options.id, options.mix);
+      const landmarks = await landmarksOf(generator, options);
+      const unknown = options.prompt ? generator.unknownWords(options.prompt) : [];
+      if (unknown.length > 0) process.stderr.write(`note: the model does not know: ${unknown.join(", ")}\n`);
+
+      const roll = options.pose?.roll ?? 0;
+      const save = (pictures: Tensor) =>
+        saveGrid(
+          out,
+          pictures.unbind(0).map((one) => turned(toRgb(one), roll)),
+        );
+      const bar = stepBar(steps);
+      const previews: Promise<void>[] = [];
+      const made = generator.generate({
+        identity,
+        landmarks,
+        prompt: options.prompt,
+        count,
+        seed,
+        steps,
+        guidance,
+        solver: options.solver,
+        onStep: (step, _, pictures) => {
+          bar?.update(step);
+          if (options.preview && step < steps) previews.push(save(pictures()));
+        },
+      });
+      bar?.stop();
+      await Promise.all(previews);
+      await save(made);
+      const ids = options.id?.map((file) => basename(file)).join(" + ") ?? "nobody in particular";
+      print(
+        { file: options.out, count, seed, steps, guidance, solver: options.solver, unknownWords: unknown },
+        { json: options.json, text: `${out}: ${count} pictures of ${ids}` },
+      );
+    });
+}
+
+function readIdentities(generator: FaceGenerator, files: readonly string[], mix: number): Tensor {
+  const weights = files.length === 2 ? [1 - mix, mix] : files.map(() => 1);
+  return generator.mix(files.map((name, i) => ({ name, identity: loadIdentity(name), weight: weights[i] })));
+}
+
+async function landmarksOf(
+  generator: FaceGenerator,
+  options: { pose?: ReturnType<typeof pose>; landmarks?: string },
+): Promise<ArrayLike<number> | undefined> {
+  if (options.pose) return generator.poseLandmarks(options.pose);
+  if (options.landmarks) return generator.photoLandmarks(await loadImage(options.landmarks), options.landmarks);
+  return undefined;
+}
+
+/** The picture turned about its centre, clockwise; the edge is repeated outside. */
+function turned(image: RgbImage, degrees: number): RgbImage {
+  if (degrees === 0) return image;
+  const [c, s] = [Math.cos((degrees * Math.PI) / 180), Math.sin((degrees * Math.PI) / 180)];
+  const [x, y] = [image.width / 2, image.height / 2];
+  const matrix: Affine = [c, -s, x - c * x + s * y, s, c, y - s * x - c * y];
+  return warp(image, matrix, image.width, image.height);
+}
+
+function stepBar(steps: number): SingleBar | undefined {
+  if (!process.stderr.isTTY) return undefined;
+  const bar = new SingleBar({ format: "{bar} step {value}/{total} · {eta_formatted} left", hideCursor: true });
+  bar.start(steps, 0);
+  return bar;
+}
+
+function positive(text: string): number {
+  const value = whole(text);
+  if (value < 1) throw new InvalidArgumentError("ask for 1 or more.");
+  return value;
+}
+
+function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (!(value > 0) || !Number.isFinite(value)) throw new InvalidArgumentError(`"${text}" is no number above 0.`);
+  return value;
+}
+
+function share(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !(value >= 0 && value <= 1)) throw new InvalidArgumentError(`"${text}" is not in 0 … 1.`);
+  return value;
+}
+
+function pose(text: string): { yaw: number; pitch: number; roll: number } {
+  const [yaw, pitch = 0, roll = 0, ...more] = text
+    .split(",")
+    .map((part) => (part.trim() === "" ? Number.NaN : Number(part)));
+  const wrong = [yaw, pitch, roll].some((value) => !Number.isFinite(value) || Math.abs(value) > 180) || more.length > 0;
+  if (wrong) throw new InvalidArgumentError(`"${text}" is no yaw,pitch,roll in degrees, such as 20,0,0.`);
+  if (Math.abs(yaw) > 75 || Math.abs(pitch) > 45) {
+    throw new InvalidArgumentError("yaw beyond ±75 or pitch beyond ±45 degrees: no face is left to draw.");
+  }
+  return { yaw, pitch, roll };
+}
+
+function solver(text: string): SolverName {
+  if (text in SOLVERS) return text as SolverName;
+  throw new InvalidArgumentError(`choose one of: ${Object.keys(SOLVERS).join(", ")}.`);
+}

@@ -1,0 +1,114 @@
+import { alignmentMatrix, FaceAnalyser, type Pose, type RgbImage, transformPoints } from "@omni-id/face";
+import { scope, type Tensor } from "@omni-id/torch";
+import type { LandmarkControl } from "../adapters/landmark-control.ts";
+import { WordEncoder } from "../backbones/words.ts";
+import type { Steering } from "../flow-base.ts";
+import type { FlowDecoder } from "../flow-decoder.ts";
+import { type LoadedFlowBase, loadControl, loadFlowBase, loadFlowDecoder } from "../flow-weights.ts";
+import { checkEncoder, type Identity } from "../identity.ts";
+import { landmarkPictures } from "../landmark-picture.ts";
+import { type LoadedEncoder, loadEncoder, shippedWeights } from "../weights.ts";
+import { type DrawOptions, drawPictures } from "./draw.ts";
+
+export interface GenerateOptions extends Omit<DrawOptions, "conditions" | "without" | "prompt"> {
+  /** ℓ `[L, C]`; nobody in particular when absent. */
+  identity?: Tensor;
+  /** 68 points in pixels of the aligned picture, 136 numbers; see {@link FaceGenerator.poseLandmarks}. */
+  landmarks?: ArrayLike<number>;
+  prompt?: string;
+}
+
+/** What guidance a picture needs where nothing else is said: 1 is washed out, above 4 colours burn. */
+export const DEFAULT_GUIDANCE = 3;
+
+/** Draws people from identity files alone: section 4.2, with the weights of one folder. */
+export class FaceGenerator {
+  readonly encoder: LoadedEncoder;
+  readonly base: LoadedFlowBase;
+  readonly decoder: FlowDecoder;
+  readonly control: LandmarkControl;
+
+  private constructor(parts: Pick<FaceGenerator, "encoder" | "base" | "decoder" | "control">) {
+    this.encoder = parts.encoder;
+    this.base = parts.base;
+    this.decoder = parts.decoder;
+    this.control = parts.control;
+  }
+
+  /** @throws when a file of the folder is missing, damaged, or does not belong to the others */
+  static async load(folder: string = shippedWeights(), loaded?: LoadedEncoder): Promise<FaceGenerator> {
+    const encoder = loaded ?? (await loadEncoder(folder));
+    const base = await loadFlowBase(folder);
+    const decoder = await loadFlowDecoder(folder, { encoder, base });
+    const control = await loadControl(folder, base);
+    return new FaceGenerator({ encoder, base, decoder, control });
+  }
+
+  /** Side of a picture, in pixels. */
+  get imageSize(): number {
+    return this.base.preset.imageSize;
+  }
+
+  /**
+   * Identities mixed by weights that are scaled to a sum of 1: `[L, C]`.
+   * @throws when one was made by another encoder
+   */
+  mix(identities: readonly { name: string; identity: Identity; weight: number }[]): Tensor {
+    for (const { name, identity } of identities) checkEncoder(name, identity, this.encoder.hash);
+    const total = identities.reduce((sum, { weight }) => sum + weight, 0);
+    return scope(() =>
+      identities
+        .map(({ identity, weight }) => identity.tokens.mul(weight / total))
+        .reduce((sum, tokens) => sum.add(tokens)),
+    );
+  }
+
+  /** The mean face's landmarks in a pose, degrees; roll is left to the picture. */
+  poseLandmarks(pose: Pick<Pose, "yaw" | "pitch">): Float32Array {
+    return this.control.poseLandmarks(pose, this.imageSize);
+  }
+
+  /** Pose and expression of the largest face of a photo. @throws when it shows none */
+  async photoLandmarks(image: RgbImage, name: string): Promise<Float32Array> {
+    const [face] = await (await FaceAnalyser.load()).analyse(image);
+    if (!face) throw new Error(`${name}: no face found; its landmarks would give the pose. Use a photo with a face`);
+    return transformPoints(face.landmarks, alignmentMatrix(face.landmarks, this.imageSize));
+  }
+
+  /** Words of a prompt that this model does not know. */
+  unknownWords(prompt: string): string[] {
+    const { prompts } = this.base.base;
+    return prompts instanceof WordEncoder ? prompts.unknown(prompt) : [];
+  }
+
+  /** Pictures `[count, 3, S, S]` in [−1, 1]. */
+  generate({ identity, landmarks, prompt, guidance = DEFAULT_GUIDANCE, ...options }: GenerateOptions): Tensor {
+    return scope(() => {
+      const { count } = options;
+      const who =
+        identity &&
+        this.decoder.conditions(
+          identity
+            .unsqueeze(0)
+            .expand([count, ...identity.shape])
+            .contiguous(),
+        );
+      let [conditions, without]: [Steering | undefined, Steering | undefined] = [who, undefined];
+      if (landmarks) {
+        const pictures = landmarkPictures(
+          Array.from({ length: count }, () => landmarks),
+          this.imageSize,
+        );
+        [conditions, without] = [this.control.steer(pictures, who), this.control.steer(pictures)];
+      }
+      return drawPictures(this.base.base, {
+        ...options,
+        prompt: prompt ?? this.base.preset.flow.prompt,
+        // Guidance leads away from the bare base: without an identity there is nothing to lead to.
+        guidance: identity ? guidance : 1,
+        conditions,
+        without,
+      });
+    });
+  }
+}
