@@ -25,7 +25,8 @@ const INK = "#1d2430";
 export async function saveSheet(file: string, sheet: Sheet): Promise<void> {
   const { title, columns, rows, tile = 128 } = sheet;
   const pitch = tile + GAP;
-  const width = Math.max(720, 2 * MARGIN + columns.length * pitch - GAP);
+  const across = Math.max(columns.length, ...rows.map((row) => row.length));
+  const width = Math.max(720, 2 * MARGIN + across * pitch - GAP);
   const notes = sheet.notes.flatMap((note) => wrap(note, (width - 2 * MARGIN) / LETTER));
   const headLines = Math.max(1, ...columns.map((head) => head.split("\n").length));
   const top = MARGIN + 30 + headLines * 17 + 6;

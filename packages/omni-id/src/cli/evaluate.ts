@@ -1,59 +1,119 @@
-import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { basename, dirname, extname, join } from "node:path";
-import { Command } from "@commander-js/extra-typings";
+import { Command, Option } from "@commander-js/extra-typings";
 import { ShardSet, splitIdentities } from "@omni-id/data";
-import { autocast, preferredPrecision } from "@omni-id/torch";
+import { autocast, preferredPrecision, writeAtomically } from "@omni-id/torch";
 import type { RecogniserBackbone } from "../backbones/recogniser.ts";
 import { describeFirstStage, evaluateFirstStage } from "../evaluate/first-stage.ts";
+import { evaluateGeneration } from "../evaluate/generation.ts";
+import { describeGeneration, saveGenerationSheet } from "../evaluate/generation-sheet.ts";
 import { saveReconstructionSheet } from "../evaluate/sheet.ts";
+import { DEFAULT_GUIDANCE, FaceGenerator } from "../generate/face-generator.ts";
+import type { People } from "../train/people.ts";
 import { preparePeople } from "../train/prepare.ts";
-import { loadEncoder, loadMaskedDecoder, shippedWeights } from "../weights.ts";
+import { type LoadedEncoder, loadEncoder, loadMaskedDecoder, shippedWeights } from "../weights.ts";
 import { print, whole } from "./output.ts";
+
+const STAGES = { mtd: "first-stage", flow: "generation" } as const;
 
 export function evaluateCommand() {
   return new Command("evaluate")
-    .description("measure stage one on the 44 held-out people: JSON and a picture")
+    .description("measure a stage on the 44 held-out people: JSON and a picture")
+    .addOption(
+      new Option("--stage <name>", "mtd: reconstructions; flow: generated pictures")
+        .choices(["mtd", "flow"] as const)
+        .default("mtd" as const),
+    )
     .option("--data <folder>", "shards whose held-out people are used", "data/synth")
     .option("--weights <folder>", "weights to measure (default: the shipped ones)")
-    .option("--people <which>", "test (the 44 held-out people) or validation (what recipes may be chosen by)", "test")
-    .option("-o, --out <file>", "JSON to write; the picture goes beside it", "results/first-stage.json")
+    .addOption(
+      new Option("--people <which>", "test (the 44 held-out people) or validation (what recipes may be chosen by)")
+        .choices(["test", "validation"] as const)
+        .default("test" as const),
+    )
+    .option("-o, --out <file>", "JSON to write; the picture goes beside it (default: results/<stage>.json)")
     .option("--cache <folder>", "prepared crops and feature maps", "data/cache")
-    .option("--seed <number>", "seed of the masks", whole, 7)
+    .option("--seed <number>", "seed of masks and noise", whole, 7)
+    .option("--guidance <scale>", "guidance of generated pictures", Number, DEFAULT_GUIDANCE)
+    .option("--steps <number>", "steps of the solver", whole, 12)
+    .option(
+      "--colour-only",
+      "also with identities that know skin and hair colour alone (flow; needs the training people)",
+    )
     .option("--json", "print the report as JSON too")
     .action(async (options) => {
       const folder = options.weights ?? shippedWeights();
+      const out = options.out ?? join("results", `${STAGES[options.stage]}.json`);
+      const picture = join(dirname(out), `${basename(out, extname(out))}.png`);
       const encoder = await loadEncoder(folder);
-      const decoder = await loadMaskedDecoder(folder, encoder);
-      const shards = await ShardSet.open(options.data);
-      const split = splitIdentities(shards.ids);
-      if (options.people !== "test" && options.people !== "validation") {
-        throw new Error(`--people ${options.people}: choose test or validation`);
-      }
-      const people = await preparePeople({
-        shards,
-        ids: split[options.people],
-        backbone: encoder.bundle.encoder.backbone as RecogniserBackbone,
-        imageSize: encoder.preset.imageSize,
-        cache: options.cache,
-        jitter: false,
-      });
+      const people = await open(options, encoder, options.people);
+      const training = options.colourOnly ? await open(options, encoder, "train") : undefined;
+      mkdirSync(dirname(out), { recursive: true });
       const onProgress = (what: string) => process.stderr.write(`${what} …\n`);
-      const { report, tasks, reconstructions } = autocast(
-        { dtype: "bfloat16", enabled: preferredPrecision() === "bfloat16" },
-        () => evaluateFirstStage({ encoder, decoder, people, seed: options.seed, onProgress }),
-      );
-      mkdirSync(dirname(options.out), { recursive: true });
-      writeFileSync(`${options.out}.tmp`, `${JSON.stringify(report, null, 2)}\n`);
-      renameSync(`${options.out}.tmp`, options.out);
-      const picture = join(dirname(options.out), `${basename(options.out, extname(options.out))}.png`);
-      const lines = describeFirstStage(report);
-      await saveReconstructionSheet(picture, {
-        people,
-        tasks,
-        made: reconstructions,
-        title: "Omni-ID nano, stage one: people it has never seen",
-        notes: lines,
-      });
-      print(report, { json: options.json, text: [...lines, `${options.out} · ${picture}`].join("\n") });
+      const { report, lines } =
+        options.stage === "mtd"
+          ? await firstStage({ folder, encoder, people, seed: options.seed, picture, onProgress })
+          : await generation({ folder, encoder, people, training, ...options, picture, onProgress });
+      writeAtomically(out, `${JSON.stringify(report, null, 2)}\n`);
+      print(report, { json: options.json, text: [...lines, `${out} · ${picture}`].join("\n") });
     });
+}
+
+interface Measured {
+  report: object;
+  lines: string[];
+}
+
+interface MeasureOptions {
+  folder: string;
+  encoder: LoadedEncoder;
+  people: People;
+  seed: number;
+  picture: string;
+  onProgress: (what: string) => void;
+}
+
+async function firstStage({ folder, encoder, people, seed, picture, onProgress }: MeasureOptions): Promise<Measured> {
+  const decoder = await loadMaskedDecoder(folder, encoder);
+  const { report, tasks, reconstructions } = autocast(
+    { dtype: "bfloat16", enabled: preferredPrecision() === "bfloat16" },
+    () => evaluateFirstStage({ encoder, decoder, people, seed, onProgress }),
+  );
+  const lines = describeFirstStage(report);
+  await saveReconstructionSheet(picture, {
+    people,
+    tasks,
+    made: reconstructions,
+    title: "Omni-ID nano, stage one: people it has never seen",
+    notes: lines,
+  });
+  return { report, lines };
+}
+
+async function generation(
+  options: MeasureOptions & { training?: People; guidance: number; steps: number },
+): Promise<Measured> {
+  const { folder, encoder, people, picture } = options;
+  const generator = await FaceGenerator.load(folder, encoder);
+  const { report, tasks, pictures } = await evaluateGeneration({ ...options, generator });
+  const lines = describeGeneration(report);
+  const title = "Omni-ID nano: people it has never seen, drawn from noise in the pose of another photo";
+  await saveGenerationSheet(picture, { people, tasks, pictures, title, notes: lines });
+  return { report, lines };
+}
+
+async function open(
+  { data, cache }: { data: string; cache: string },
+  { bundle, preset }: LoadedEncoder,
+  part: "test" | "validation" | "train",
+): Promise<People> {
+  const shards = await ShardSet.open(data);
+  return preparePeople({
+    shards,
+    ids: splitIdentities(shards.ids)[part],
+    backbone: bundle.encoder.backbone as RecogniserBackbone,
+    imageSize: preset.imageSize,
+    cache,
+    jitter: part === "train",
+  });
 }

@@ -1,4 +1,4 @@
-import { cat, noGrad, randn, scope, type Tensor, zeros } from "@omni-id/torch";
+import { autocast, cat, noGrad, preferredPrecision, randn, scope, type Tensor, zeros } from "@omni-id/torch";
 import type { FlowBase, Steering } from "../flow-base.ts";
 import { guide, SOLVERS, type SolverName, schedule } from "../sampling.ts";
 import { keyedGenerator } from "../train/flow-draws.ts";
@@ -32,6 +32,7 @@ export function drawPictures(base: FlowBase, options: DrawOptions): Tensor {
   return scope(() =>
     noGrad(() => {
       const [tokens, channels] = base.tokenShape;
+      const fast = preferredPrecision() === "bfloat16";
       const prompts = base.prompts.encode(Array.from({ length: count }, () => prompt));
       // Picture by picture, so that the first ones do not change when more are asked for.
       const noise = Array.from({ length: count }, (_, i) =>
@@ -40,8 +41,9 @@ export function drawPictures(base: FlowBase, options: DrawOptions): Tensor {
       const velocity = (x: Tensor, time: number) =>
         scope(() => {
           const t = zeros([count]).add(time);
-          const v = base.velocity(x, t, prompts, conditions);
-          return guidance === 1 ? v : guide(v, base.velocity(x, t, prompts, without), guidance);
+          const ask = (steering: Steering | undefined) =>
+            autocast({ dtype: "bfloat16", enabled: fast }, () => base.velocity(x, t, prompts, steering));
+          return guidance === 1 ? ask(conditions) : guide(ask(conditions), ask(without), guidance);
         });
       const times = schedule({ steps, tokens });
       const told = onStep && ((step: number, x: Tensor) => onStep(step, steps, () => base.pictures(x).clamp(-1, 1)));

@@ -1,0 +1,79 @@
+import type { RgbImage } from "@omni-id/face";
+import { scope, type Tensor } from "@omni-id/torch";
+import { saveSheet, toRgb } from "../picture.ts";
+import { toUnit } from "../rgb-batch.ts";
+import type { People } from "../train/people.ts";
+import type { GenerationReport } from "./generation.ts";
+import { type Generated, type GenerationTask, rowsOf } from "./generation-protocol.ts";
+
+const COLUMNS = [
+  "input 1",
+  "input 2",
+  "input 3",
+  "ground truth\nin that pose",
+  "from 1 photo",
+  "from 3 photos",
+  "from 5 photos",
+  "somebody\nelse's identity",
+  "no identity",
+];
+
+export interface GenerationSheet {
+  people: People;
+  tasks: readonly GenerationTask[];
+  pictures: Record<Generated, Tensor>;
+  title: string;
+  notes: string[];
+  /** How many people to show, spread over all. */
+  rows?: number;
+}
+
+/** One person a row: three inputs | the target | drawn from 1, 3, 5 photos | from somebody else's identity | from none. */
+export async function saveGenerationSheet(file: string, sheet: GenerationSheet): Promise<void> {
+  const { people, tasks, pictures, title, notes, rows = 10 } = sheet;
+  const perPerson = tasks.length / people.ids.length;
+  const shown = Array.from({ length: Math.min(rows, people.ids.length) }, (_, i) => {
+    const person = Math.floor((i * people.ids.length) / rows);
+    return person * perPerson + (i % perPerson);
+  });
+  const real = (row: number): RgbImage => scope(() => toRgb(toUnit(rowsOf(people.crops, [row])).squeeze(0)));
+  const made = (name: Generated, task: number): RgbImage => scope(() => toRgb(pictures[name].select(0, task)));
+  await saveSheet(file, {
+    title,
+    columns: COLUMNS,
+    rows: shown.map((task) => [
+      ...tasks[task].inputs.slice(0, 3).map(real),
+      real(tasks[task].target),
+      ...(["1", "3", "5", "otherIdentity", "bareBase"] as const).map((name) => made(name, task)),
+    ]),
+    notes: [...notes, "Every pixel of the drawn pictures comes from noise; of the target only 68 landmarks are given."],
+    tile: 112,
+  });
+}
+
+/** The report as lines for a person. */
+export function describeGeneration(report: GenerationReport): string[] {
+  const { recognisers, closed, firstOf44, poseDegrees, detected, copyPaste, colourOnly } = report;
+  const fixed = (value: number) => value.toFixed(3);
+  const percent = (value: number) => `${Math.round(100 * value)} %`;
+  const row = (name: string, r: GenerationReport["recognisers"]["independent"]) =>
+    `${name}: ${fixed(r[1].mean)} / ${fixed(r[3].mean)} / ${fixed(r[5].mean)} at 1 / 3 / 5 photos · mean identity ` +
+    `${fixed(r.identityRemoved.mean)} · other identity ${fixed(r.otherIdentity.mean)} · none ${fixed(r.bareBase.mean)}; ` +
+    `real photos: same person ${fixed(r.samePerson.mean)}, other person ${fixed(r.otherPerson.mean)}`;
+  const { controlled, uncontrolled, estimator, groundTruthPairs } = poseDegrees;
+  const lines = [
+    `${report.identities} people never seen in training, ${report.targets} pictures a column, guidance ${report.guidance}, ${report.steps} steps`,
+    row("independent recogniser, distance", recognisers.independent),
+    row("backbone's recogniser, cosine", recognisers.backbone),
+    `closed of the way from another person to the person (independent): ${percent(closed[1])} / ${percent(closed[3])} / ${percent(closed[5])}`,
+    `the right one of ${report.identities} comes first: ${percent(firstOf44[1])} / ${percent(firstOf44[3])} / ${percent(firstOf44[5])} (a real photo ${percent(firstOf44.realPhoto)}, chance ${percent(firstOf44.chance)})`,
+    `pose error, degrees: ${controlled.mean.toFixed(1)} with landmarks, ${uncontrolled.mean.toFixed(1)} without, ${groundTruthPairs.mean.toFixed(1)} between real photos; the estimator's own ${estimator.mean.toFixed(1)}`,
+    `copy-paste ${copyPaste.mean.toFixed(3)} (above 0: copies the input) · faces found in ${percent(detected.generated)} (real: ${percent(detected.real)})`,
+  ];
+  if (colourOnly) {
+    lines.push(
+      `colours alone: independent ${fixed(colourOnly.independent.mean)}, right one first ${percent(colourOnly.firstOf44)}`,
+    );
+  }
+  return lines;
+}
