@@ -53,7 +53,7 @@ export function evaluateCommand() {
       const { report, lines } =
         options.stage === "mtd"
           ? await firstStage({ folder, encoder, people, seed: options.seed, picture, onProgress })
-          : await generation({ folder, encoder, people, training, ...options, picture, onProgress });
+          : await generation({ ...options, folder, encoder, people, training, picture, onProgress });
       writeAtomically(out, `${JSON.stringify(report, null, 2)}\n`);
       print(report, { json: options.json, text: [...lines, `${out} · ${picture}`].join("\n") });
     });
