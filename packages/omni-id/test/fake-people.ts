@@ -1,0 +1,25 @@
+import { F, manualSeed, rand, randn, scope } from "@omni-id/torch";
+import { People } from "../src/train/people.ts";
+
+/** Prepared people out of noise: what a stage does with them does not depend on what they look like. */
+export function fakePeople(count: number, { images = 8, side = 64 } = {}): People {
+  manualSeed(11);
+  const rows = count * images;
+  const tensors = scope(
+    () =>
+      new Map(
+        Object.entries({
+          maps: randn([rows, 49, 1024]).half(),
+          features: F.normalize(randn([rows, 512]), { dim: 1 }),
+          crops: rand([rows, 3, side, side]).mul(255).to("uint8"),
+          masks: rand([rows, side, side]).round().to("uint8"),
+          points: rand([rows, 5, 2]).mul(side),
+          landmarks: rand([rows, 68, 2]).mul(side),
+          poses: randn([rows, 3]).mul(15),
+        }),
+      ),
+  );
+  const ids = Array.from({ length: count }, (_, i) => `fake-${i}`);
+  const captions = Array.from({ length: rows }, (_, i) => (i % 2 === 0 ? "a photo of a man with red hair" : ""));
+  return new People(ids, images, [{ tensors, captions }]);
+}
