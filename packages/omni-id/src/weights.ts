@@ -1,21 +1,18 @@
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { F, loadSafetensors, nn, noGrad, saveSafetensors, scope, type Tensor, zeros } from "@omni-id/torch";
 import { buildEncoder, buildMaskedDecoder, buildRecognition } from "./build.ts";
 import type { Encoder } from "./encoder.ts";
 import type { MaskedDecoder } from "./masked-decoder.ts";
 import { type Preset, presetSchema } from "./presets/schema.ts";
-
-export const ENCODER_FILE = "omni-id-encoder.safetensors";
-export const DECODER_FILE = "masked-decoder.safetensors";
+import { DECODER_FILE, ENCODER_FILE, shippedWeights } from "./weights-folder.ts";
 
 /** What the parameters of a weights file may be stored as. */
 export const WEIGHTS_DTYPES = ["float32", "float16", "bfloat16"] as const;
 export type WeightsDType = (typeof WEIGHTS_DTYPES)[number];
 
-/** Everything that turns photos into an identity and compares identities: what `omni-id-encoder.safetensors` holds. */
+/** Everything that turns photos into an identity and compares identities: what {@link ENCODER_FILE} holds. */
 export class EncoderBundle extends nn.Module {
   readonly encoder: Encoder;
   /** Mean ℓ of the training people, `[L, C]`. */
@@ -63,13 +60,6 @@ export interface LoadedEncoder extends Disposable {
   hash: string;
   /** The file's metadata: how it was trained. */
   metadata: Readonly<Record<string, string>>;
-}
-
-/** Where shipped weights lie: beside the sources in the repository, inside the package when installed. */
-export function shippedWeights(preset = "nano"): string {
-  const here = dirname(fileURLToPath(import.meta.url));
-  const places = [join(here, "../weights", preset), join(here, "../../../weights", preset)];
-  return places.find((place) => existsSync(place)) ?? places[1];
 }
 
 /**

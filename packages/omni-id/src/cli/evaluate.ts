@@ -1,51 +1,53 @@
-import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { basename, dirname, extname, join } from "node:path";
-import { Command } from "@commander-js/extra-typings";
+import { Command, Option } from "@commander-js/extra-typings";
 import { ShardSet, splitIdentities } from "@omni-id/data";
-import { autocast, preferredPrecision } from "@omni-id/torch";
-import type { RecogniserBackbone } from "../backbones/recogniser.ts";
+import { autocast, preferredPrecision, writeAtomically } from "@omni-id/torch";
 import { describeFirstStage, evaluateFirstStage } from "../evaluate/first-stage.ts";
 import { saveReconstructionSheet } from "../evaluate/sheet.ts";
-import { preparePeople } from "../train/prepare.ts";
-import { loadEncoder, loadMaskedDecoder, shippedWeights } from "../weights.ts";
-import { print, whole } from "./output.ts";
+import { preparePeople, recogniserOf } from "../train/prepare.ts";
+import { loadEncoder, loadMaskedDecoder } from "../weights.ts";
+import { shippedWeights } from "../weights-folder.ts";
+import { useDevice } from "./device.ts";
+import { deviceOption, jsonOption, weightsOption, whole } from "./options.ts";
+import { note, outFile, print } from "./output.ts";
 
 export function evaluateCommand() {
   return new Command("evaluate")
-    .description("measure stage one on the 44 held-out people: JSON and a picture")
     .option("--data <folder>", "shards whose held-out people are used", "data/synth")
-    .option("--weights <folder>", "weights to measure (default: the shipped ones)")
-    .option("--people <which>", "test (the 44 held-out people) or validation (what recipes may be chosen by)", "test")
+    .addOption(
+      new Option("--people <which>", "the 44 held-out people, or the 44 that recipes may be chosen by")
+        .choices(["test", "validation"] as const)
+        .default("test" as const),
+    )
     .option("-o, --out <file>", "JSON to write; the picture goes beside it", "results/first-stage.json")
     .option("--cache <folder>", "prepared crops and feature maps", "data/cache")
     .option("--seed <number>", "seed of the masks", whole, 7)
-    .option("--json", "print the report as JSON too")
+    .addOption(weightsOption())
+    .addOption(deviceOption())
+    .addOption(jsonOption())
+    .addHelpText("after", "\nThe shards must be those that the weights were trained on: others hold out other people.")
     .action(async (options) => {
+      const out = outFile(options.out);
+      useDevice(options.device);
       const folder = options.weights ?? shippedWeights();
       const encoder = await loadEncoder(folder);
       const decoder = await loadMaskedDecoder(folder, encoder);
       const shards = await ShardSet.open(options.data);
-      const split = splitIdentities(shards.ids);
-      if (options.people !== "test" && options.people !== "validation") {
-        throw new Error(`--people ${options.people}: choose test or validation`);
-      }
       const people = await preparePeople({
         shards,
-        ids: split[options.people],
-        backbone: encoder.bundle.encoder.backbone as RecogniserBackbone,
+        ids: splitIdentities(shards.ids)[options.people],
+        backbone: recogniserOf(encoder.bundle.encoder),
         imageSize: encoder.preset.imageSize,
         cache: options.cache,
         jitter: false,
       });
-      const onProgress = (what: string) => process.stderr.write(`${what} …\n`);
+      const onProgress = (what: string) => note(`${what} …`);
       const { report, tasks, reconstructions } = autocast(
         { dtype: "bfloat16", enabled: preferredPrecision() === "bfloat16" },
         () => evaluateFirstStage({ encoder, decoder, people, seed: options.seed, onProgress }),
       );
-      mkdirSync(dirname(options.out), { recursive: true });
-      writeFileSync(`${options.out}.tmp`, `${JSON.stringify(report, null, 2)}\n`);
-      renameSync(`${options.out}.tmp`, options.out);
-      const picture = join(dirname(options.out), `${basename(options.out, extname(options.out))}.png`);
+      writeAtomically(out, `${JSON.stringify(report, null, 2)}\n`);
+      const picture = join(dirname(out), `${basename(out, extname(out))}.png`);
       const lines = describeFirstStage(report);
       await saveReconstructionSheet(picture, {
         people,
@@ -54,6 +56,6 @@ export function evaluateCommand() {
         title: "Omni-ID nano, stage one: people it has never seen",
         notes: lines,
       });
-      print(report, { json: options.json, text: [...lines, `${options.out} · ${picture}`].join("\n") });
+      print(report, { json: options.json, text: [...lines, `${out} · ${picture}`].join("\n") });
     });
 }

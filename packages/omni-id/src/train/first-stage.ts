@@ -1,7 +1,6 @@
 import { KeyedRandom, ShardSet, splitIdentities } from "@omni-id/data";
 import { modelFile, recogniserModel } from "@omni-id/face";
 import { noGrad, scope } from "@omni-id/torch";
-import type { RecogniserBackbone } from "../backbones/recogniser.ts";
 import { buildEncoder, buildMaskedDecoder, buildRecognition } from "../build.ts";
 import { heldOutTasks } from "../evaluate/protocol.ts";
 import { encodeTasks, pictureL1, reconstruct } from "../evaluate/reconstruct.ts";
@@ -11,7 +10,7 @@ import type { Preset } from "../presets/schema.ts";
 import { LikenessLoss } from "./likeness.ts";
 import { MtdModel, MtdStage } from "./mtd.ts";
 import type { People } from "./people.ts";
-import { preparePeople } from "./prepare.ts";
+import { preparePeople, recogniserOf } from "./prepare.ts";
 import type { HeldOutReport } from "./stage.ts";
 
 /** People of training whose mean stands for "no identity". */
@@ -41,7 +40,7 @@ export async function openFirstStage({ data, cache, preset, seed, note }: OpenFi
   const shards = await ShardSet.open(data);
   const split = splitIdentities(shards.ids);
   const encoder = buildEncoder(preset);
-  const backbone = encoder.backbone as RecogniserBackbone;
+  const backbone = recogniserOf(encoder);
   const prepare = (ids: readonly string[], jitter: boolean) =>
     preparePeople({
       shards,
