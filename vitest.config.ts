@@ -1,13 +1,15 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
-const source = (name: string) => fileURLToPath(new URL(`packages/${name}/src/index.ts`, import.meta.url));
+const source = (name: string, file = "index") =>
+  fileURLToPath(new URL(`packages/${name}/src/${file}.ts`, import.meta.url));
 
 export default defineConfig({
   // Tests run the sources, not dist, and every package sees one instance of its neighbours.
   resolve: {
     alias: {
       "@omni-id/torch": source("torch"),
+      "@omni-id/face/assets": source("face", "asset-index"),
       "@omni-id/face": source("face"),
       "@omni-id/data": source("data"),
       "omni-id": source("omni-id"),

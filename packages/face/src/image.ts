@@ -1,5 +1,6 @@
 import { writeAtomically } from "@omni-id/torch";
 import sharp, { type Sharp } from "sharp";
+import type { Box } from "./geometry.ts";
 
 /** A picture as plain data: rows of interleaved RGB bytes from the top-left corner. */
 export interface RgbImage {
@@ -52,6 +53,13 @@ export async function saveImage(path: string, image: RgbImage): Promise<void> {
 export async function resizeImage(image: RgbImage, width: number, height: number): Promise<RgbImage> {
   const data = await toSharp(image).resize(width, height, { fit: "fill", kernel: "lanczos3" }).raw().toBuffer();
   return { width, height, data: asBytes(data) };
+}
+
+/** The part of an image inside a box of whole pixels, at another size. */
+export async function cutImage(image: RgbImage, { x, y, width, height }: Box, w: number, h: number): Promise<RgbImage> {
+  const part = toSharp(image).extract({ left: x, top: y, width, height });
+  if (w !== width || h !== height) part.resize(w, h, { fit: "fill", kernel: "lanczos3" });
+  return { width: w, height: h, data: asBytes(await part.raw().toBuffer()) };
 }
 
 export function toSharp({ width, height, data }: RgbImage): Sharp {

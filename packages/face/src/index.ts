@@ -1,6 +1,6 @@
 /** Faces in photographs: found, measured, aligned, recognised. */
 export { type AnalysedFace, FaceAnalyser } from "./analyser.ts";
-export { type AssetName, type AssetStatus, assetFolder, assetPath, assetsStatus, cacheFolder } from "./assets.ts";
+export * from "./asset-index.ts";
 export { cropBatch } from "./crop-batch.ts";
 export {
   ARCFACE_TEMPLATE,
@@ -14,12 +14,11 @@ export {
 } from "./crops.ts";
 export type { Detection } from "./detect.ts";
 export { faceMask, faceOutline } from "./face-mask.ts";
-export { fetchAssets } from "./fetch-assets.ts";
 export { faceMaskWithoutHair } from "./forehead.ts";
 export { type Affine, type Box, cropBox, invert, similarity, transformPoints, warp } from "./geometry.ts";
 export { loadImage, type RgbImage, resizeImage, saveImage, toSharp } from "./image.ts";
 export { IndependentRecogniser } from "./independent.ts";
 export { boundingBox, fivePoints, POINTS } from "./landmarks.ts";
-export { independentModel, type ModelEntry, modelFile, models, recogniserModel } from "./models.ts";
+export { portraitOf } from "./portrait.ts";
 export type { Pose } from "./pose.ts";
 export { type QualityParts, qualityParts, qualityScore } from "./quality.ts";

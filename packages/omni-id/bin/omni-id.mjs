@@ -1,4 +1,18 @@
 #!/usr/bin/env node
-import { run } from "../dist/cli/main.js";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 
-process.exitCode = await run(process.argv.slice(2));
+// `omni-id … | head`: the reader has enough.
+process.stdout.on("error", (error) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(0);
+});
+
+const main = new URL("../dist/cli/main.js", import.meta.url);
+if (existsSync(fileURLToPath(main))) {
+  const { run } = await import(main.href);
+  process.exitCode = await run(process.argv.slice(2));
+} else {
+  console.error("omni-id: this checkout is not built yet; run: npm run setup");
+  process.exitCode = 1;
+}

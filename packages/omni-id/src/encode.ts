@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { type AnalysedFace, arcfaceCrop, FaceAnalyser, loadImage, type RgbImage } from "@omni-id/face";
+import { type AnalysedFace, arcfaceCrop, FaceAnalyser, loadImage, portraitOf, type RgbImage } from "@omni-id/face";
 import { noGrad, scope } from "@omni-id/torch";
 import type { Identity, PhotoNote } from "./identity.ts";
 import { rgbBatch, toUnit } from "./rgb-batch.ts";
@@ -15,7 +15,7 @@ export interface Refusal {
 
 export interface EncodeResult {
   identity: Identity;
-  /** Photos that went in, with the face that was taken from each. */
+  /** Photos that went in, with the face that was taken from each; of a large photo, the part around that face. */
   used: { photo: string; image: RgbImage; face: AnalysedFace }[];
   /** Photos that did not, and why. */
   refused: Refusal[];
@@ -23,10 +23,17 @@ export interface EncodeResult {
   warnings: string[];
 }
 
+export interface EncodeOptions {
+  /** Called after each photo that was read. */
+  onProgress?: (done: number, total: number) => void;
+}
+
 /** A face this much larger than the next one is whom the photo is of. */
 const CLEARLY_LARGER = 1.5;
 /** Cosine of recogniser features under which two photos hardly show one person. */
 const ANOTHER_PERSON = 0.15;
+/** A face less wide than this, in pixels, shows nobody in particular. */
+const LEAST_FACE = 24;
 
 /** Encodes photos of one person with an encoder and its face analyser. */
 export class IdentityEncoder {
@@ -47,20 +54,21 @@ export class IdentityEncoder {
    * rest goes on; where a photo shows several people, the one that the other photos show is taken.
    * @throws when no photo is usable; the message lists the reasons
    */
-  async encode(photos: readonly Photo[]): Promise<EncodeResult> {
+  async encode(photos: readonly Photo[], { onProgress }: EncodeOptions = {}): Promise<EncodeResult> {
     if (photos.length === 0) throw new Error("no photos given; name at least one photo of the person");
     const refused: Refusal[] = [];
     const found: Found[] = [];
     for (const [index, photo] of photos.entries()) {
       const name = nameOf(photo, index);
       try {
-        const image = await open(photo);
+        const image = await open(photo, name);
         const faces = await this.#faces.analyse(image);
-        if (faces.length === 0) throw new Error("no face found; use a photo where the face is at least 64 px wide");
-        found.push({ name, image, faces });
+        checkSize(faces);
+        found.push({ name, faces: await Promise.all(faces.map((face) => toPortrait(image, face))) });
       } catch (error) {
         refused.push({ photo: name, reason: withoutName((error as Error).message, name) });
       }
+      onProgress?.(index + 1, photos.length);
     }
     const { chosen, ambiguous } = await this.#choose(found);
     refused.push(...ambiguous);
@@ -94,12 +102,12 @@ export class IdentityEncoder {
 
   /** Decides for each photo whose face is meant. */
   async #choose(found: readonly Found[]): Promise<{ chosen: Chosen[]; ambiguous: Refusal[] }> {
-    const pick = async (photo: Found, face: AnalysedFace): Promise<Chosen> => ({
-      ...photo,
-      face,
-      feature: await this.#faces.recognise(photo.image, face.landmarks),
+    const pick = async ({ name }: Found, portrait: Portrait): Promise<Chosen> => ({
+      ...portrait,
+      name,
+      feature: await this.#faces.recognise(portrait.image, portrait.face.landmarks),
     });
-    const sure = found.filter(({ faces }) => faces.length === 1 || area(faces[0]) > CLEARLY_LARGER * area(faces[1]));
+    const sure = found.filter(({ faces }) => faces.length === 1 || faces[0].area > CLEARLY_LARGER * faces[1].area);
     const chosen = await Promise.all(sure.map((photo) => pick(photo, photo.faces[0])));
     const ambiguous: Refusal[] = [];
     for (const photo of found.filter((some) => !sure.includes(some))) {
@@ -117,8 +125,12 @@ export class IdentityEncoder {
 }
 
 /** Encodes photos in one call; keep an {@link IdentityEncoder} to encode many people. */
-export async function encodeIdentity(encoder: LoadedEncoder, photos: readonly Photo[]): Promise<EncodeResult> {
-  return (await IdentityEncoder.create(encoder)).encode(photos);
+export async function encodeIdentity(
+  encoder: LoadedEncoder,
+  photos: readonly Photo[],
+  options?: EncodeOptions,
+): Promise<EncodeResult> {
+  return (await IdentityEncoder.create(encoder)).encode(photos, options);
 }
 
 /** The similarity of two identities of one encoder, −1…1, higher for the same person. */
@@ -129,18 +141,24 @@ export function compareIdentities({ bundle }: LoadedEncoder, a: Identity, b: Ide
   });
 }
 
-interface Found {
-  name: string;
+interface Portrait {
   image: RgbImage;
-  faces: AnalysedFace[];
+  face: AnalysedFace;
+  /** Of the face's box, in pixels of the photo. */
+  area: number;
 }
 
-interface Chosen extends Found {
-  face: AnalysedFace;
+interface Found {
+  name: string;
+  /** Largest first. */
+  faces: Portrait[];
+}
+
+interface Chosen extends Portrait {
+  name: string;
   feature: Float32Array;
 }
 
-const area = ({ box }: AnalysedFace) => box.width * box.height;
 const dot = (a: Float32Array, b: Float32Array) => a.reduce((sum, value, i) => sum + value * b[i], 0);
 
 /** Mean cosine of one photo's face with those of others. */
@@ -155,14 +173,24 @@ function oddOnesOut(chosen: readonly Chosen[]): string[] {
     .map(({ name }) => `${name} seems to show somebody else than the other photos`);
 }
 
+async function toPortrait(photo: RgbImage, face: AnalysedFace): Promise<Portrait> {
+  return { ...(await portraitOf(photo, face)), area: face.box.width * face.box.height };
+}
+
 function nameOf(photo: Photo, index: number): string {
   if (typeof photo === "string") return `photo ${index + 1} (${basename(photo)})`;
   return photo instanceof Uint8Array ? `photo ${index + 1}` : photo.name;
 }
 
-async function open(photo: Photo): Promise<RgbImage> {
-  if (typeof photo === "string") return loadImage(photo);
-  return photo instanceof Uint8Array ? loadImage(Buffer.from(photo)) : photo.image;
+async function open(photo: Photo, name: string): Promise<RgbImage> {
+  return typeof photo === "string" || photo instanceof Uint8Array ? loadImage(photo, { name }) : photo.image;
+}
+
+/** @throws when there is no face, or none that shows who it is */
+function checkSize([largest]: readonly AnalysedFace[]): void {
+  const remedy = "use a photo where the face is at least 64 px wide";
+  if (!largest) throw new Error(`no face found; ${remedy}`);
+  if (largest.size < LEAST_FACE) throw new Error(`the face is only ${Math.round(largest.size)} px wide; ${remedy}`);
 }
 
 /** Messages of the layers below often begin with the photo's name already. */

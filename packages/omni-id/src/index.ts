@@ -9,6 +9,7 @@
  */
 export {
   compareIdentities,
+  type EncodeOptions,
   type EncodeResult,
   encodeIdentity,
   IdentityEncoder,
@@ -23,4 +24,5 @@ export { MaskedDecoder, type MaskedDecoderOptions } from "./masked-decoder.ts";
 export { presets, resolvePreset } from "./presets/index.ts";
 export type { Preset } from "./presets/schema.ts";
 export { MaskedTarget } from "./reconstruct.ts";
-export { type LoadedEncoder, loadEncoder, loadMaskedDecoder, shippedWeights } from "./weights.ts";
+export { type LoadedEncoder, loadEncoder, loadMaskedDecoder } from "./weights.ts";
+export { shippedWeights } from "./weights-folder.ts";

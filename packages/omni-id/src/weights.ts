@@ -1,17 +1,13 @@
-import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { F, nn, noGrad, scope, type Tensor, zeros } from "@omni-id/torch";
 import { buildEncoder, buildMaskedDecoder, buildRecognition } from "./build.ts";
 import type { Encoder } from "./encoder.ts";
 import type { MaskedDecoder } from "./masked-decoder.ts";
 import type { Preset } from "./presets/schema.ts";
 import { openWeightsFile, saveWeightsFile, type WeightsNote } from "./weights-file.ts";
+import { DECODER_FILE, ENCODER_FILE, shippedWeights } from "./weights-folder.ts";
 
-export const ENCODER_FILE = "omni-id-encoder.safetensors";
-export const DECODER_FILE = "masked-decoder.safetensors";
-
-/** Everything that turns photos into an identity and compares identities: what `omni-id-encoder.safetensors` holds. */
+/** Everything that turns photos into an identity and compares identities: what {@link ENCODER_FILE} holds. */
 export class EncoderBundle extends nn.Module {
   readonly encoder: Encoder;
   /** Mean ℓ of the training people, `[L, C]`. */
@@ -61,13 +57,6 @@ export interface LoadedEncoder extends Disposable {
   metadata: Readonly<Record<string, string>>;
 }
 
-/** Where shipped weights lie: beside the sources in the repository, inside the package when installed. */
-export function shippedWeights(preset = "nano"): string {
-  const here = dirname(fileURLToPath(import.meta.url));
-  const places = [join(here, "../weights", preset), join(here, "../../../weights", preset)];
-  return places.find((place) => existsSync(place)) ?? places[1];
-}
-
 /**
  * Loads an encoder's weights.
  * @param folder where `omni-id-encoder.safetensors` lies; the shipped nano weights when absent
@@ -98,6 +87,11 @@ export async function loadMaskedDecoder(folder: string, encoder: LoadedEncoder):
   return decoder;
 }
 
+/** Puts the weights of a folder's masked decoder into another of the same shape, whichever encoder they were made for. */
+export async function startMaskedDecoder(decoder: MaskedDecoder, folder: string): Promise<void> {
+  decoder.loadStateDict((await openWeightsFile(join(folder, DECODER_FILE), "mtd")).tensors);
+}
+
 export interface FirstStageWeights extends WeightsNote {
   bundle: EncoderBundle;
   decoder: MaskedDecoder;
@@ -106,10 +100,16 @@ export interface FirstStageWeights extends WeightsNote {
 /** Writes the two files of stage one; returns the encoder's hash, by which identities and decoder name it. */
 export async function saveWeights(folder: string, { decoder, ...encoder }: FirstStageWeights): Promise<string> {
   const encoderHash = await saveEncoder(folder, encoder);
-  const { preset, dtype, metadata } = encoder;
-  const told = { preset, dtype, metadata: { ...metadata, encoderHash } };
-  await saveWeightsFile(join(folder, DECODER_FILE), decoder, told);
+  await saveMaskedDecoder(folder, { decoder, encoderHash, ...encoder });
   return encoderHash;
+}
+
+/** Writes the masked decoder alone, for the encoder of a hash. */
+export async function saveMaskedDecoder(
+  folder: string,
+  { decoder, encoderHash, preset, metadata, dtype }: WeightsNote & { decoder: MaskedDecoder; encoderHash: string },
+): Promise<void> {
+  await saveWeightsFile(join(folder, DECODER_FILE), decoder, { preset, dtype, metadata: { ...metadata, encoderHash } });
 }
 
 /** Writes the encoder alone; returns its hash. */

@@ -1,7 +1,8 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadImage } from "@omni-id/face";
+import { version } from "@omni-id/torch";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { run } from "../src/cli/main.ts";
 import { writePhotos } from "./pictures.ts";
@@ -43,19 +44,14 @@ describe("the command line", () => {
   it("teaches: help for every command, with exit code 0", async () => {
     const { code, out } = await cli("--help");
     expect(code).toBe(0);
-    for (const command of [
-      "demo",
-      "encode",
-      "compare",
-      "reconstruct",
-      "evaluate",
-      "doctor",
-      "models",
-      "data",
-      "train",
-    ]) {
-      expect(out).toContain(command);
-      expect((await cli(command, "--help")).code).toBe(0);
+    const commands = [...out.matchAll(/^ {2}([a-z]+) {2}/gm)].map(([, name]) => name);
+    const wanted = ["demo", "encode", "compare", "reconstruct", "evaluate", "doctor", "models", "data", "train"];
+    expect(commands).toEqual(expect.arrayContaining(wanted));
+    for (const command of commands) {
+      const help = await cli(command, "--help");
+      expect(help.code).toBe(0);
+      expect(help.out).toMatch(/^Usage: omni-id \w+.*\n\n\S+/);
+      expect((await cli("help", command)).out).toBe(help.out);
     }
   });
 
@@ -75,9 +71,29 @@ describe("the command line", () => {
   it("a wrong preset key gets a suggestion too", async () => {
     const args = ["train", "mtd", "--data", place("none"), "--out", place("run"), "--set", "mtd.optimisation.step=3"];
     const { code, err } = await cli(...args);
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(err).toMatch(/mtd\.optimisation\.step/);
     expect(err).toMatch(/did you mean.*steps/i);
+    expect(existsSync(place("run"))).toBe(false);
+  });
+
+  it("takes a device that is there, and no other", async () => {
+    const encode = (device: string) =>
+      cli("encode", anna[0], "-o", place("d.safetensors"), ...weights(), "--device", device);
+    expect(await encode("gpu")).toMatchObject({ code: 2, err: expect.stringMatching(/Choose cpu, cuda/) });
+    expect((await encode("cpu")).code).toBe(0);
+    if (!version().cuda) {
+      expect(await encode("cuda")).toMatchObject({ code: 1, err: expect.stringMatching(/^omni-id: .* no CUDA .*\n$/) });
+    }
+  });
+
+  it("says what is missing on this machine, for people and for programs", async () => {
+    const { out } = await cli("doctor", "--json");
+    const findings = JSON.parse(out) as { what: string; ok: boolean; told: string }[];
+    expect(findings.map(({ what }) => what)).toEqual(expect.arrayContaining(["Node", "LibTorch", "cache folder"]));
+    expect((await cli("doctor")).out.trim().split("\n").length).toBeGreaterThanOrEqual(findings.length);
+    expect(JSON.parse((await cli("models", "--json")).out)).toHaveLength(3);
+    expect((await cli("--version")).out).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 });
 
@@ -117,8 +133,24 @@ describe("encode, compare, reconstruct", { timeout: 60_000 }, () => {
     const away = await cli("encode", anna[0], "-o", out, "--weights", place("nowhere"));
     expect(away).toMatchObject({ code: 1, err: expect.stringMatching(/no such weights/) });
 
+    const folder = await cli("encode", anna[0], "-o", root, ...weights());
+    expect(folder).toMatchObject({ code: 2, err: expect.stringMatching(/is a folder; name a file in it/) });
+
     const blocked = await cli("encode", anna[0], "-o", join(anna[1], "x.safetensors"), ...weights());
     expect(blocked).toMatchObject({ code: 1, err: expect.stringMatching(/a file stands where a folder should be/) });
+  });
+
+  it("takes a folder for the pictures in it", async () => {
+    const folder = place("album");
+    mkdirSync(folder);
+    await expect(cli("encode", folder, "-o", place("e.safetensors"), ...weights())).resolves.toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/no pictures in this folder/),
+    });
+    for (const [i, photo] of anna.entries()) copyFileSync(photo, join(folder, `${i}.png`));
+    writeFileSync(join(folder, "notes.txt"), "not a picture");
+    const { out } = await cli("encode", folder, "-o", place("e.safetensors"), ...weights());
+    expect(out).toMatch(/from 3 of 3 photos/);
   });
 
   it("refuses identities of another encoder and files that are none", async () => {
@@ -163,6 +195,14 @@ describe("data, train, evaluate, demo", { timeout: 240_000 }, () => {
     expect(trained.err + trained.out).toMatch(/step 4\/4/);
     expect(trained.code).toBe(0);
 
+    const again = await cli("train", "mtd", ...common, "--out", place("run"), "--set", ...sizes);
+    expect(again).toMatchObject({ code: 1, err: expect.stringMatching(/run holds a run already.*--resume/) });
+    const resume = ["--out", place("run"), "--resume", "--json", "--set", ...sizes, "mtd.optimisation.clip=2"];
+    const resumed = await cli("train", "mtd", ...common, ...resume);
+    expect(resumed.err).toMatch(/going on from .*4 steps done/);
+    expect(resumed.err).toMatch(/the preset differs from the checkpoint's: mtd\.optimisation\.clip 1 → 2/);
+    expect(JSON.parse(resumed.out)).toMatchObject({ steps: 4, weights: place("run", "weights") });
+
     const report = place("results", "first.json");
     const evaluated = await cli("evaluate", ...common, "--weights", place("run", "weights"), "-o", report);
     expect(evaluated.code).toBe(0);
@@ -185,6 +225,14 @@ describe("data, train, evaluate, demo", { timeout: 240_000 }, () => {
     expect(demo.code).toBe(0);
     expect(demo.out).toMatch(/L1 inside the face/);
     expect((await loadImage(place("demo.png"))).height).toBeGreaterThan(200);
+  });
+
+  it("Ctrl-C ends with 130 in good order, and the same command goes on", async () => {
+    const args = ["data", "synth", "-o", place("stopped"), "--identities", "65", "--images", "1", "--size", "32"];
+    const stopped = cli(...args);
+    setTimeout(() => process.emit("SIGINT"), 500);
+    expect(await stopped).toMatchObject({ code: 130, err: expect.stringMatching(/stopped at 64 of 65 people/) });
+    expect((await cli(...args)).out).toMatch(/^65 people × 1 pictures/);
   });
 
   it("missing data says how to make some", async () => {

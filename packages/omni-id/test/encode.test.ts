@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { loadImage, type RgbImage, saveImage } from "@omni-id/face";
+import { loadImage, type RgbImage, resizeImage, saveImage } from "@omni-id/face";
 import { saveSafetensors, type Tensor, zeros } from "@omni-id/torch";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
@@ -37,7 +37,7 @@ beforeAll(async () => {
 
 const difference = (a: Tensor, b: Tensor) => a.sub(b).abs().flatten().amax([0]).item();
 
-describe("encoding photos", { timeout: 60_000 }, () => {
+describe("encoding photos", () => {
   it("gives one identity of fixed size, whatever the number and the order of the photos", async () => {
     const one = await maker.encode(anna.slice(0, 1));
     const five = await maker.encode(anna);
@@ -63,6 +63,8 @@ describe("encoding photos", { timeout: 60_000 }, () => {
   it("refuses what it cannot use, one by one with the reason, and goes on with the rest", async () => {
     writeFileSync(place("text.jpg"), "this is no picture");
     await saveImage(place("empty.png"), grey);
+    const small = place("small.png");
+    await saveImage(small, await resizeImage(await loadImage(anna[1]), 24, 24));
     const cut = place("cut.png");
     writeFileSync(cut, readFileSync(anna[0]));
     truncateSync(cut, 900);
@@ -72,6 +74,7 @@ describe("encoding photos", { timeout: 60_000 }, () => {
       place("empty.png"),
       cut,
       place("none.jpg"),
+      small,
     ]);
     expect(identity.photos).toHaveLength(1);
     expect(refused.map(({ photo }) => photo)).toEqual([
@@ -79,9 +82,11 @@ describe("encoding photos", { timeout: 60_000 }, () => {
       "photo 3 (empty.png)",
       "photo 4 (cut.png)",
       "photo 5 (none.jpg)",
+      "photo 6 (small.png)",
     ]);
     expect(refused[1].reason).toMatch(/no face found/);
-    expect(refused[3].reason).toMatch(/none\.jpg/);
+    expect(refused[3].reason).toBe("no such file");
+    expect(refused[4].reason).toMatch(/the face is only \d+ px wide/);
   });
 
   it("throws with every reason when nothing is usable, and when there is nothing", async () => {

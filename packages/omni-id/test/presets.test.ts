@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { presets, resolvePreset } from "../src/presets/index.ts";
+import { presetDifferences, presets, resolvePreset } from "../src/presets/index.ts";
 import { presetSchema } from "../src/presets/schema.ts";
 
 describe("presets", () => {
@@ -24,14 +24,24 @@ describe("presets", () => {
 
   it.each([
     [["mtd.optimisation.step=7"], /"mtd.optimisation.step" is not known; did you mean "mtd.optimisation.steps"/],
-    [["mdt.batch=7"], /did you mean "mtd"|known: /],
-    [["mtd.batch.size=7"], /mtd\.batch is a value/],
+    [["mdt.batch=7"], /did you mean "mtd.batch"/],
+    [["steps=7"], /did you mean "mtd.optimisation.steps"/],
+    [["optimisation.clip=7"], /did you mean "mtd.optimisation.clip"/],
+    [["mtd.batch.size=7"], /did you mean "mtd.batch"|known: /],
+    [["mtd.loss=7"], /"mtd.loss" is not known/],
     [["mtd.batch"], /write key=value/],
     [["mtd.batch=-1"], /mtd\.batch: /],
     [["mtd.maskRatio=2"], /mtd\.maskRatio: /],
     [["mtd.inputs=[1,"], /is neither a number, a list/],
   ])("refuses %j with a reason", (overrides, message) => {
     expect(() => resolvePreset("nano", overrides)).toThrow(message);
+  });
+
+  it("tells what differs", () => {
+    const changed = resolvePreset("nano", ["mtd.batch=8", "mtd.inputs=[3]"]);
+    expect(presetDifferences(presets.nano, presets.nano)).toEqual([]);
+    expect(presetDifferences(presets.nano, changed)).toEqual(["mtd.batch 16 → 8", "mtd.inputs [1,2,3,4,5] → [3]"]);
+    expect(presetDifferences(presets.nano, presets.paper)).toContain("backbone.layers absent → 32");
   });
 
   it("names the nearest preset", () => {

@@ -2,16 +2,28 @@ import { Command } from "@commander-js/extra-typings";
 import { compareIdentities } from "../encode.ts";
 import { checkEncoder, loadIdentity } from "../identity.ts";
 import { loadEncoder } from "../weights.ts";
+import { useDevice } from "./device.ts";
+import { deviceOption, jsonOption, weightsOption } from "./options.ts";
 import { print } from "./output.ts";
 
 export function compareCommand() {
   return new Command("compare")
-    .description("how alike two identities are: higher for the same person")
     .argument("<a>", "identity file")
     .argument("<b>", "identity file")
-    .option("--weights <folder>", "folder of the encoder's weights (default: the shipped ones)")
-    .option("--json", "print { similarity, … }")
+    .addOption(weightsOption())
+    .addOption(deviceOption())
+    .addOption(jsonOption())
+    .addHelpText(
+      "after",
+      `
+The similarity is a cosine, −1 … 1. Only its order means something: which of two pairs is more alike.
+Both files must come from the encoder at hand.
+
+Example:
+  omni-id compare alice.safetensors bob.safetensors --json   prints { similarity, … }`,
+    )
     .action(async (a, b, options) => {
+      useDevice(options.device);
       const encoder = await loadEncoder(options.weights);
       const [one, two] = [a, b].map((file) => {
         const identity = loadIdentity(file);

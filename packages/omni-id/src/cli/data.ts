@@ -1,64 +1,67 @@
-import { renameSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { Command } from "@commander-js/extra-typings";
 import { inspectShards, renderStats, ShardSet, shardStats, writeSyntheticShards } from "@omni-id/data";
-import { interruptible, outFile, print, progress, whole } from "./output.ts";
+import { writeAtomically } from "@omni-id/torch";
+import { count, jsonOption, whole } from "./options.ts";
+import { Interrupted, interruptible, note, outFile, outFolder, print, progress } from "./output.ts";
 
 export function dataCommand() {
-  return new Command("data")
-    .description("make, look at and count training data")
-    .addCommand(synthCommand())
-    .addCommand(inspectCommand())
-    .addCommand(statsCommand());
+  return new Command("data").addCommand(synthCommand()).addCommand(inspectCommand()).addCommand(statsCommand());
 }
 
 function synthCommand() {
   return new Command("synth")
     .description("render synthetic people into WebDataset shards; interrupted, it goes on where it stopped")
-    .requiredOption("-o, --out <folder>", "folder of the shards")
-    .option("--identities <number>", "people", whole, 1500)
-    .option("--images <number>", "pictures of each", whole, 8)
-    .option("--size <pixels>", "side of a picture", whole, 96)
+    .option("-o, --out <folder>", "folder of the shards", "data/synth")
+    .option("--identities <number>", "people", count, 1500)
+    .option("--images <number>", "pictures of each; training and evaluation want 8", count, 8)
+    .option("--size <pixels>", "side of a picture", count, 96)
     .option("--seed <number>", "other people for another seed", whole, 0)
-    .option("--workers <number>", "worker threads (default: one a core)", whole)
-    .action(async (options) => {
+    .option("--workers <number>", "worker threads (default: one a core)", count)
+    .addOption(jsonOption())
+    .addHelpText("after", "\nThe same seed gives the same bytes, whatever the number of workers and of interruptions.")
+    .action(async ({ json, out, identities, images, ...options }) => {
+      outFolder(out);
       const { signal, release } = interruptible();
       const bar = progress("people");
-      const done = await writeSyntheticShards({ ...options, onProgress: bar.update, signal });
+      const done = await writeSyntheticShards({ ...options, out, identities, images, onProgress: bar.update, signal });
       bar.stop();
       release();
-      if (done < options.identities) {
-        process.stderr.write(`stopped at ${done} of ${options.identities} people; the same command goes on\n`);
-        process.exitCode = 130;
-      } else process.stdout.write(`${done} people × ${options.images} pictures in ${resolve(options.out)}\n`);
+      if (done < identities) {
+        note(`stopped at ${done} of ${identities} people; the same command goes on`);
+        throw new Interrupted();
+      }
+      print(
+        { folder: out, identities, images },
+        { json, text: `${done} people × ${images} pictures in ${resolve(out)}` },
+      );
     });
 }
 
 function inspectCommand() {
   return new Command("inspect")
     .description("a contact sheet of a set: masks bright, landmarks drawn in")
-    .argument("<folder>", "shards")
+    .argument("[folder]", "shards", "data/synth")
     .option("-o, --out <file>", "PNG to write", "out/inspect.png")
-    .option("--rows <number>", "people to show", whole, 8)
-    .action(async (folder, options) => {
-      const out = outFile(options.out);
-      const png = await inspectShards(await ShardSet.open(folder), { rows: options.rows });
-      writeFileSync(`${out}.tmp`, png);
-      renameSync(`${out}.tmp`, out);
-      process.stdout.write(`${out}\n`);
+    .option("--rows <number>", "people to show", count, 8)
+    .addOption(jsonOption())
+    .action(async (folder, { out, rows, json }) => {
+      const path = outFile(out);
+      writeAtomically(path, await inspectShards(await ShardSet.open(folder), { rows }));
+      print({ file: out }, { json, text: path });
     });
 }
 
 function statsCommand() {
   return new Command("stats")
     .description("count a set: poses, sizes, and in how many images the detector finds a face")
-    .argument("<folder>", "shards")
+    .argument("[folder]", "shards", "data/synth")
     .option("--detect <number>", "images that the detector looks at", whole, 200)
-    .option("--json", "print the figures as JSON")
-    .action(async (folder, options) => {
+    .addOption(jsonOption())
+    .action(async (folder, { detect, json }) => {
       const bar = progress("people");
-      const stats = await shardStats(await ShardSet.open(folder), { detect: options.detect, onProgress: bar.update });
+      const stats = await shardStats(await ShardSet.open(folder), { detect, onProgress: bar.update });
       bar.stop();
-      print(stats, { json: options.json, text: renderStats(stats) });
+      print(stats, { json, text: renderStats(stats) });
     });
 }

@@ -1,25 +1,41 @@
 import { Command } from "@commander-js/extra-typings";
 import { demo } from "../demo.ts";
-import { loadEncoder, loadMaskedDecoder, shippedWeights } from "../weights.ts";
-import { outFile, print, whole } from "./output.ts";
+import { photoFiles } from "../photo-files.ts";
+import { loadEncoder, loadMaskedDecoder } from "../weights.ts";
+import { shippedWeights } from "../weights-folder.ts";
+import { useDevice } from "./device.ts";
+import { deviceOption, jsonOption, weightsOption, whole } from "./options.ts";
+import { note, outFile, print } from "./output.ts";
 
 export function demoCommand() {
   return new Command("demo")
-    .description("photos of one person → one identity → a contact sheet with the measured numbers")
-    .argument("[photos...]", "photos of one person; two rendered people when absent")
+    .argument("[photos...]", "photos of one person, or a folder of them; two rendered people when absent")
     .option("-o, --out <file>", "PNG to write", "out/demo.png")
     .option("--person <number>", "which rendered person", whole, 0)
-    .option("--weights <folder>", "folder of the weights (default: the shipped ones)")
-    .option("--json", "print the result as JSON")
+    .addOption(weightsOption())
+    .addOption(deviceOption())
+    .addOption(jsonOption())
+    .addHelpText(
+      "after",
+      `
+The sheet: inputs | target | its 5 % visible patches | reconstruction from 1, 3 and 5 photos | the same with somebody
+else's identity. The last photos are the targets; give six or more for five inputs.
+
+Examples:
+  omni-id demo
+  omni-id demo my-photos/*.jpg -o out/me.png`,
+    )
     .action(async (photos, options) => {
+      const files = photoFiles(photos);
       const out = outFile(options.out);
+      useDevice(options.device);
       const folder = options.weights ?? shippedWeights();
       const encoder = await loadEncoder(folder);
       const decoder = await loadMaskedDecoder(folder, encoder);
-      const onProgress = (what: string) => process.stderr.write(`${what} …\n`);
-      const result = await demo({ encoder, decoder, photos, person: options.person, out, onProgress });
-      for (const { photo, reason } of result.refused) process.stderr.write(`refused: ${photo}: ${reason}\n`);
-      for (const warning of result.warnings) process.stderr.write(`note: ${warning}\n`);
+      const onProgress = (what: string) => note(`${what} …`);
+      const result = await demo({ encoder, decoder, photos: files, person: options.person, out, onProgress });
+      for (const { photo, reason } of result.refused) note(`refused: ${photo}: ${reason}`);
+      for (const warning of result.warnings) note(`note: ${warning}`);
       print(
         { file: options.out, figures: result.figures, refused: result.refused, warnings: result.warnings },
         { json: options.json, text: [...result.lines, `picture: ${out}`].join("\n") },

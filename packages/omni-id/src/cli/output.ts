@@ -1,9 +1,14 @@
-import { mkdirSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { SingleBar } from "cli-progress";
-import { InvalidArgumentError } from "commander";
 
-export const EXIT = { done: 0, failed: 1, usage: 2 } as const;
+export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+
+/** The command line itself is wrong: exit code 2, not 1. */
+export class UsageError extends Error {}
+
+/** Ctrl-C ended a command in good order. `omni-id data synth && omni-id train` must not go on then: exit code 130. */
+export class Interrupted extends Error {}
 
 /** One line (or a few) that tells a person what went wrong; the stack only with OMNI_ID_DEBUG=1. */
 export function explain(error: unknown): string {
@@ -17,16 +22,22 @@ export function explain(error: unknown): string {
 function systemError(code: string, path = "a file"): string | undefined {
   switch (code) {
     case "ENOSPC":
+    case "EDQUOT":
       return `the disk is full while writing ${path}; free some space and run the same command again`;
     case "EACCES":
     case "EPERM":
-    case "EROFS":
       return `no permission for ${path}; choose another place, or change its rights`;
+    case "EROFS":
+      return `${path} lies where nothing can be written; choose another place`;
     case "ENOENT":
       return `${path} does not exist`;
+    case "EISDIR":
+      return `${path} is a folder, and a file was expected`;
     case "ENOTDIR":
     case "EEXIST":
       return `${path} cannot be made: a file stands where a folder should be`;
+    case "EMFILE":
+      return "too many files are open; raise the limit with: ulimit -n 4096";
     default:
       return undefined;
   }
@@ -37,11 +48,16 @@ export function print(result: unknown, { json = false, text }: { json?: boolean;
   process.stdout.write(`${json ? JSON.stringify(result, null, 2) : text}\n`);
 }
 
+/** A line for a person while a command works; results go to stdout alone. */
+export function note(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
 /** A signal that is aborted by Ctrl-C; a second Ctrl-C ends the process at once. */
 export function interruptible(): { signal: AbortSignal; release: () => void } {
   const controller = new AbortController();
   const stop = () => {
-    if (controller.signal.aborted) process.exit(130);
+    if (controller.signal.aborted) process.exit(EXIT.interrupted);
     process.stderr.write("\nstopping after this step (Ctrl-C again: at once) …\n");
     controller.abort();
   };
@@ -82,16 +98,25 @@ export function progress(what: string): { update: (done: number, total: number) 
   return { update, stop: () => bar.stop() };
 }
 
-/** Parses a whole number option. */
-export function whole(text: string): number {
-  const value = text.trim() === "" ? Number.NaN : Number(text);
-  if (!Number.isSafeInteger(value) || value < 0) throw new InvalidArgumentError(`"${text}" is no whole number.`);
-  return value;
-}
-
-/** The absolute path of a file to be written; its folder is there afterwards. */
+/**
+ * The absolute path of a file to be written; its folder is there afterwards.
+ * @throws before any work is done, when nothing can be written there
+ */
 export function outFile(file: string): string {
   const path = resolve(file);
-  mkdirSync(dirname(path), { recursive: true });
+  outFolder(dirname(path));
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new UsageError(`${file} is a folder; name a file in it`);
+  }
+  return path;
+}
+
+/** The same for a folder. */
+export function outFolder(folder: string): string {
+  const path = resolve(folder);
+  let home = path;
+  while (!existsSync(home)) home = dirname(home);
+  accessSync(home, constants.W_OK); // mkdir would say that the folder to be made does not exist
+  mkdirSync(path, { recursive: true });
   return path;
 }

@@ -1,20 +1,27 @@
 import { Command } from "@commander-js/extra-typings";
 import { verifyPhotos } from "../evaluate/verify-photos.ts";
 import { loadEncoder } from "../weights.ts";
-import { print, progress } from "./output.ts";
+import { useDevice } from "./device.ts";
+import { deviceOption, jsonOption, weightsOption } from "./options.ts";
+import { note, print, progress } from "./output.ts";
 
 export function verifyCommand() {
   return new Command("verify")
-    .description("how well identities tell people apart on photos of yours: one folder of photos a person")
     .argument("<folder>", "folder of folders; people with one photo are strangers to the others")
-    .option("--weights <folder>", "folder of the encoder's weights (default: the shipped ones)")
-    .option("--json", "print the report as JSON")
+    .addOption(weightsOption())
+    .addOption(deviceOption())
+    .addOption(jsonOption())
+    .addHelpText(
+      "after",
+      "\nExample:\n  omni-id verify photos     with photos/alice/1.jpg, photos/alice/2.jpg, photos/bob/1.jpg …",
+    )
     .action(async (folder, options) => {
+      useDevice(options.device);
       const encoder = await loadEncoder(options.weights);
       const bar = progress("people");
       const report = await verifyPhotos(encoder, folder, { onProgress: bar.update });
       bar.stop();
-      for (const { photo, reason } of report.refused) process.stderr.write(`refused: ${photo}: ${reason}\n`);
+      for (const { photo, reason } of report.refused) note(`refused: ${photo}: ${reason}`);
       const { enrolled, strangers } = report.people;
       const rows = Object.entries(report.auc).map(
         ([count, { identity, recogniser }]) =>

@@ -3,11 +3,10 @@ import { join } from "node:path";
 import { FaceAnalyser } from "@omni-id/face";
 import { scope, stack, type Tensor, tensor } from "@omni-id/torch";
 import { IdentityEncoder, type Refusal } from "../encode.ts";
+import { picturesIn } from "../photo-files.ts";
 import type { LoadedEncoder } from "../weights.ts";
 import { rocAuc } from "./statistics.ts";
 import { meanFeatures } from "./verification.ts";
-
-const PHOTO = /\.(jpe?g|png|webp|tiff?|avif|gif)$/i;
 
 export interface VerificationReport {
   /** People with several photos, and those with one, who are only strangers to them. */
@@ -69,12 +68,8 @@ export async function verifyPhotos(
 async function open(maker: IdentityEncoder, faces: FaceAnalyser, folder: string, refused: Refusal[]): Promise<Person> {
   const { bundle } = maker.encoder;
   const compared = (tokens: Tensor) => scope(() => bundle.compared(tokens.unsqueeze(0)).squeeze(0)).keep();
-  const files = readdirSync(folder)
-    .filter((name) => PHOTO.test(name))
-    .sort();
   const person: { photos: string[]; alone: Tensor[]; features: Tensor[] } = { photos: [], alone: [], features: [] };
-  for (const name of files) {
-    const path = join(folder, name);
+  for (const path of picturesIn(folder)) {
     try {
       const { identity, used } = await maker.encode([path]);
       person.photos.push(path);

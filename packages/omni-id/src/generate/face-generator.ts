@@ -7,7 +7,8 @@ import type { FlowDecoder } from "../flow-decoder.ts";
 import { type LoadedFlowBase, loadControl, loadFlowBase, loadFlowDecoder } from "../flow-weights.ts";
 import { checkEncoder, type Identity } from "../identity.ts";
 import { landmarkPictures } from "../landmark-picture.ts";
-import { type LoadedEncoder, loadEncoder, shippedWeights } from "../weights.ts";
+import { type LoadedEncoder, loadEncoder } from "../weights.ts";
+import { shippedWeights } from "../weights-folder.ts";
 import { type DrawOptions, drawPictures } from "./draw.ts";
 
 export interface GenerateOptions extends Omit<DrawOptions, "conditions" | "without" | "prompt"> {

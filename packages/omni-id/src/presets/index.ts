@@ -3,6 +3,8 @@ import { nano } from "./nano.ts";
 import { paper } from "./paper.ts";
 import { type Preset, presetSchema } from "./schema.ts";
 
+type Values = Record<string, unknown>;
+
 export const presets: Readonly<Record<string, Preset>> = { nano, paper };
 
 /**
@@ -13,7 +15,7 @@ export const presets: Readonly<Record<string, Preset>> = { nano, paper };
 export function resolvePreset(name: string, overrides: readonly string[] = []): Preset {
   const base = presets[name];
   if (!base) throw new Error(`preset "${name}" is not known${nearest(name, Object.keys(presets))}`);
-  const preset = structuredClone(base) as unknown as Record<string, unknown>;
+  const preset: Values = structuredClone(base);
   for (const override of overrides) assign(preset, override);
   const parsed = presetSchema.safeParse(preset);
   if (parsed.success) return parsed.data;
@@ -32,7 +34,7 @@ export function completePreset(stored: unknown): Preset | undefined {
 }
 
 function fill(stored: unknown, base: unknown): unknown {
-  const plain = (value: unknown): value is Record<string, unknown> =>
+  const plain = (value: unknown): value is Values =>
     typeof value === "object" && value !== null && !Array.isArray(value);
   if (!plain(stored) || !plain(base)) return stored;
   // Another kind of part has other options.
@@ -42,27 +44,39 @@ function fill(stored: unknown, base: unknown): unknown {
   return Object.fromEntries([...own, ...missing]);
 }
 
-function assign(preset: Record<string, unknown>, override: string): void {
+function assign(preset: Values, override: string): void {
   const split = override.indexOf("=");
   if (split < 1) throw new Error(`"${override}" is no preset value; write key=value, such as mtd.batch=8`);
-  const path = override.slice(0, split).split(".");
-  const text = override.slice(split + 1);
-  let node = preset;
-  for (const [depth, key] of path.entries()) {
-    if (!(key in node)) {
-      const known = Object.keys(node).map((k) => [...path.slice(0, depth), k].join("."));
-      throw new Error(`preset key "${path.join(".")}" is not known${nearest(path.join("."), known)}`);
-    }
-    if (depth === path.length - 1) {
-      node[key] = parseValue(text, override);
-      return;
-    }
-    const next = node[key];
-    if (typeof next !== "object" || next === null || Array.isArray(next)) {
-      throw new Error(`preset key "${path.join(".")}" is not known: ${path.slice(0, depth + 1).join(".")} is a value`);
-    }
-    node = next as Record<string, unknown>;
+  const path = override.slice(0, split);
+  const known = [...valuesOf(preset).keys()];
+  if (!known.includes(path)) {
+    const shortened = known.find((key) => key.endsWith(`.${path}`));
+    const hint = shortened ? `; did you mean "${shortened}"?` : nearest(path, known);
+    throw new Error(`preset key "${path}" is not known${hint}`);
   }
+  const keys = path.split(".");
+  const last = keys.pop() as string;
+  const home = keys.reduce((node, key) => node[key] as Values, preset);
+  home[last] = parseValue(override.slice(split + 1), override);
+}
+
+/** Values by dotted key, such as `mtd.optimisation.steps`; a list is one value. */
+function valuesOf(node: Values, prefix = ""): Map<string, unknown> {
+  return new Map(
+    Object.entries(node).flatMap(([key, value]): [string, unknown][] => {
+      const inner = typeof value === "object" && value !== null && !Array.isArray(value);
+      return inner ? [...valuesOf(value as Values, `${prefix}${key}.`)] : [[prefix + key, value]];
+    }),
+  );
+}
+
+/** What differs between two presets, for a person: `mtd.batch 16 → 8`. */
+export function presetDifferences(before: Preset, after: Preset): string[] {
+  const [old, now] = [before, after].map((preset) => valuesOf(preset));
+  return [...new Set([...old.keys(), ...now.keys()])].flatMap((key) => {
+    const [was, is] = [old, now].map((values) => JSON.stringify(values.get(key)));
+    return was === is ? [] : [`${key} ${was ?? "absent"} → ${is ?? "absent"}`];
+  });
 }
 
 function parseValue(text: string, override: string): unknown {

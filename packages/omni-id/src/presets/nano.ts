@@ -18,6 +18,7 @@ export const nano: Preset = {
     maskRatio: 0.95,
     tokens: 112,
     loss: { likeness: 0, perceptual: 0, from: 0.6, likenessBatch: 24, recognition: 0 },
+    encoderRate: 1,
     backboneRate: 0,
     optimisation: { steps: 4000, warmup: 20, decay: 0.35, muon: 0.02, adamw: 1e-3, clip: 1, ema: 0.995 },
   },

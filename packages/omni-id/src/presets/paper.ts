@@ -27,6 +27,7 @@ export const paper: Preset = {
     maskRatio: 0.95,
     tokens: 160,
     loss: { likeness: 0, perceptual: 0, from: 0, likenessBatch: 24, recognition: 0 },
+    encoderRate: 1,
     backboneRate: 0.1,
     optimisation: { steps: 250_000, warmup: 1000, decay: 0.2, muon: 0.02, adamw: 1e-4, clip: 1, ema: 0.9999 },
   },

@@ -147,6 +147,8 @@ export const presetSchema = z.strictObject({
       /** Weight of 1 − cosine between the recogniser's mean feature of the person and what a linear layer reads from ℓ; 0 in the paper. */
       recognition: z.number().min(0),
     }),
+    /** The encoder's rates as a share of the decoder's; 0 keeps a given encoder as it is. */
+    encoderRate: share,
     /** Rate of the backbone's network as a share of AdamW's; 0 keeps it frozen. */
     backboneRate: share,
     optimisation,

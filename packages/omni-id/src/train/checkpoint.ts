@@ -45,7 +45,7 @@ export function saveCheckpoint(
 export function loadCheckpoint(file: string, stage: string, model: nn.Module, optimisers?: Optimisers): CheckpointInfo {
   return scope(() => {
     const { tensors, metadata } = loadSafetensors(file);
-    if (metadata.stage !== stage || metadata.step === undefined) {
+    if (metadata.stage !== stage || metadata.step === undefined || metadata.preset === undefined) {
       const what = metadata.stage ? `a checkpoint of stage "${metadata.stage}"` : "no training checkpoint";
       throw new Error(`${file}: this is ${what}, but a checkpoint of "${stage}" is wanted`);
     }
@@ -57,7 +57,7 @@ export function loadCheckpoint(file: string, stage: string, model: nn.Module, op
     }
     model.loadStateDict(state);
     optimisers?.loadStateTensors(rest);
-    return { stage, step: Number(metadata.step), seed: Number(metadata.seed), preset: metadata.preset ?? "" };
+    return { stage, step: Number(metadata.step), seed: Number(metadata.seed), preset: metadata.preset };
   });
 }
 

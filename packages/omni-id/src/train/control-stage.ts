@@ -1,6 +1,5 @@
 import { noGrad, scope, tensor } from "@omni-id/torch";
 import type { LandmarkControl } from "../adapters/landmark-control.ts";
-import type { RecogniserBackbone } from "../backbones/recogniser.ts";
 import { buildControl } from "../build.ts";
 import type { FlowDecoder } from "../flow-decoder.ts";
 import { type LoadedFlowBase, loadFlowBase, loadFlowDecoder } from "../flow-weights.ts";
@@ -14,6 +13,7 @@ import { sample } from "./first-stage.ts";
 import { encodeRows } from "./mtd.ts";
 import { type OpenStageOptions, openPeople } from "./open-people.ts";
 import type { People } from "./people.ts";
+import { recogniserOf } from "./prepare.ts";
 import type { HeldOutReport } from "./stage.ts";
 
 export interface OpenControlStageOptions extends OpenStageOptions {
@@ -40,7 +40,7 @@ export async function openControlStage(options: OpenControlStageOptions): Promis
   const encoder = await loadEncoder(options.flow);
   const decoder = await loadFlowDecoder(options.flow, { encoder, base });
   const network = encoder.bundle.encoder;
-  const { people, validation } = await openPeople(options, network.backbone as RecogniserBackbone);
+  const { people, validation } = await openPeople(options, recogniserOf(network));
 
   const model = buildControl(preset, base.base);
   model.initialiseFrom(base.base.flux);

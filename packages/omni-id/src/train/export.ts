@@ -1,10 +1,12 @@
-import { mkdirSync } from "node:fs";
+import { copyFileSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
 import { scope } from "@omni-id/torch";
 import { provenance } from "../evaluate/provenance.ts";
 import type { FlowBase } from "../flow-base.ts";
 import { saveControl, saveFlowBase, saveFlowDecoder } from "../flow-weights.ts";
 import type { Preset } from "../presets/schema.ts";
-import { EncoderBundle, saveEncoder, saveWeights } from "../weights.ts";
+import { EncoderBundle, saveEncoder, saveMaskedDecoder, saveWeights } from "../weights.ts";
+import { ENCODER_FILE } from "../weights-folder.ts";
 import type { OpenedControl } from "./control-stage.ts";
 import { type FirstStage, trainingIdentities } from "./first-stage.ts";
 import type { OpenedFlow } from "./flow-stage.ts";
@@ -26,11 +28,17 @@ function metadataOf({ stage, step, seed, precision }: ExportNote): Record<string
 /** Writes a trained first stage as the two weights files that every command reads; returns what to tell of it. */
 export async function exportFirstStage(folder: string, first: FirstStage, note: ExportNote): Promise<string> {
   mkdirSync(folder, { recursive: true });
-  const { model, people } = first;
+  const { model, people, kept } = first;
+  const metadata = { ...metadataOf(note), people: String(people.ids.length) };
+  const { preset } = note;
+  if (kept) {
+    copyFileSync(kept.file, join(folder, ENCODER_FILE));
+    await saveMaskedDecoder(folder, { decoder: model.decoder, encoderHash: kept.hash, preset, metadata });
+    return `masked decoder for the encoder ${kept.hash.slice(0, 12)}`;
+  }
   const bundle = new EncoderBundle(model.encoder, model.recognition);
   scope(() => bundle.standardise(trainingIdentities(model.encoder, people, 2048)));
-  const metadata = { ...metadataOf(note), people: String(people.ids.length) };
-  const hash = await saveWeights(folder, { bundle, decoder: model.decoder, preset: note.preset, metadata });
+  const hash = await saveWeights(folder, { bundle, decoder: model.decoder, preset, metadata });
   return `encoder ${hash.slice(0, 12)}`;
 }
 

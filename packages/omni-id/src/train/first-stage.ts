@@ -1,7 +1,7 @@
+import { join } from "node:path";
 import { KeyedRandom } from "@omni-id/data";
 import { modelFile, recogniserModel } from "@omni-id/face";
 import { noGrad, scope, type Tensor } from "@omni-id/torch";
-import type { RecogniserBackbone } from "../backbones/recogniser.ts";
 import { buildEncoder, buildMaskedDecoder, buildRecognition } from "../build.ts";
 import type { Encoder } from "../encoder.ts";
 import { heldOutTasks } from "../evaluate/protocol.ts";
@@ -9,10 +9,13 @@ import { encodeTasks, pictureL1, reconstruct } from "../evaluate/reconstruct.ts"
 import { saveReconstructionSheet } from "../evaluate/sheet.ts";
 import { mean } from "../evaluate/statistics.ts";
 import type { Preset } from "../presets/schema.ts";
+import { loadEncoder, startMaskedDecoder } from "../weights.ts";
+import { ENCODER_FILE } from "../weights-folder.ts";
 import { LikenessLoss } from "./likeness.ts";
 import { MtdModel, MtdStage } from "./mtd.ts";
 import { type OpenStageOptions, openPeople } from "./open-people.ts";
 import type { People } from "./people.ts";
+import { recogniserOf } from "./prepare.ts";
 import type { HeldOutReport } from "./stage.ts";
 
 /** People of training whose mean stands for "no identity". */
@@ -22,20 +25,33 @@ export interface FirstStage {
   stage: MtdStage;
   model: MtdModel;
   people: People;
+  /** The encoder's file, where a finished encoder is kept as it is. */
+  kept?: { file: string; hash: string };
+}
+
+export interface OpenFirstStageOptions extends OpenStageOptions {
+  /** Folder of an encoder to start from, such as the one that stage two has changed. */
+  encoder?: string;
+  /** Folder of a masked decoder to start from. */
+  decoder?: string;
 }
 
 /**
  * Stage one on a folder of shards. The 44 test people are not opened; what is reported and drawn during the training
  * are 44 validation people, whom the training does not see either.
  */
-export async function openFirstStage(options: OpenStageOptions): Promise<FirstStage> {
+export async function openFirstStage(options: OpenFirstStageOptions): Promise<FirstStage> {
   const { preset, seed } = options;
-  const encoder = buildEncoder(preset);
-  const backbone = encoder.backbone as RecogniserBackbone;
+  const given = options.encoder === undefined ? undefined : await loadEncoder(options.encoder);
+  const encoder = given?.bundle.encoder ?? buildEncoder(preset);
+  const backbone = recogniserOf(encoder);
   const { people, validation } = await openPeople(options, backbone);
+  if (given) given.bundle.requiresGrad_(preset.mtd.encoderRate > 0);
+  else scope(() => backbone.standardise(people.maps(sample(people, 512))));
 
-  scope(() => backbone.standardise(people.maps(sample(people, 512))));
-  const model = new MtdModel(encoder, buildMaskedDecoder(preset), buildRecognition(preset));
+  const decoder = buildMaskedDecoder(preset);
+  if (options.decoder) await startMaskedDecoder(decoder, options.decoder);
+  const model = new MtdModel(encoder, decoder, given ? given.bundle.recognition : buildRecognition(preset));
   const { likeness, perceptual } = preset.mtd.loss;
   const stage = new MtdStage({
     model,
@@ -45,7 +61,11 @@ export async function openFirstStage(options: OpenStageOptions): Promise<FirstSt
     likeness: likeness > 0 || perceptual > 0 ? new LikenessLoss(modelFile(recogniserModel)) : undefined,
     heldOut: validation && ((step) => reportOn(model, people, validation, preset, step)),
   });
-  return { stage, model, people };
+  const kept =
+    given && preset.mtd.encoderRate === 0
+      ? { file: join(options.encoder as string, ENCODER_FILE), hash: given.hash }
+      : undefined;
+  return { stage, model, people, kept };
 }
 
 /** Rows spread over all people, the same for every run. */

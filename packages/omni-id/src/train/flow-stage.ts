@@ -1,6 +1,5 @@
 import { modelFile, recogniserModel } from "@omni-id/face";
 import { noGrad, randn, scope, type Tensor, tensor, zeros } from "@omni-id/torch";
-import type { RecogniserBackbone } from "../backbones/recogniser.ts";
 import { buildFlowDecoder } from "../build.ts";
 import { type HeldOutTask, heldOutTasks, otherTask } from "../evaluate/protocol.ts";
 import { encodeTasks } from "../evaluate/reconstruct.ts";
@@ -18,6 +17,7 @@ import { keyedGenerator } from "./flow-draws.ts";
 import { LikenessLoss } from "./likeness.ts";
 import { type OpenStageOptions, openPeople } from "./open-people.ts";
 import type { People } from "./people.ts";
+import { recogniserOf } from "./prepare.ts";
 import type { HeldOutReport } from "./stage.ts";
 
 export interface OpenFlowStageOptions extends OpenStageOptions {
@@ -46,7 +46,7 @@ export async function openFlowStage(options: OpenFlowStageOptions): Promise<Open
   const encoder = await loadEncoder(options.encoder);
   const base = await loadFlowBase(options.base);
   const network = encoder.bundle.encoder;
-  const { people, validation } = await openPeople(options, network.backbone as RecogniserBackbone);
+  const { people, validation } = await openPeople(options, recogniserOf(network));
 
   const decoder = buildFlowDecoder(preset);
   const model = new FlowModel(network, decoder);

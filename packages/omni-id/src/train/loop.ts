@@ -1,6 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { autocast, type DType, scope } from "@omni-id/torch";
+import { presetDifferences } from "../presets/index.ts";
 import type { Preset } from "../presets/schema.ts";
 import { type CheckpointInfo, lastCheckpoint, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import { Optimisers } from "./optimisers.ts";
@@ -97,14 +98,22 @@ export async function train<Batch>(stage: Stage<Batch>, options: TrainOptions): 
 }
 
 /** Loads the checkpoint to go on from; returns the steps it has done. */
-function resume<Batch>(stage: Stage<Batch>, optimisers: Optimisers, { out, resume, seed, log }: TrainOptions): number {
-  if (!resume) return 0;
-  const file = resume === true ? lastCheckpoint(out) : resume;
+function resume<Batch>(stage: Stage<Batch>, optimisers: Optimisers, options: TrainOptions): number {
+  const { out, resume, seed, preset, log } = options;
+  const newest = lastCheckpoint(out);
+  if (!resume) {
+    // Its checkpoints would be written over one by one.
+    if (newest) throw new Error(`${out} holds a run already; go on with it (--resume), or choose another folder`);
+    return 0;
+  }
+  const file = resume === true ? newest : resume;
   if (!file) {
     log.note(`${out} holds no checkpoint yet: starting from the first step`);
     return 0;
   }
   const checkpoint = loadCheckpoint(file, stage.name, stage.model, optimisers);
+  const changes = presetDifferences(JSON.parse(checkpoint.preset) as Preset, preset);
+  if (changes.length > 0) log.note(`the preset differs from the checkpoint's: ${changes.join(", ")}`);
   if (checkpoint.seed !== seed) log.note(`the checkpoint's seed was ${checkpoint.seed}; from here on it is ${seed}`);
   log.note(`going on from ${file}, ${checkpoint.step} steps done`);
   return checkpoint.step;

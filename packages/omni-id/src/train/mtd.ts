@@ -1,6 +1,5 @@
 import { KeyedRandom } from "@omni-id/data";
 import { F, nn, noGrad, scope, type Tensor, tensor } from "@omni-id/torch";
-import type { RecogniserBackbone } from "../backbones/recogniser.ts";
 import type { Encoder } from "../encoder.ts";
 import { type FewToManyTask, sampleFewToMany } from "../few-to-many.ts";
 import {
@@ -16,6 +15,7 @@ import type { MtdPreset } from "../presets/schema.ts";
 import { toUnit } from "../rgb-batch.ts";
 import type { LikenessLoss } from "./likeness.ts";
 import type { People } from "./people.ts";
+import { recogniserOf } from "./prepare.ts";
 import { type HeldOutReport, type ParameterGroup, parameterGroups, type Stage, type StepResult } from "./stage.ts";
 
 /** Purposes of random draws, so that none shares its numbers with another. */
@@ -212,14 +212,18 @@ export function readRecognition(layer: nn.Linear, identities: Tensor): Tensor {
 }
 
 /** The backbone's own network, where it is trained, takes a small share of the rate and no Muon. */
-function mtdGroups(model: MtdModel, preset: MtdPreset): ParameterGroup[] {
-  const { tail } = model.encoder.backbone as RecogniserBackbone;
-  const slow = new Set(tail?.parameters() ?? []);
-  const groups = parameterGroups(model).map((group) => ({
-    ...group,
-    parameters: group.parameters.filter((parameter) => !slow.has(parameter)),
-  }));
-  if (slow.size > 0) groups.push({ optimiser: "adamw", rate: preset.backboneRate, parameters: [...slow] });
+function mtdGroups(
+  { encoder, decoder, recognition }: MtdModel,
+  { encoderRate, backboneRate }: MtdPreset,
+): ParameterGroup[] {
+  const { tail } = recogniserOf(encoder);
+  const slow = new Set(tail?.parameters().filter((parameter) => parameter.requiresGrad) ?? []);
+  const groups = [
+    ...parameterGroups(decoder),
+    ...(encoderRate > 0 ? parameterGroups(encoder, encoderRate) : []),
+    ...(recognition && encoderRate > 0 ? parameterGroups(recognition) : []),
+  ].map((group) => ({ ...group, parameters: group.parameters.filter((parameter) => !slow.has(parameter)) }));
+  if (slow.size > 0) groups.push({ optimiser: "adamw", rate: backboneRate, parameters: [...slow] });
   return groups;
 }
 

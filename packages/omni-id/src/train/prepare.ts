@@ -15,8 +15,9 @@ import {
   warp,
 } from "@omni-id/face";
 import { cat, loadSafetensors, saveSafetensors, scope, stack, type Tensor, tensor } from "@omni-id/torch";
-import type { RecogniserBackbone } from "../backbones/recogniser.ts";
+import { RecogniserBackbone } from "../backbones/recogniser.ts";
 import { chunk } from "../chunk.ts";
+import type { Encoder } from "../encoder.ts";
 import { rgbBatch, toUnit } from "../rgb-batch.ts";
 import { PEOPLE_PER_PART, People, type PeoplePart } from "./people.ts";
 
@@ -28,6 +29,17 @@ const CACHE_VERSION = 2;
  */
 const INPUT_JITTER = 1;
 const INPUT_SIDE = 112;
+
+/**
+ * The backbone of an encoder whose people can be prepared.
+ * @throws for CLIP: all its layers are trained, so nothing of it can be computed once
+ */
+export function recogniserOf({ backbone }: Encoder): RecogniserBackbone {
+  if (backbone instanceof RecogniserBackbone) return backbone;
+  throw new Error(
+    "stage one trains on maps of a frozen recogniser; a preset whose backbone is CLIP cannot be trained yet",
+  );
+}
 
 export interface PrepareOptions {
   shards: ShardSet;

@@ -1,0 +1,162 @@
+import { join } from "node:path";
+import { Command, Option } from "@commander-js/extra-typings";
+import { preferredPrecision, setNumThreads } from "@omni-id/torch";
+import { resolvePreset } from "../presets/index.ts";
+import type { Optimisation, Preset } from "../presets/schema.ts";
+import type { ExportNote } from "../train/export.ts";
+import { train } from "../train/loop.ts";
+import type { OpenStageOptions } from "../train/open-people.ts";
+import { RunLog } from "../train/run-log.ts";
+import type { Stage } from "../train/stage.ts";
+import { useDevice } from "./device.ts";
+import { count, deviceOption, jsonOption, whole } from "./options.ts";
+import { Interrupted, interruptible, outFolder, print, UsageError } from "./output.ts";
+
+/** A stage that is ready to be trained. */
+export interface OpenedStage<Batch> {
+  stage: Stage<Batch>;
+  /** Writes the trained weights; returns what to tell of them. */
+  save: (folder: string, note: ExportNote) => Promise<string>;
+}
+
+/** What the command line knows of a stage. */
+export interface StageEntry<Batch, Need extends string = string> {
+  name: string;
+  about: string;
+  help: string;
+  /** Folders of weights that the stage builds on, each an option of its own. */
+  needs: Readonly<Record<Need, { about: string; default?: string }>>;
+  optimisation: (preset: Preset) => Optimisation;
+  open: (options: OpenStageOptions, weights: Partial<Record<Need, string>>) => Promise<OpenedStage<Batch>>;
+}
+
+export interface StageRun {
+  data: string;
+  cache: string;
+  out: string;
+  preset: Preset;
+  seed: number;
+  precision: "bfloat16" | "float32";
+  resume?: string | true;
+  every?: { log?: number; save?: number; keep?: number; heldOut?: number };
+  /** Folders of the weights that the stage builds on. */
+  weights: Readonly<Record<string, string | undefined>>;
+}
+
+/** Trains a stage to its end and writes its weights. @throws Interrupted when Ctrl-C ended it; the checkpoint is saved */
+export async function runStage<Batch>(
+  entry: StageEntry<Batch>,
+  run: StageRun,
+): Promise<{ folder: string; told: string }> {
+  const { data, cache, out, preset, seed, precision, resume, every, weights } = run;
+  outFolder(out);
+  const log = new RunLog(out);
+  log.note(`stage ${entry.name}, preset ${preset.name}, ${precision}, seed ${seed}`);
+  const opened = await entry.open({ data, cache, preset, seed, note: (text) => log.note(text) }, weights);
+  const { signal, release } = interruptible();
+  const optimisation = entry.optimisation(preset);
+  const result = await train(opened.stage, { out, seed, preset, optimisation, precision, log, resume, every, signal });
+  release();
+  if (result.interrupted) throw new Interrupted();
+  const folder = join(out, "weights");
+  const told = await opened.save(outFolder(folder), { stage: entry.name, preset, step: result.step, seed, precision });
+  return { folder, told };
+}
+
+/** `omni-id train <stage>`. */
+export function stageCommand<Batch>(entry: StageEntry<Batch>): Command {
+  const { name, about, help, needs } = entry;
+  const command = withTrainingOptions(new Command(name).description(about))
+    .option("--out <folder>", "checkpoints, logs, pictures, and at the end the weights", `runs/${name}`)
+    .option("--resume [checkpoint]", "go on from the newest checkpoint of --out, or from this one")
+    .addHelpText(
+      "after",
+      `\n${help}\nCurves: tensorboard --logdir OUT/tensorboard\n${AFTER}\n\nExamples:${examples(name)}`,
+    );
+  for (const [need, option] of Object.entries(needs)) {
+    command.option(`--${need} <folder>`, option.about, option.default);
+  }
+  command.action(async (options) => {
+    const { data, cache, out, seed, resume, json, ...rest } = options;
+    const given = rest as unknown as Readonly<Record<string, string | undefined>>;
+    const weights = Object.fromEntries(Object.keys(needs).map((need) => [need, given[need]]));
+    const { preset, precision, every } = settingsOf(options);
+    const { folder, told } = await runStage(entry, {
+      data,
+      cache,
+      out,
+      preset,
+      seed,
+      precision,
+      resume,
+      every,
+      weights,
+    });
+    print({ weights: folder, told }, { json, text: `weights (moving average) in ${folder}: ${told}` });
+  });
+  return command as unknown as Command;
+}
+
+const AFTER = "Ctrl-C saves a checkpoint; the same command with --resume goes on, and so does it after a crash.";
+
+function examples(name: string): string {
+  const key = { mtd: "mtd", base: "flow.base", flow: "flow.adapter", control: "flow.control" }[name] ?? name;
+  return [
+    "",
+    `omni-id train ${name}`,
+    `omni-id train ${name} --set ${key}.optimisation.steps=300 --out runs/short`,
+    `omni-id train ${name} --resume`,
+  ].join("\n  ");
+}
+
+/** Options of every training. */
+export function withTrainingOptions(command: Command) {
+  return command
+    .option("--data <folder>", "WebDataset shards, such as those of: omni-id data synth", "data/synth")
+    .option("--preset <name>", "nano or paper", "nano")
+    .option("--set <key=value...>", "replace values of the preset, such as mtd.optimisation.steps=300")
+    .option("--seed <number>", "seed of batches, masks and noise", whole, 0)
+    .addOption(
+      new Option("--precision <name>", "default: bfloat16 where the machine is fast in it, else float32").choices([
+        "bfloat16",
+        "float32",
+      ] as const),
+    )
+    .option("--threads <number>", "processor threads (default: one a core)", count)
+    .option("--cache <folder>", "prepared crops and feature maps", "data/cache")
+    .option("--log-every <steps>", "steps between log lines", count, 25)
+    .option("--save-every <steps>", "steps between checkpoints", count, 250)
+    .option("--keep-every <steps>", "keep a checkpoint of its own every so many steps; 0: none", whole, 0)
+    .option("--held-out-every <steps>", "steps between reports and pictures of validation people", count, 500)
+    .addOption(deviceOption())
+    .addOption(jsonOption());
+}
+
+interface TrainingOptions {
+  preset: string;
+  set?: string[];
+  device: string;
+  precision?: "bfloat16" | "float32";
+  threads?: number;
+  logEvery: number;
+  saveEvery: number;
+  keepEvery: number;
+  heldOutEvery: number;
+}
+
+/** Puts device and threads in place, and resolves the preset. @throws UsageError when the preset or a key is unknown */
+export function settingsOf(options: TrainingOptions): Pick<StageRun, "preset" | "precision" | "every"> {
+  const preset = presetOf(options);
+  useDevice(options.device);
+  if (options.threads) setNumThreads(options.threads);
+  const { logEvery: log, saveEvery: save, keepEvery: keep, heldOutEvery: heldOut } = options;
+  return { preset, precision: options.precision ?? preferredPrecision(), every: { log, save, keep, heldOut } };
+}
+
+function presetOf({ preset, set }: TrainingOptions): Preset {
+  try {
+    return resolvePreset(preset, set);
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}

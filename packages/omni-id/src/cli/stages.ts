@@ -1,0 +1,67 @@
+import { openBaseStage } from "../train/base-stage.ts";
+import { openControlStage } from "../train/control-stage.ts";
+import { exportControl, exportFirstStage, exportFlow, exportFlowBase } from "../train/export.ts";
+import { openFirstStage } from "../train/first-stage.ts";
+import { openFlowStage } from "../train/flow-stage.ts";
+import type { StageEntry } from "./stage-command.ts";
+
+const BASE = { about: "folder of the flow base's weights", default: "runs/base/weights" };
+
+/** Every stage that can be trained, in the order in which they build on each other. */
+export const STAGES = {
+  mtd: entry({
+    name: "mtd",
+    about: "stage one: encoder and masked transformer decoder, few-to-many (sections 3.1–3.3)",
+    help:
+      "Watch the identity gap: the loss with another person's identity over the loss with the right one, minus 1.\n" +
+      "It says whether the identity is used at all.",
+    needs: {
+      encoder: { about: "start from the encoder of this folder; with mtd.encoderRate=0 only the decoder is trained" },
+      decoder: { about: "start from the masked decoder of this folder, whichever encoder it was trained with" },
+    },
+    optimisation: (preset) => preset.mtd.optimisation,
+    open: async (options, weights) => {
+      const first = await openFirstStage({ ...options, ...weights });
+      return { stage: first.stage, save: (folder, note) => exportFirstStage(folder, first, note) };
+    },
+  }),
+  base: entry({
+    name: "base",
+    about: "the nano flow model, from nothing; the paper preset takes FLUX.1-dev instead",
+    help: "Held-out figures are the flow loss at four times, by the fixed prompt and by captions.",
+    needs: {},
+    optimisation: (preset) => preset.flow.base.optimisation,
+    open: async (options) => {
+      const base = await openBaseStage(options);
+      return { stage: base.stage, save: (folder, note) => exportFlowBase(folder, base.model, note) };
+    },
+  }),
+  flow: entry({
+    name: "flow",
+    about: "stage two: IP-Adapter on the frozen flow base, the encoder trained along (section 3.3)",
+    help:
+      "gap and gap_none: how much worse the flow loss gets with another person's identity, and with none.\n" +
+      "They prove that the identity is used.",
+    needs: { encoder: { about: "folder of stage one's weights", default: "runs/mtd/weights" }, base: BASE },
+    optimisation: (preset) => preset.flow.adapter.optimisation,
+    open: async (options, weights) => {
+      const flow = await openFlowStage({ ...options, ...(weights as Required<typeof weights>) });
+      return { stage: flow.stage, save: (folder, note) => exportFlow(folder, flow, note) };
+    },
+  }),
+  control: entry({
+    name: "control",
+    about: "ControlNet on landmark pictures, on the frozen flow base (section 4.2)",
+    help: "gap: how much worse the flow loss gets with somebody else's landmarks.",
+    needs: { flow: { about: "folder of stage two's weights", default: "runs/flow/weights" }, base: BASE },
+    optimisation: (preset) => preset.flow.control.optimisation,
+    open: async (options, weights) => {
+      const control = await openControlStage({ ...options, ...(weights as Required<typeof weights>) });
+      return { stage: control.stage, save: (folder, note) => exportControl(folder, control, note) };
+    },
+  }),
+} as const;
+
+function entry<Batch, Need extends string>(stage: StageEntry<Batch, Need>): StageEntry<Batch> {
+  return stage as unknown as StageEntry<Batch>;
+}
