@@ -68,10 +68,10 @@ export class ControlNet extends FluxTrunk {
   forward(input: ControlNetInput): Tensor[] {
     return scope(() => {
       const { vec, rope, ...start } = this.embed(input);
-      let streams = { ...start, img: start.img.add(this.#hint(input.condition, start.img)) };
-      return this.double_blocks.map((block, i) => {
-        streams = block.forward(streams, vec, rope);
-        return this.controlnet_blocks[i].forward(streams.img).to(vec.dtype);
+      let [img, txt] = [start.img.add(this.#hint(input.condition, start.img)), start.txt];
+      return this.controlnet_blocks.map((layer, i) => {
+        [img, txt] = this.doubleBlock(i, { img, txt, vec, rope }, input);
+        return layer.forward(img).to(vec.dtype);
       });
     });
   }
