@@ -133,6 +133,15 @@ describe("ControlNet", () => {
     expect(() => smallControlNet().forward({ ...smallInput(), condition: randn([2, 3, 64, 64]) })).toThrow(
       "ControlNet: pictures [2, 3, 64, 64] give 2 × 16 tokens, the latents have 2 × 12; use pictures of the size that is generated",
     );
+    for (const shape of [
+      [2, 3, 48, 60],
+      [2, 1, 48, 64],
+      [3, 48, 64],
+    ]) {
+      expect(() => smallControlNet().forward({ ...smallInput(), condition: randn(shape) })).toThrow(
+        `ControlNet: pictures are [${shape.join(", ")}], expected [B, 3, H, W] with both sides multiples of 16`,
+      );
+    }
   });
 });
 
