@@ -51,6 +51,43 @@ function againstJax() {
   return { seconds: best, float32Seconds: a, jaxSeconds: b, ratio: best / b, float32Ratio: a / b, note };
 }
 
+/** FLUX-nano's training step and sampling step against PyTorch, turn by turn. */
+function fluxNano(precision) {
+  const python = findPython();
+  const [mine, theirs] = [[], []];
+  for (let round = 0; round < 3; round++) {
+    mine.push(ours("flux-nano.mjs", precision, THREADS, 6));
+    theirs.push(json(python, [here("peers/flux_nano.py"), precision, THREADS, 6]));
+  }
+  const seconds = (runs, key) => median(runs.flatMap((run) => run[key].slice(2)));
+  const [a, b] = [seconds(mine, "seconds"), seconds(theirs, "seconds")];
+  const [c, d] = [seconds(mine, "samplingSeconds"), seconds(theirs, "samplingSeconds")];
+  const peakMB = Math.max(...mine.map((run) => run.peakMB));
+  return {
+    seconds: a,
+    pytorchSeconds: b,
+    ratio: a / b,
+    samplingSeconds: c,
+    pytorchSamplingSeconds: d,
+    samplingRatio: c / d,
+    peakMB,
+    libtorch: mine[0].torch,
+    pytorch: theirs[0].torch,
+  };
+}
+
+function checkpoints() {
+  const [without, withThem] = [ours("checkpoint.mjs", "off"), ours("checkpoint.mjs", "on")];
+  const activations = ({ peakMB, weightsMB }) => peakMB - weightsMB;
+  return {
+    seconds: without.seconds,
+    checkpointedSeconds: withThem.seconds,
+    peakMB: without.peakMB,
+    checkpointedPeakMB: withThem.peakMB,
+    ratio: activations(withThem) / activations(without),
+  };
+}
+
 function dispatch() {
   const a = ours("dispatch.mjs").microseconds;
   const b = json(findPython(), [here("peers/dispatch.py")]).microseconds;
@@ -61,6 +98,11 @@ const benchmarks = {
   "train step, bfloat16": { run: () => trainStep("bfloat16"), goal: ["ratio", "≤", 0.75] },
   "train step, float32": { run: () => trainStep("float32"), goal: ["ratio", "≤", 0.9] },
   "train step against jax-js": { run: againstJax, goal: ["ratio", "≤", 0.05] },
+  "FLUX-nano step, bfloat16": { run: () => fluxNano("bfloat16"), goal: ["ratio", "≤", 0.9] },
+  "FLUX-nano step, float32": { run: () => fluxNano("float32"), goal: ["ratio", "≤", 1] },
+  "FLUX block at paper width": { run: () => ours("flux-block.mjs"), goal: ["share", "≥", 0.7] },
+  "autoencoder decode, 512 px": { run: () => ours("autoencoder.mjs") },
+  "activation checkpoints": { run: checkpoints },
   "CLIP-H forward": { run: () => ours("clip-h.mjs"), goal: ["share", "≥", 0.7] },
   dispatch: { run: dispatch },
   "fused kernels": { run: () => ours("../packages/torch/bench/kernels.mjs", "--json") },

@@ -18,6 +18,7 @@
         "native/convert.cc",
         "native/dispatch.cc",
         "native/autograd.cc",
+        "native/checkpoint.cc",
         "native/autocast.cc",
         "native/storage.cc",
         "native/generator.cc",

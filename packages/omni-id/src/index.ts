@@ -7,6 +7,20 @@
  * const { identity, refused } = await encodeIdentity(encoder, ["alice1.jpg", "alice2.jpg"]);
  * saveIdentity("alice.safetensors", identity);
  */
+export { ControlNet, type ControlNetOptions } from "./adapters/controlnet.ts";
+export { IpAdapter, type IpAdapterOptions } from "./adapters/ip-adapter.ts";
+export {
+  type Autoencoder,
+  type AutoencoderOptions,
+  FLUX_AUTOENCODER,
+  FluxAutoencoder,
+} from "./backbones/autoencoder.ts";
+export { CLIP_L_TEXT, ClipTextModel, type ClipTextOptions } from "./backbones/clip-text.ts";
+export { FLUX_DEV, FLUX_SCHNELL, Flux, type FluxInput, type FluxOptions } from "./backbones/flux.ts";
+export { T5_XXL, T5Encoder, type T5Options } from "./backbones/t5.ts";
+export { loadAutoencoder, loadClipText, loadT5 } from "./checkpoints/encoders.ts";
+export { loadControlNet, loadFlux, loadIpAdapter } from "./checkpoints/flux.ts";
+export { unload } from "./checkpoints/load.ts";
 export {
   compareIdentities,
   type EncodeOptions,
@@ -24,5 +38,6 @@ export { MaskedDecoder, type MaskedDecoderOptions } from "./masked-decoder.ts";
 export { presets, resolvePreset } from "./presets/index.ts";
 export type { Preset } from "./presets/schema.ts";
 export { MaskedTarget } from "./reconstruct.ts";
+export { CLIP_TOKENS, T5_TOKENS, Tokenizer } from "./text/tokenizer.ts";
 export { type LoadedEncoder, loadEncoder, loadMaskedDecoder } from "./weights.ts";
 export { shippedWeights } from "./weights-folder.ts";

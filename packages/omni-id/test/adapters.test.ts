@@ -1,4 +1,4 @@
-import { manualSeed, noGrad, rand, randn } from "@omni-id/torch";
+import { heapBytes, manualSeed, noGrad, rand, randn, Tensor } from "@omni-id/torch";
 import { describe, expect, it } from "vitest";
 import { ControlNet } from "../src/adapters/controlnet.ts";
 import { IpAdapter } from "../src/adapters/ip-adapter.ts";
@@ -133,5 +133,74 @@ describe("ControlNet", () => {
     expect(() => smallControlNet().forward({ ...smallInput(), condition: randn([2, 3, 64, 64]) })).toThrow(
       "ControlNet: pictures [2, 3, 64, 64] give 2 × 16 tokens, the latents have 2 × 12; use pictures of the size that is generated",
     );
+    for (const shape of [
+      [2, 3, 48, 60],
+      [2, 1, 48, 64],
+      [3, 48, 64],
+    ]) {
+      expect(() => smallControlNet().forward({ ...smallInput(), condition: randn(shape) })).toThrow(
+        `ControlNet: pictures are [${shape.join(", ")}], expected [B, 3, H, W] with both sides multiples of 16`,
+      );
+    }
+  });
+});
+
+describe("checkpointed blocks", () => {
+  it("give the same gradients to the model, its adapters and the identity", () => {
+    const condition = small.get("controlnet.io.cond");
+    const pass = (checkpointBlocks: boolean, withScale: boolean) => {
+      const flux = smallFlux();
+      const controlnet = smallControlNet();
+      const identity = smallIdentity();
+      const tokens = identity.tokens.clone().requiresGrad_();
+      const scale = withScale ? identity.tokens.select(2, 0).select(1, 0).clone().requiresGrad_() : 0.7;
+      const residuals = controlnet.forward({ ...smallInput(), condition, checkpointBlocks });
+      flux
+        .forward({ ...smallInput(), identity: { ...identity, tokens, scale }, residuals, checkpointBlocks })
+        .square()
+        .mean()
+        .backward();
+      const all = [flux, controlnet, identity.adapter as IpAdapter].flatMap((module) => module.parameters());
+      return [...all, tokens, ...(scale instanceof Tensor ? [scale] : [])].map(({ grad }) => grad);
+    };
+    for (const withScale of [false, true]) {
+      const plain = pass(false, withScale);
+      // The text side of ControlNet's last block leads nowhere: the only parameters without a gradient.
+      expect(plain.filter((gradient) => gradient === null)).toHaveLength(6);
+      for (const [i, gradient] of pass(true, withScale).entries()) {
+        const wanted = plain[i];
+        // A condition that several blocks share gets its gradients in another order: the last digit may differ.
+        if (gradient && wanted) expect(difference(gradient, wanted)).toBeLessThan(1e-5);
+        else expect(gradient).toBe(wanted);
+      }
+    }
+  });
+
+  it("hold less memory, and frozen weights no gradients", () => {
+    const flux = smallFlux().requiresGrad_(false);
+    const input = smallInput();
+    const tokens = small.get("ip.io.image_proj").clone().requiresGrad_();
+    const many = (t: Tensor) => t.repeat([64, ...Array<number>(t.ndim - 1).fill(1)]);
+    const batch = {
+      img: many(input.img),
+      imgIds: input.imgIds.select(0, 0),
+      txt: many(input.txt),
+      txtIds: input.txtIds.select(0, 0),
+      timesteps: many(input.timesteps),
+      y: many(input.y),
+      guidance: many(input.guidance as Tensor),
+    };
+    const kept = (checkpointBlocks: boolean) => {
+      const identity = { ...smallIdentity(), tokens: many(tokens) };
+      const before = heapBytes();
+      const y = flux.forward({ ...batch, identity, checkpointBlocks });
+      const bytes = heapBytes() - before;
+      y.sum().backward();
+      return bytes;
+    };
+    kept(true);
+    const [without, withThem] = [kept(false), kept(true)];
+    expect(withThem).toBeLessThan(without / 4);
+    expect(flux.parameters().every(({ grad }) => grad === null)).toBe(true);
   });
 });

@@ -1,4 +1,4 @@
-import { F, Generator, manualSeed, nn, noGrad, onDevice, rand, randn, type Tensor } from "@omni-id/torch";
+import { autocast, F, Generator, manualSeed, nn, noGrad, onDevice, rand, randn, type Tensor } from "@omni-id/torch";
 import { describe, expect, it } from "vitest";
 import { type AutoencoderOptions, FLUX_AUTOENCODER, FluxAutoencoder } from "../src/backbones/autoencoder.ts";
 import { decodeInTiles, type TileOptions } from "../src/backbones/tiles.ts";
@@ -32,6 +32,16 @@ describe("the FLUX autoencoder", () => {
       const mean = moments.narrow(1, 0, 4);
       expect(difference(autoencoder.decoder.forward(mean), fixture.get("ae.io.decoded_from_mean"))).toBeLessThan(1e-5);
       expect(difference(autoencoder.decode(mean), fixture.get("ae.io.decode"))).toBeLessThan(1e-5);
+    });
+  });
+
+  it("computes the same under autocast and in bfloat16, to its digits", () => {
+    noGrad(() => {
+      const wanted = fixture.get("ae.io.moments");
+      const mixed = autocast({}, () => smallAutoencoder().moments(pictures));
+      expect(difference(mixed.float(), wanted)).toBeLessThan(0.05);
+      const half = smallAutoencoder().to({ dtype: "bfloat16" }).moments(pictures.bfloat16());
+      expect(difference(half.float(), wanted)).toBeLessThan(0.05);
     });
   });
 

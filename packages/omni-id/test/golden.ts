@@ -24,8 +24,8 @@ export function golden(name: string): Golden {
 
 const largest = (t: Tensor) => t.abs().flatten().amax([0]).item();
 
-/** Largest difference over the largest reference value. */
+/** Largest difference over the largest reference value, where that is not zero. */
 export function difference(got: Tensor, wanted: Tensor): number {
   if (got.shape.join() !== wanted.shape.join()) throw new Error(`shape [${got.shape}], expected [${wanted.shape}]`);
-  return largest(got.sub(wanted)) / largest(wanted);
+  return largest(got.sub(wanted)) / (largest(wanted) || 1);
 }

@@ -6,6 +6,7 @@ NAPI_MODULE_INIT() {
   omni::exportTensorTable(env, exports);
   omni::exportDispatch(env, exports);
   omni::exportAutograd(env, exports);
+  omni::exportCheckpoint(env, exports);
   omni::exportAutocast(env, exports);
   omni::exportStorage(env, exports);
   omni::exportGenerator(env, exports);

@@ -19,6 +19,17 @@ static napi_value AutocastEnter(napi_env env, napi_callback_info info) {  // (de
   OMNI_CATCH(env)
 }
 
+static napi_value AutocastState(napi_env env, napi_callback_info info) {  // (device) -> [enabled, dtype]
+  OMNI_TRY
+  Args<1> a(env, info);
+  auto device = c10::Device(toString(env, a[0])).type();
+  napi_value state = makeArray(env, 2);
+  napi_set_element(env, state, 0, makeBool(env, autocastIsOn(device)));
+  napi_set_element(env, state, 1, makeString(env, dtypeName(autocastDtype(device))));
+  return state;
+  OMNI_CATCH(env)
+}
+
 // The cache of cast weights lives as long as the outermost autocast: a weight is cast once a step.
 static napi_value AutocastLeave(napi_env env, napi_callback_info info) {  // (device, enabled, dtype): as returned by enter
   OMNI_TRY
@@ -32,7 +43,7 @@ static napi_value AutocastLeave(napi_env env, napi_callback_info info) {  // (de
 }
 
 void exportAutocast(napi_env env, napi_value exports) {
-  const Export list[] = {{"autocastEnter", AutocastEnter}, {"autocastLeave", AutocastLeave}};
+  const Export list[] = {{"autocastState", AutocastState}, {"autocastEnter", AutocastEnter}, {"autocastLeave", AutocastLeave}};
   exportAll(env, exports, list);
 }
 

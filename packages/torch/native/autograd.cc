@@ -1,4 +1,5 @@
 // Gradients: backward, grad of outputs with respect to inputs, the .grad slot, grad mode.
+#include "checkpoint.h"
 #include "convert.h"
 #include "exports.h"
 #include <ATen/core/grad_mode.h>
@@ -16,14 +17,19 @@ static std::string describeAll(const std::vector<at::Tensor>& tensors) {
   return s;
 }
 
-static napi_value Backward(napi_env env, napi_callback_info info) {  // (outputs, gradOutputs | null, retainGraph, createGraph)
+static napi_value Backward(napi_env env, napi_callback_info info) {  // (outputs, gradOutputs | null, retainGraph, createGraph, apart?)
   OMNI_TRY
-  Args<4> a(env, info);
+  Args<5> a(env, info);
   auto outputs = toTensors(env, a[0]);
   auto gradients = optionalTensors(env, a[1]);
   bool retain = toBool(env, a[2]), create = toBool(env, a[3]);
+  // Nodes of other devices run on LibTorch's threads, and a checkpoint among them has to call JavaScript on this one.
+  bool apart = a.count > 4 && toBool(env, a[4]);
+  for (auto& output : outputs) apart = apart || (!output.device().is_cpu() && BackwardService::needed());
+  auto backward = [&] { torch::autograd::backward(outputs, gradients, retain || create, create); };
   try {
-    torch::autograd::backward(outputs, gradients, retain || create, create);
+    if (apart) BackwardService().run(backward);
+    else backward();
   } catch (const c10::Error& e) {
     fail("backward(" + describeAll(outputs) + "): " + e.what_without_backtrace());
   }

@@ -4,6 +4,7 @@
 namespace omni {
 void exportDispatch(napi_env env, napi_value exports);
 void exportAutograd(napi_env env, napi_value exports);
+void exportCheckpoint(napi_env env, napi_value exports);
 void exportAutocast(napi_env env, napi_value exports);
 void exportStorage(napi_env env, napi_value exports);
 void exportRuntime(napi_env env, napi_value exports);

@@ -60,6 +60,12 @@ static napi_value Version(napi_env env, napi_callback_info) {
   OMNI_CATCH(env)
 }
 
+// Bytes that the C library has handed out: what tensors on the CPU hold, among others.
+static napi_value HeapBytes(napi_env env, napi_callback_info) {
+  auto info = mallinfo2();
+  return makeNumber(env, double(info.uordblks) + double(info.hblkhd));
+}
+
 // Activations of a training step are as large as they are short-lived. Left alone, glibc gives each back to the
 // kernel and takes a page fault for every 4 KiB the next step.
 static void keepLargeBlocks() {
@@ -73,7 +79,7 @@ void exportRuntime(napi_env env, napi_value exports) {
   if (first && !std::getenv("OMP_NUM_THREADS") && usableCores() > 0) at::set_num_threads(usableCores());
   first = false;
   c10::SetStackTraceFetcher([] { return std::string(); });  // C++ stack traces say nothing in JavaScript and cost 100 µs
-  const Export list[] = {{"threads", Threads}, {"version", Version}};
+  const Export list[] = {{"threads", Threads}, {"version", Version}, {"heapBytes", HeapBytes}};
   exportAll(env, exports, list);
 }
 

@@ -2,6 +2,7 @@
 export { writeAtomically } from "./atomic-file.ts";
 export { type AutocastOptions, autocast, preferredPrecision } from "./autocast.ts";
 export { enableGrad, type GradOptions, grad, isGradEnabled, noGrad } from "./autograd.ts";
+export { checkpoint } from "./checkpoint.ts";
 export { defaultDevice, onDevice, setDefaultDevice } from "./device.ts";
 export { hasOperator, type OperatorArgument, type OperatorResult, op } from "./dispatch.ts";
 export { type DType, elementSize, isFloatingPoint, type MemoryFormat, type TypedArray } from "./dtype.ts";
@@ -31,7 +32,7 @@ export { mapTensorFile } from "./mapped-file.ts";
 export * as nn from "./nn/index.ts";
 export * from "./onnx/index.ts";
 export * as optim from "./optim/index.ts";
-export { getNumThreads, type ProfileRow, profile, setNumThreads, type Version, version } from "./runtime.ts";
+export { getNumThreads, heapBytes, type ProfileRow, profile, setNumThreads, type Version, version } from "./runtime.ts";
 export * from "./safetensors/index.ts";
 export { Scope, scope } from "./scope.ts";
 export { type NestedNumbers, Tensor } from "./tensor.ts";

@@ -39,7 +39,13 @@ export interface Native {
   scopeEnd(returned: Handle[]): void;
   liveTensors(): number;
   // autograd
-  backward(outputs: Handle[], gradOutputs: (Handle | null)[] | null, retainGraph: boolean, createGraph: boolean): void;
+  backward(
+    outputs: Handle[],
+    gradOutputs: (Handle | null)[] | null,
+    retainGraph: boolean,
+    createGraph: boolean,
+    apart?: boolean,
+  ): void;
   gradOf(
     outputs: Handle[],
     inputs: Handle[],
@@ -52,7 +58,12 @@ export interface Native {
   setGrad(tensor: Handle, gradient: Handle | null): void;
   setRequiresGrad(tensor: Handle, on: boolean): void;
   gradEnabled(on?: boolean): boolean;
+  // checkpoint
+  checkpoint(inputs: Handle[], run: () => void): Handle[];
+  checkpointInputs(): Handle[];
+  checkpointOutputs(outputs: Handle[]): void;
   // autocast
+  autocastState(device: string): [boolean, DType];
   autocastEnter(device: string, enabled: boolean, dtype: DType): [boolean, DType];
   autocastLeave(device: string, enabled: boolean, dtype: DType): void;
   // storage
@@ -75,6 +86,7 @@ export interface Native {
   profileStart(): void;
   profileStop(): [string, number, number][];
   threads(n?: number): number;
+  heapBytes(): number;
   version(): { libtorch: string; cuda: boolean; mkldnn: boolean; mkl: boolean; blas: string };
 }
 

@@ -9,6 +9,11 @@ export function getNumThreads(): number {
   return native.threads();
 }
 
+/** Bytes that this process has allocated and not freed, tensors on the CPU among them: compare before and after. */
+export function heapBytes(): number {
+  return native.heapBytes();
+}
+
 export interface Version {
   readonly libtorch: string;
   readonly cuda: boolean;

@@ -37,6 +37,8 @@ export class ControlNet extends FluxTrunk {
   readonly pos_embed_input: nn.Linear;
   readonly input_hint_block: nn.Sequential;
   readonly #patch: number;
+  /** Picture pixels a token, along one side. */
+  readonly #pixels: number;
 
   constructor({
     flux,
@@ -46,6 +48,7 @@ export class ControlNet extends FluxTrunk {
     super({ ...flux, doubleBlocks: blocks });
     const { width } = flux;
     this.#patch = patch;
+    this.#pixels = patch * strides.reduce((product, stride) => product * stride, 1);
     this.controlnet_blocks = repeat(blocks, () => zeroed(new nn.Linear({ in: width, out: width })));
     this.pos_embed_input = new nn.Linear({ in: channels * patch ** 2, out: width });
     const convolutions = strides.map(
@@ -68,16 +71,22 @@ export class ControlNet extends FluxTrunk {
   forward(input: ControlNetInput): Tensor[] {
     return scope(() => {
       const { vec, rope, ...start } = this.embed(input);
-      let streams = { ...start, img: start.img.add(this.#hint(input.condition, start.img)) };
-      return this.double_blocks.map((block, i) => {
-        streams = block.forward(streams, vec, rope);
-        return this.controlnet_blocks[i].forward(streams.img).to(vec.dtype);
+      let [img, txt] = [start.img.add(this.#hint(input.condition, start.img)), start.txt];
+      return this.controlnet_blocks.map((layer, i) => {
+        [img, txt] = this.doubleBlock(i, { img, txt, vec, rope }, input);
+        return layer.forward(img).to(vec.dtype);
       });
     });
   }
 
   /** The steering picture as image tokens: `[B, 3, H, W] → [B, N, width]`. */
   #hint(condition: Tensor, { shape, dtype }: Tensor): Tensor {
+    const [, colours, height, width] = condition.shape;
+    if (condition.ndim !== 4 || colours !== 3 || height % this.#pixels !== 0 || width % this.#pixels !== 0) {
+      throw new RangeError(
+        `ControlNet: pictures are [${condition.shape.join(", ")}], expected [B, 3, H, W] with both sides multiples of ${this.#pixels}`,
+      );
+    }
     return scope(() => {
       const map = F.pixelUnshuffle(this.input_hint_block.forward(condition.to(dtype)), this.#patch);
       const tokens = map.flatten(2).transpose(1, 2);

@@ -1,4 +1,4 @@
-import { arange, cat, F, nn, scope, type Tensor, zeros } from "@omni-id/torch";
+import { arange, cat, checkpoint, F, nn, scope, Tensor, zeros } from "@omni-id/torch";
 import { repeat } from "../repeat.ts";
 import { DoubleStreamBlock, LastLayer, SingleStreamBlock } from "./flux-blocks.ts";
 import { ropeTable } from "./rope.ts";
@@ -71,6 +71,8 @@ export interface FluxTrunkInput {
   y: Tensor;
   /** Guidance scale `[B]`, for models that take it. */
   guidance?: Tensor;
+  /** Keep each block's inputs only, and run it once more for its gradients: memory for time. */
+  checkpointBlocks?: boolean;
 }
 
 export interface FluxInput extends FluxTrunkInput {
@@ -192,6 +194,26 @@ export abstract class FluxTrunk extends nn.Module {
       };
     });
   }
+
+  /** Double block `i` on its streams; all that has a gradient comes as an argument, as checkpoints want it. */
+  protected doubleBlock(
+    i: number,
+    { img, txt, vec, rope }: FluxStreams,
+    { identity, checkpointBlocks }: Pick<FluxInput, "identity" | "checkpointBlocks">,
+  ): Tensor[] {
+    const run = (x: Tensor, text: Tensor, condition: Tensor, turns: Tensor, tokens?: Tensor, scale?: Tensor) => {
+      const attend =
+        identity && tokens && ((q: Tensor) => identity.adapter.attend(i, q, tokens, scale ?? identity.scale));
+      const streams = this.double_blocks[i].forward({ img: x, txt: text }, condition, turns, attend);
+      return [streams.img, streams.txt];
+    };
+    const inputs: Parameters<typeof run> = [img, txt, vec, rope];
+    if (identity) inputs.push(identity.tokens);
+    if (identity?.scale instanceof Tensor) inputs.push(identity.scale);
+    return checkpointBlocks
+      ? checkpoint((...given) => run(...(given as typeof inputs)), inputs as Tensor[])
+      : run(...inputs);
+  }
 }
 
 /**
@@ -216,18 +238,19 @@ export class Flux extends FluxTrunk {
     identity?.adapter.check(identity.tokens, this.options);
     return scope(() => {
       const { vec, rope, ...start } = this.embed(input, input);
-      let streams = start;
-      for (const [i, block] of this.double_blocks.entries()) {
-        const attend = identity && ((q: Tensor) => identity.adapter.attend(i, q, identity.tokens, identity.scale));
-        streams = block.forward(streams, vec, rope, attend);
-        if (residuals.length > 0) {
-          streams = { ...streams, img: streams.img.add(residuals[i % residuals.length]) };
-        }
+      let { img, txt } = start;
+      for (const i of this.double_blocks.keys()) {
+        [img, txt] = this.doubleBlock(i, { img, txt, vec, rope }, input);
+        if (residuals.length > 0) img = img.add(residuals[i % residuals.length]);
       }
 
-      const textTokens = streams.txt.shape[1];
-      let x = cat([streams.txt, streams.img], 1);
-      for (const block of this.single_blocks) x = block.forward(x, vec, rope);
+      const textTokens = txt.shape[1];
+      let x = cat([txt, img], 1);
+      for (const block of this.single_blocks) {
+        x = input.checkpointBlocks
+          ? checkpoint((...inputs) => block.forward(...(inputs as [Tensor, Tensor, Tensor])), [x, vec, rope])
+          : block.forward(x, vec, rope);
+      }
       return this.final_layer.forward(x.narrow(1, textTokens, x.shape[1] - textTokens), vec).to(vec.dtype);
     });
   }

@@ -84,7 +84,8 @@ export class GroupNorm extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    return F.groupNorm(x, this.groups, this.weight, this.bias, { eps: this.eps });
+    // Under autocast x comes from a convolution in bfloat16; old LibTorch takes no other dtype than the weights'.
+    return scope(() => F.groupNorm(x.to(this.weight.dtype), this.groups, this.weight, this.bias, { eps: this.eps }));
   }
 }
 
