@@ -1,7 +1,8 @@
 import { nn } from "@omni-id/torch";
 import { LandmarkControl } from "./adapters/landmark-control.ts";
+import type { Autoencoder } from "./backbones/autoencoder.ts";
 import { ClipBackbone } from "./backbones/clip.ts";
-import type { LatentSpace } from "./backbones/latents.ts";
+import { Flux } from "./backbones/flux.ts";
 import { LinearAutoencoder } from "./backbones/linear-autoencoder.ts";
 import { FEATURE, RecogniserBackbone } from "./backbones/recogniser.ts";
 import { type PromptEncoder, WordEncoder } from "./backbones/words.ts";
@@ -42,11 +43,11 @@ export function buildRecognition({ identity, mtd }: Preset): nn.Linear | undefin
 /** The flow model that a preset describes, with fresh weights. */
 export function buildFlowBase({ imageSize, flow }: Preset): FlowBase {
   const latents = buildLatents(flow);
-  const inChannels = latents.channels * flow.packing ** 2;
+  const inChannels = latents.latentChannels * flow.packing ** 2;
   return new FlowBase({
     latents,
     prompts: buildPrompts(flow),
-    flux: { ...flow.flux, inChannels },
+    flux: new Flux({ ...flow.flux, inChannels }),
     packing: flow.packing,
     imageSize,
   });
@@ -62,20 +63,20 @@ export function buildFlowDecoder({ identity, flow }: Preset): FlowDecoder {
 export function buildControl({ flow }: Preset, { flux, latents }: FlowBase): LandmarkControl {
   const { doubleBlocks, strides } = flow.control;
   const reduced = strides.reduce((product, stride) => product * stride, 1);
-  const token = latents.reduction * flow.packing;
+  const token = latents.factor * flow.packing;
   if (token % reduced !== 0) {
     throw new Error(`flow.control.strides: they reduce a picture by ${reduced}, but a token is ${token} pixels wide`);
   }
   return new LandmarkControl({ flux: flux.options, blocks: doubleBlocks, hint: { strides, patch: token / reduced } });
 }
 
-function buildLatents({ latents }: FlowPreset): LatentSpace {
+function buildLatents({ latents }: FlowPreset): Autoencoder {
   if (latents.kind === "linear") return new LinearAutoencoder(latents);
-  throw new Error("FLUX's autoencoder is loaded from its own file, see: omni-id models");
+  throw new Error("this preset takes FLUX.1 as it is: nothing to train here. Its files: omni-id models");
 }
 
 function buildPrompts({ prompts, flux }: FlowPreset): PromptEncoder {
   if (prompts.kind === "words")
     return new WordEncoder({ ...prompts, context: flux.contextWidth, vector: flux.vectorWidth });
-  throw new Error("FLUX's text encoders are loaded from their own files, see: omni-id models");
+  throw new Error("this preset takes FLUX.1's text encoders as they are. Their files: omni-id models");
 }

@@ -1,6 +1,6 @@
 import { nn, scope, type Tensor, tensor, zeros } from "@omni-id/torch";
-import { Flux, type FluxInput, type FluxOptions, type FluxTrunkInput } from "./backbones/flux.ts";
-import type { LatentSpace } from "./backbones/latents.ts";
+import type { Autoencoder } from "./backbones/autoencoder.ts";
+import type { Flux, FluxInput, FluxTrunkInput } from "./backbones/flux.ts";
 import type { PromptEncoder, Prompts } from "./backbones/words.ts";
 import { patchify, unpatchify } from "./patches.ts";
 
@@ -11,9 +11,9 @@ export type Conditions = Pick<FluxInput, "identity" | "residuals" | "modulation"
 export type Steering = Conditions | ((input: FluxTrunkInput) => Conditions);
 
 export interface FlowBaseOptions {
-  latents: LatentSpace;
+  latents: Autoencoder;
   prompts: PromptEncoder;
-  flux: FluxOptions;
+  flux: Flux;
   /** Side of the square of latents that makes one token (FLUX: 2). */
   packing: number;
   /** Side of a picture, in pixels. */
@@ -27,7 +27,7 @@ export interface FlowBaseOptions {
  * an identity is concerned; everything that tells it of a person comes from outside, as {@link Conditions}.
  */
 export class FlowBase extends nn.Module {
-  readonly latents: LatentSpace;
+  readonly latents: Autoencoder;
   readonly prompts: PromptEncoder;
   readonly flux: Flux;
   readonly #packing: number;
@@ -38,15 +38,15 @@ export class FlowBase extends nn.Module {
     super();
     this.latents = latents;
     this.prompts = prompts;
-    this.flux = new Flux(flux);
+    this.flux = flux;
     this.#packing = packing;
-    this.#grid = imageSize / latents.reduction / packing;
+    this.#grid = imageSize / latents.factor / packing;
     this.#guidance = distilledGuidance;
   }
 
   /** Tokens of a picture, and channels of each. */
   get tokenShape(): [tokens: number, channels: number] {
-    return [this.#grid ** 2, this.latents.channels * this.#packing ** 2];
+    return [this.#grid ** 2, this.latents.latentChannels * this.#packing ** 2];
   }
 
   /** Pictures `[B, 3, S, S]` in [−1, 1] → x₀, image tokens `[B, N, C]`. */

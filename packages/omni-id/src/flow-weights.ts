@@ -1,7 +1,9 @@
 import { join } from "node:path";
+import { defaultDevice } from "@omni-id/torch";
 import type { LandmarkControl } from "./adapters/landmark-control.ts";
 import { WordEncoder } from "./backbones/words.ts";
 import { buildControl, buildFlowBase, buildFlowDecoder } from "./build.ts";
+import { loadFluxBase } from "./checkpoints/flux-base.ts";
 import type { FlowBase } from "./flow-base.ts";
 import type { FlowDecoder } from "./flow-decoder.ts";
 import type { Preset } from "./presets/schema.ts";
@@ -36,10 +38,15 @@ export async function saveFlowBase(
 }
 
 /**
- * Loads a flow model with its autoencoder and prompt encoder, frozen.
+ * Loads a flow model with its autoencoder and prompt encoder, frozen: those of a folder, or FLUX.1's own files where
+ * the preset takes these.
  * @throws when a file is missing, damaged, or of another shape than its own preset
  */
-export async function loadFlowBase(folder: string): Promise<LoadedFlowBase> {
+export async function loadFlowBase(folder: string, wanted?: Preset): Promise<LoadedFlowBase> {
+  if (wanted?.flow.latents.kind === "flux") {
+    const base = loadFluxBase(wanted, { device: defaultDevice() });
+    return { base, preset: wanted, hash: "FLUX.1", metadata: {} };
+  }
   const open = (name: string) => openWeightsFile(join(folder, name), "base");
   const [flux, autoencoder, prompts] = [await open(FLUX_FILE), await open(AUTOENCODER_FILE), await open(PROMPTS_FILE)];
   const base = buildFlowBase(flux.preset);

@@ -36,7 +36,7 @@ const GUIDANCE = 3;
 /** The ControlNet on landmarks, from a trained base and adapter. */
 export async function openControlStage(options: OpenControlStageOptions): Promise<OpenedControl> {
   const { preset, seed } = options;
-  const base = await loadFlowBase(options.base);
+  const base = await loadFlowBase(options.base, preset);
   const encoder = await loadEncoder(options.flow);
   const decoder = await loadFlowDecoder(options.flow, { encoder, base });
   const network = encoder.bundle.encoder;

@@ -44,7 +44,7 @@ const GUIDANCE = 3;
 export async function openFlowStage(options: OpenFlowStageOptions): Promise<OpenedFlow> {
   const { preset, seed } = options;
   const encoder = await loadEncoder(options.encoder);
-  const base = await loadFlowBase(options.base);
+  const base = await loadFlowBase(options.base, preset);
   const network = encoder.bundle.encoder;
   const { people, validation } = await openPeople(options, recogniserOf(network));
 
