@@ -20,7 +20,7 @@ try {
   await nodeModules();
   await typescript();
   await models();
-  nativeAddon();
+  await nativeAddon();
 } catch (error) {
   if (!(error instanceof SetupError)) throw error;
   fail(error.message);
@@ -103,7 +103,8 @@ async function aptPackages() {
   const install = `apt-get update && apt-get install -y --no-install-recommends ${missing.join(" ")}`;
   const asRoot = process.getuid?.() === 0;
   const sudo = !asRoot && has("sudo") && spawnSync("sudo", ["-n", "true"]).status === 0;
-  if (!asRoot && !sudo) throw new SetupError(`missing: ${missing.join(" ")}\nas root, run:\n  ${install}`);
+  if (!asRoot && !sudo)
+    throw new SetupError(`missing: ${missing.join(" ")}\nas root, run:\n  ${install}\nthen run the same command again`);
   await step(`apt packages (${missing.join(" ")})`, true, () =>
     run(sudo ? "sudo" : "sh", sudo ? ["sh", "-c", install] : ["-c", install], {
       env: { DEBIAN_FRONTEND: "noninteractive" },
@@ -124,8 +125,9 @@ async function nodeModules() {
     .digest("hex");
   const there = existsSync(stamp) && readFileSync(stamp, "utf8") === hash;
   await step("npm packages", !there, async () => {
-    // onnxruntime-node would fetch CUDA parts that nothing here uses.
-    await run("npm", ["ci", "--no-audit", "--no-fund"], { env: { ONNXRUNTIME_NODE_INSTALL: "skip" } });
+    // Two packages have install scripts: onnxruntime-node's fetches CUDA parts that nothing here uses, and ours
+    // compiles the addon, which is done below where it can be watched.
+    await run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
     mkdirSync(stampFolder, { recursive: true });
     writeFileSync(stamp, hash);
   });
@@ -139,12 +141,13 @@ async function models() {
   await step("models", missing, () => fetchAssets({ say }));
 }
 
-function nativeAddon() {
-  const built = spawnSync(process.execPath, ["packages/torch/scripts/build-native.mjs"], {
-    cwd: root,
-    stdio: ["ignore", "ignore", "inherit"],
-  });
-  if (built.status !== 0) throw new SetupError("the native addon could not be built; see above");
+async function nativeAddon() {
+  const { buildNative } = await import("../packages/torch/scripts/build-native.mjs");
+  try {
+    await buildNative({ log: say });
+  } catch (error) {
+    throw new SetupError(error.message);
+  }
 }
 
 /** The compiler itself knows what is out of date; asking it costs two seconds, so a stamp of the sources is kept. */

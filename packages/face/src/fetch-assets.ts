@@ -18,8 +18,7 @@ export function fetchAssets({ say = console.error }: { say?: (text: string) => v
 
 function fetchAsset({ name, version, integrity, path }: AssetStatus): void {
   const home = dirname(path);
-  mkdirSync(dirname(home), { recursive: true });
-  const work = mkdtempSync(`${home}.`);
+  const work = workFolder(home);
   try {
     const file = packInto(work, `${name}@${version}`);
     const hash = `sha512-${createHash("sha512").update(readFileSync(file)).digest("base64")}`;
@@ -38,12 +37,26 @@ function fetchAsset({ name, version, integrity, path }: AssetStatus): void {
   }
 }
 
+/** An empty folder beside the place where the package will stand. */
+function workFolder(home: string): string {
+  try {
+    mkdirSync(dirname(home), { recursive: true });
+    return mkdtempSync(`${home}.`);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new Error(
+      `${dirname(home)} cannot be written to (${code}); choose another place with: export OMNI_ID_CACHE=…`,
+    );
+  }
+}
+
 /** The tarball that npm gives for a package. */
 function packInto(folder: string, spec: string): string {
   const pack = spawnSync("npm", ["pack", spec, "--pack-destination", folder, "--loglevel=error"], { encoding: "utf8" });
   const tarball = readdirSync(folder).find((file) => file.endsWith(".tgz"));
   if (pack.status !== 0 || !tarball) {
-    throw new Error(`npm could not fetch ${spec}; is the npm registry in reach?\n${pack.stderr ?? ""}`);
+    const reason = (pack.stderr ?? "").split("\n").slice(0, 4).join("\n");
+    throw new Error(`npm could not fetch ${spec}; is the npm registry in reach?\n${reason}`);
   }
   return join(folder, tarball);
 }
