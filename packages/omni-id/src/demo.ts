@@ -4,6 +4,8 @@ import { cat, scope, type Tensor } from "@omni-id/torch";
 import { type EncodeResult, IdentityEncoder, type Photo } from "./encode.ts";
 import { loadJudges } from "./evaluate/recognisers.ts";
 import { faceFeatures } from "./evaluate/reconstruct.ts";
+import { saveGeneratedSheet } from "./generate/demo-sheet.ts";
+import type { FaceGenerator } from "./generate/face-generator.ts";
 import type { Identity } from "./identity.ts";
 import type { MaskedDecoder } from "./masked-decoder.ts";
 import { saveSheet, toRgb } from "./picture.ts";
@@ -18,6 +20,10 @@ const MOST_TARGETS = 3;
 export interface DemoOptions {
   encoder: LoadedEncoder;
   decoder: MaskedDecoder;
+  /** Draws new pictures of the person too; without it there is one sheet only. */
+  generator?: FaceGenerator;
+  /** Where these go. */
+  generatedOut?: string;
   /** Photos of one person; people that the renderer draws when empty. */
   photos: readonly string[];
   /** Which rendered person. */
@@ -101,6 +107,18 @@ export async function demo(options: DemoOptions): Promise<DemoResult> {
     notes: lines,
     tile: 128,
   });
+  if (options.generator && options.generatedOut) {
+    onProgress("drawing new pictures from noise");
+    const shown = (some: readonly Taken[]) => [0, 1, 2].map((i) => tile(some[i]));
+    await saveGeneratedSheet(options.generatedOut, options.generator, {
+      person: {
+        inputs: shown(inputs),
+        identity: identities[counts.length - 1].identity,
+        photos: counts[counts.length - 1],
+      },
+      other: { inputs: shown(other.used), identity: other.identity, photos: other.used.length },
+    });
+  }
   return { identity: all.identity, refused: all.refused, warnings: all.warnings, figures, lines };
 }
 

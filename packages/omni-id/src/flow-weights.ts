@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { defaultDevice } from "@omni-id/torch";
 import type { LandmarkControl } from "./adapters/landmark-control.ts";
@@ -22,6 +23,12 @@ export interface LoadedFlowBase {
   /** SHA-256 of FLUX's file: adapters name the base they were trained on. */
   hash: string;
   metadata: Readonly<Record<string, string>>;
+}
+
+/** Whether a folder holds all that drawing new pictures takes, beside the encoder. */
+export function hasFlowWeights(folder: string): boolean {
+  const files = [FLUX_FILE, AUTOENCODER_FILE, PROMPTS_FILE, ADAPTER_FILE, CONTROL_FILE];
+  return files.every((file) => existsSync(join(folder, file)));
 }
 
 /** Writes FLUX, autoencoder and prompt encoder, each by its own keys; returns FLUX's hash. */

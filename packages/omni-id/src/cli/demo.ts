@@ -1,5 +1,8 @@
+import { basename, dirname, extname, join } from "node:path";
 import { Command } from "@commander-js/extra-typings";
 import { demo } from "../demo.ts";
+import { hasFlowWeights } from "../flow-weights.ts";
+import { FaceGenerator } from "../generate/face-generator.ts";
 import { photoFiles } from "../photo-files.ts";
 import { loadEncoder, loadMaskedDecoder } from "../weights.ts";
 import { shippedWeights } from "../weights-folder.ts";
@@ -18,8 +21,9 @@ export function demoCommand() {
     .addHelpText(
       "after",
       `
-The sheet: inputs | target | its 5 % visible patches | reconstruction from 1, 3 and 5 photos | the same with somebody
-else's identity. The last photos are the targets; give six or more for five inputs.
+Two sheets. The first: inputs | target | its 5 % visible patches | reconstruction from 1, 3 and 5 photos | the same with somebody
+else's identity. The last photos are the targets; give six or more for five inputs. The second: new pictures of the
+person in five poses, from the identity and noise alone.
 
 Examples:
   omni-id demo
@@ -33,12 +37,26 @@ Examples:
       const encoder = await loadEncoder(folder);
       const decoder = await loadMaskedDecoder(folder, encoder);
       const onProgress = (what: string) => note(`${what} …`);
-      const result = await demo({ encoder, decoder, photos: files, person: options.person, out, onProgress });
+      const generator = hasFlowWeights(folder) ? await FaceGenerator.load(folder, encoder) : undefined;
+      const generatedOut = generator && join(dirname(out), `${basename(out, extname(out))}-generated.png`);
+      const { person } = options;
+      const result = await demo({ encoder, decoder, generator, generatedOut, photos: files, person, out, onProgress });
       for (const { photo, reason } of result.refused) note(`refused: ${photo}: ${reason}`);
       for (const warning of result.warnings) note(`note: ${warning}`);
       print(
-        { file: options.out, figures: result.figures, refused: result.refused, warnings: result.warnings },
-        { json: options.json, text: [...result.lines, `picture: ${out}`].join("\n") },
+        {
+          file: options.out,
+          generated: generatedOut,
+          figures: result.figures,
+          refused: result.refused,
+          warnings: result.warnings,
+        },
+        {
+          json: options.json,
+          text: [...result.lines, `picture: ${out}`, ...(generatedOut ? [`generated: ${generatedOut}`] : [])].join(
+            "\n",
+          ),
+        },
       );
     });
 }
