@@ -30,6 +30,8 @@ export class FlowBase extends nn.Module {
   readonly latents: Autoencoder;
   readonly prompts: PromptEncoder;
   readonly flux: Flux;
+  /** Keep a block's inputs only and run it again for its gradients: less memory, a second forward pass. */
+  checkpointBlocks = false;
   readonly #packing: number;
   readonly #grid: number;
   readonly #guidance: number;
@@ -66,7 +68,8 @@ export class FlowBase extends nn.Module {
       const [imgIds, txtIds] = [imagePositions(this.#grid), zeros([txt.shape[1], 3])];
       const input = { img: x, imgIds, txt, txtIds, y, timesteps: t, guidance };
       const conditions = typeof steering === "function" ? steering(input) : steering;
-      return this.flux.forward({ ...input, ...conditions }).float();
+      const { checkpointBlocks } = this;
+      return this.flux.forward({ ...input, ...conditions, checkpointBlocks }).float();
     });
   }
 }

@@ -57,6 +57,7 @@ export const nano: Preset = {
       modulation: true,
       likeness: 0.2,
       likenessBelow: 0.7,
+      checkpoint: false,
       likenessBatch: 24,
       // A rate of 0.02 damages what the frozen base can do.
       optimisation: { steps: 1500, warmup: 50, decay: 0.4, muon: 0.003, adamw: 1e-3, clip: 1, ema: 0.995 },

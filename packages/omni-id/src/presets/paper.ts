@@ -64,6 +64,7 @@ export const paper: Preset = {
       modulation: false,
       likeness: 0,
       likenessBelow: 0.7,
+      checkpoint: true,
       likenessBatch: 8,
       optimisation: { steps: 10_000, warmup: 500, decay: 0.2, muon: 0.003, adamw: 1e-4, clip: 1, ema: 0.999 },
     },

@@ -100,6 +100,8 @@ const flow = z.strictObject({
     likeness: z.number().min(0),
     /** Likeness counts below this time only: above it there is no face yet. */
     likenessBelow: share,
+    /** Activation checkpointing in the frozen model: memory for time. */
+    checkpoint: z.boolean(),
     /** Pictures a step that likeness looks at. */
     likenessBatch: count,
     optimisation,

@@ -45,6 +45,7 @@ export async function openFlowStage(options: OpenFlowStageOptions): Promise<Open
   const { preset, seed } = options;
   const encoder = await loadEncoder(options.encoder);
   const base = await loadFlowBase(options.base, preset);
+  base.base.checkpointBlocks = preset.flow.adapter.checkpoint;
   const network = encoder.bundle.encoder;
   const { people, validation } = await openPeople(options, recogniserOf(network));
 
