@@ -13,7 +13,7 @@ function synthCommand() {
   return new Command("synth")
     .description("render synthetic people into WebDataset shards; interrupted, it goes on where it stopped")
     .option("-o, --out <folder>", "folder of the shards", "data/synth")
-    .option("--identities <number>", "people", count, 1500)
+    .option("--identities <number>", "people", count, 2600)
     .option("--images <number>", "pictures of each; training and evaluation want 8", count, 8)
     .option("--size <pixels>", "side of a picture", count, 96)
     .option("--seed <number>", "other people for another seed", whole, 0)
