@@ -2,7 +2,7 @@
 // backward, clip, Muon and AdamW, average. bench/peers/mtd_step.py is the same step in PyTorch.
 // usage: train-step.mjs float32|bfloat16 THREADS STEPS → one JSON line {"seconds": [...], "losses": [...], "peakMB"}
 import { autocast, Generator, randn, scope, setNumThreads, version } from "@omni-id/torch";
-import { buildEncoder, buildMaskedDecoder, buildRecognition } from "../packages/omni-id/dist/build.js";
+import { buildEncoder, buildMaskedDecoder } from "../packages/omni-id/dist/build.js";
 import { resolvePreset } from "../packages/omni-id/dist/presets/index.js";
 import { MtdModel, MtdStage } from "../packages/omni-id/dist/train/mtd.js";
 import { Optimisers } from "../packages/omni-id/dist/train/optimisers.js";
@@ -27,7 +27,7 @@ const tensors = new Map([
 ]);
 const ids = Array.from({ length: PEOPLE }, (_, i) => `person-${i}`);
 const people = new People(ids, IMAGES, [{ tensors, captions: [] }]);
-const model = new MtdModel(buildEncoder(preset), buildMaskedDecoder(preset), buildRecognition(preset));
+const model = new MtdModel(buildEncoder(preset), buildMaskedDecoder(preset));
 const stage = new MtdStage({ model, people, preset: preset.mtd, seed: 0 });
 const optimisers = new Optimisers(stage.groups, preset.mtd.optimisation);
 

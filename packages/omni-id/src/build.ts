@@ -1,10 +1,9 @@
-import { nn } from "@omni-id/torch";
 import { LandmarkControl } from "./adapters/landmark-control.ts";
 import type { Autoencoder } from "./backbones/autoencoder.ts";
 import { ClipBackbone } from "./backbones/clip.ts";
 import { Flux } from "./backbones/flux.ts";
 import { LinearAutoencoder } from "./backbones/linear-autoencoder.ts";
-import { FEATURE, RecogniserBackbone } from "./backbones/recogniser.ts";
+import { RecogniserBackbone } from "./backbones/recogniser.ts";
 import { type PromptEncoder, WordEncoder } from "./backbones/words.ts";
 import { Encoder } from "./encoder.ts";
 import { FlowBase } from "./flow-base.ts";
@@ -29,15 +28,6 @@ export function buildEncoder(preset: Preset): Encoder {
 /** The masked transformer decoder that a preset describes. */
 export function buildMaskedDecoder({ imageSize, identity, mtd }: Preset): MaskedDecoder {
   return new MaskedDecoder({ imageSize, identityWidth: identity.width, ...mtd.decoder });
-}
-
-/** Tokens of ℓ that the recognition layer reads: all 32 of the nano preset would take two million weights. */
-export const RECOGNITION_TOKENS = 4;
-
-/** The layer that reads the recogniser's feature of the person from ℓ, `[4 · C] → [512]`, if the preset weighs it. */
-export function buildRecognition({ identity, mtd }: Preset): nn.Linear | undefined {
-  if (mtd.loss.recognition === 0) return undefined;
-  return new nn.Linear({ in: Math.min(RECOGNITION_TOKENS, identity.tokens) * identity.width, out: FEATURE });
 }
 
 /** The flow model that a preset describes, with fresh weights. */

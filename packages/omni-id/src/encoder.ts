@@ -1,4 +1,4 @@
-import { nn, randn, scope, type Tensor } from "@omni-id/torch";
+import { cat, nn, randn, scope, type Tensor } from "@omni-id/torch";
 import type { Backbone } from "./backbones/backbone.ts";
 import { Block } from "./blocks.ts";
 import { repeat } from "./repeat.ts";
@@ -16,6 +16,11 @@ export interface EncoderOptions {
   selfBlocks?: number;
   /** Channels of one attention head. */
   headWidth?: number;
+  /**
+   * Tokens of ℓ, the first ones, that carry the mean of the photos' class tokens as it is; the paper has none. What
+   * the backbone knows of real people then reaches the identity whoever the training people were.
+   */
+  carriedTokens?: number;
 }
 
 /**
@@ -32,6 +37,7 @@ export class Encoder extends nn.Module {
   readonly cross_blocks: Block[];
   readonly self_blocks: Block[];
   readonly norm: nn.LayerNorm;
+  readonly carriedTokens: number;
 
   constructor({
     backbone,
@@ -40,8 +46,15 @@ export class Encoder extends nn.Module {
     crossBlocks = 2,
     selfBlocks = 2,
     headWidth = 64,
+    carriedTokens = 0,
   }: EncoderOptions) {
     super();
+    if (carriedTokens > 0 && carriedTokens * width !== backbone.classTokens * backbone.width) {
+      throw new RangeError(
+        `encoder: ${carriedTokens} tokens of ${width} cannot carry ${backbone.classTokens} class tokens of ${backbone.width}`,
+      );
+    }
+    this.carriedTokens = carriedTokens;
     this.backbone = backbone;
     // Queries must start apart from each other, or the first cross-attention gives all of them the same answer.
     this.query = nn.parameter(scope(() => randn([queries, width]).mul(0.5)));
@@ -70,7 +83,25 @@ export class Encoder extends nn.Module {
       let l = this.query.expand([z.shape[0], ...this.identityShape]);
       for (const block of this.cross_blocks) l = block.forward(l, z);
       for (const block of this.self_blocks) l = block.forward(l);
-      return this.norm.forward(l);
+      const settled = this.norm.forward(l);
+      const carried = this.carriedTokens;
+      if (carried === 0) return settled;
+      return cat([this.#carry(z), settled.narrow(1, carried, settled.shape[1] - carried)], 1);
+    });
+  }
+
+  /** The mean of all photos' class tokens, scaled to elements of unit size: `[B, M · tokens, W] → [B, carried, C]`. */
+  #carry(z: Tensor): Tensor {
+    return scope(() => {
+      const { tokens, classTokens } = this.backbone;
+      const mean = z
+        .unflatten(1, [-1, tokens])
+        .narrow(2, tokens - classTokens, classTokens)
+        .float()
+        .mean([1])
+        .flatten(1);
+      const size = mean.square().mean([1], { keepdim: true }).add(1e-12).sqrt();
+      return mean.div(size).unflatten(1, [this.carriedTokens, -1]);
     });
   }
 }

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { F, nn, noGrad, scope, type Tensor, zeros } from "@omni-id/torch";
-import { buildEncoder, buildMaskedDecoder, buildRecognition } from "./build.ts";
+import { buildEncoder, buildMaskedDecoder } from "./build.ts";
 import type { Encoder } from "./encoder.ts";
 import type { MaskedDecoder } from "./masked-decoder.ts";
 import type { Preset } from "./presets/schema.ts";
@@ -14,16 +14,13 @@ export class EncoderBundle extends nn.Module {
   readonly identity_mean: Tensor;
   /** Deviation of ℓ over the training people, `[L, C]`. */
   readonly identity_deviation: Tensor;
-  /** Reads the recogniser's feature of the person from ℓ; absent unless the preset weighs it. */
-  readonly recognition: nn.Linear | undefined;
 
-  constructor(encoder: Encoder, recognition?: nn.Linear) {
+  constructor(encoder: Encoder) {
     super();
     const [tokens, width] = encoder.identityShape;
     this.encoder = encoder;
     this.identity_mean = nn.buffer(zeros([tokens, width]));
     this.identity_deviation = nn.buffer(scope(() => zeros([tokens, width]).add(1)));
-    this.recognition = recognition;
   }
 
   /** Sets mean and deviation from the identities of training people `[N, L, C]`. */
@@ -36,10 +33,16 @@ export class EncoderBundle extends nn.Module {
     );
   }
 
-  /** Unit vectors whose cosine tells how alike two identities are: `[N, L, C] → [N, D]`. */
+  /**
+   * Unit vectors whose cosine tells how alike two identities are: `[N, L, C] → [N, D]`. What an identity carries of its
+   * backbone tells people apart best; else all of it does, relative to the training people.
+   */
   compared(identities: Tensor): Tensor {
     return scope(() =>
       noGrad(() => {
+        const { carriedTokens } = this.encoder;
+        if (carriedTokens > 0)
+          return F.normalize(identities.narrow(1, 0, carriedTokens).flatten(1).float(), { dim: 1 });
         const standard = identities.sub(this.identity_mean).div(this.identity_deviation).flatten(1);
         return F.normalize(standard, { dim: 1 });
       }),
@@ -65,7 +68,7 @@ export interface LoadedEncoder extends Disposable {
 export async function loadEncoder(folder: string = shippedWeights()): Promise<LoadedEncoder> {
   const file = join(folder, ENCODER_FILE);
   const { preset, metadata, hash, tensors } = await openWeightsFile(file, "mtd");
-  const bundle = new EncoderBundle(buildEncoder(preset), buildRecognition(preset));
+  const bundle = new EncoderBundle(buildEncoder(preset));
   bundle.loadStateDict(tensors);
   bundle.eval();
   bundle.requiresGrad_(false);

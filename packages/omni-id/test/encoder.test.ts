@@ -7,6 +7,7 @@ import { Encoder } from "../src/encoder.ts";
 class PatchBackbone extends nn.Module implements Backbone {
   readonly width = 24;
   readonly tokens = 16;
+  readonly classTokens = 4;
   readonly inputSize = 8;
   readonly project = new nn.Linear({ in: 12, out: 24 });
   maps(photos: Tensor): Tensor {
@@ -71,5 +72,27 @@ describe("Encoder", () => {
       .namedParameters()
       .filter(([, parameter]) => !parameter.grad || largest(parameter.grad) === 0);
     expect(without.map(([key]) => key)).toEqual([]);
+  });
+
+  it("carries the mean of the photos' class tokens in its first tokens, at unit size, where it is told to", () => {
+    manualSeed(3);
+    const encoder = new Encoder({
+      backbone: new PatchBackbone(),
+      queries: 6,
+      width: 32,
+      headWidth: 16,
+      carriedTokens: 3,
+    });
+    noGrad(() => {
+      const photos = randn([2, 3, 3, 8, 8]);
+      const l = encoder.forward(photos);
+      expect(l.shape).toEqual([2, 6, 32]);
+      const tokens = encoder.backbone.forward(photos.flatten(0, 1)).unflatten(0, [2, 3]);
+      const mean = tokens.narrow(2, 12, 4).mean([1]).flatten(1);
+      const unit = mean.div(mean.square().mean([1], { keepdim: true }).sqrt());
+      expect(largest(l.narrow(1, 0, 3).flatten(1).sub(unit))).toBeLessThan(1e-5);
+    });
+    const wrong = () => new Encoder({ backbone: new PatchBackbone(), queries: 6, width: 32, carriedTokens: 2 });
+    expect(wrong).toThrow(/2 tokens of 32 cannot carry 4 class tokens of 24/);
   });
 });

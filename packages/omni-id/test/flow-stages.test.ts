@@ -24,6 +24,7 @@ const preset = resolvePreset("nano", [
   "identity.tokens=4",
   "identity.width=16",
   "encoder.headWidth=8",
+  "encoder.carriedTokens=0",
   "flow.flux.width=32",
   "flow.flux.heads=2",
   "flow.flux.axes=[4,6,6]",

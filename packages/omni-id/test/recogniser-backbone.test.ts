@@ -22,23 +22,24 @@ describe("RecogniserBackbone", () => {
     backbone = RecogniserBackbone.load({ width: 64 });
   });
 
-  it("gives a 7×7 grid and two class tokens for each photo, each photo on its own", () => {
+  it("gives a 7×7 grid and the class tokens of each photo, each photo on its own", () => {
     noGrad(() => {
       const both = backbone.forward(photos);
-      expect(both.shape).toEqual([2, 51, 64]);
+      expect(both.shape).toEqual([2, 57, 64]);
       expect(largest(backbone.forward(photos.narrow(0, 1, 1)).sub(both.narrow(0, 1, 1)))).toBeLessThan(1e-4);
     });
   });
 
-  it("its class tokens are the recogniser's own feature, projected", () => {
+  it("its class tokens are the recogniser's own feature, cut to the width, the last one filled up", () => {
     noGrad(() => {
       const { feature } = backbone.describe(photos);
-      const expected = backbone.class_project.forward(feature.mul(Math.sqrt(512))).unflatten(1, [2, 64]);
-      const got = backbone
-        .forward(photos)
-        .narrow(1, 49, 2)
-        .sub(backbone.position.narrow(0, 49, 2));
-      expect(largest(got.sub(expected))).toBeLessThan(1e-3);
+      const got = backbone.forward(photos).narrow(1, 49, 8).flatten(1);
+      expect(largest(got.sub(feature.mul(Math.sqrt(512))))).toBeLessThan(1e-3);
+      const wide = RecogniserBackbone.load({ width: 300 });
+      expect(wide.classTokens).toBe(2);
+      const filled = wide.forward(photos).narrow(1, 49, 2).flatten(1);
+      expect(largest(filled.narrow(1, 0, 512).sub(got))).toBeLessThan(1e-3);
+      expect(largest(filled.narrow(1, 512, 88))).toBe(0);
     });
   });
 

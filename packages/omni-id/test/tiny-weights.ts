@@ -13,7 +13,7 @@ export const tinyPreset = () =>
     "mtd.decoder.width=16",
     "mtd.decoder.headWidth=8",
     "mtd.loss.likeness=0",
-    "mtd.loss.recognition=0",
+    "encoder.carriedTokens=0",
   ]);
 
 /** Writes untrained weights of the tiny preset: what commands do does not depend on what was learned. */

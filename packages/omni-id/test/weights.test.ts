@@ -1,10 +1,9 @@
 import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { manualSeed, noGrad, openSafetensors, randn, scope } from "@omni-id/torch";
+import { manualSeed, noGrad, randn, scope } from "@omni-id/torch";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { buildEncoder, buildMaskedDecoder, buildRecognition } from "../src/build.ts";
-import { resolvePreset } from "../src/presets/index.ts";
+import { buildEncoder, buildMaskedDecoder } from "../src/build.ts";
 import { EncoderBundle, loadEncoder, loadMaskedDecoder, saveWeights } from "../src/weights.ts";
 import type { WEIGHTS_DTYPES } from "../src/weights-file.ts";
 import { tinyPreset, writeTinyWeights } from "./tiny-weights.ts";
@@ -27,17 +26,6 @@ async function rewrite(dtype: (typeof WEIGHTS_DTYPES)[number]): Promise<string> 
 }
 
 describe("weights files", { timeout: 60_000 }, () => {
-  it("have no layer for recognition unless the preset weighs it", async () => {
-    expect(buildRecognition(tinyPreset())).toBeUndefined();
-    expect(openSafetensors(join(place("float32"), "omni-id-encoder.safetensors")).has("recognition.weight")).toBe(
-      false,
-    );
-
-    const preset = resolvePreset("nano", ["identity.tokens=4", "identity.width=32", "mtd.loss.recognition=0.5"]);
-    const bundle = new EncoderBundle(buildEncoder(preset), buildRecognition(preset));
-    expect(bundle.recognition?.weight.shape).toEqual([512, 4 * 32]);
-  });
-
   it("hold the same numbers in every dtype, to that dtype's precision, and load as float32", async () => {
     const before = await loadEncoder(place("float32"));
     for (const [dtype, tolerance] of [

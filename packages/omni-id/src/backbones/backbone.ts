@@ -9,6 +9,8 @@ export interface Backbone extends nn.Module {
   readonly width: number;
   /** Image tokens of one photo. */
   readonly tokens: number;
+  /** How many of these, the last ones, stand for the photo as a whole and may be carried into ℓ. */
+  readonly classTokens: number;
   /** Side of the square input photo, in pixels. */
   readonly inputSize: number;
   /** Photos `[B, 3, S, S]` in [−1, 1] to the pretrained network's features `[B, tokens, channels]`. */

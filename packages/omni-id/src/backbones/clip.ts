@@ -100,6 +100,8 @@ export class ClipVisionModel extends nn.Module {
 export class ClipBackbone extends nn.Module implements Backbone {
   readonly width: number;
   readonly tokens: number;
+  /** CLIP's class token stands first and is asked like the others; none is carried. */
+  readonly classTokens = 0;
   readonly inputSize: number;
   readonly clip: ClipVisionModel;
   readonly #mean: Tensor;

@@ -26,26 +26,23 @@ const MIDDLE = "471";
 const LAST = "507";
 const GRID = 7;
 /** Channels of the recogniser's feature. */
-export const FEATURE = 512;
-/** Tokens that carry it: a single one would be narrower than the feature. */
-const CLASS_TOKENS = 2;
+const FEATURE = 512;
 
 /**
  * The nano preset's f(·): the pretrained recogniser (a MobileFaceNet trained on real photographs, 112 px ArcFace
  * crops). Its middle map keeps what a face looks like, its last one whose it is. Both become one 7×7 grid of
- * tokens: the middle map's 2×2 neighbours are joined along the channels. Behind the grid stand two tokens with the
- * recogniser's own feature, as CLIP has its class token: without them an identity of a real photo told people apart
- * clearly worse than the recogniser does.
+ * tokens: the middle map's 2×2 neighbours are joined along the channels. Behind the grid stands the recogniser's own
+ * feature, as it is, cut into tokens: what CLIP has its class token for.
  */
 export class RecogniserBackbone extends nn.Module implements Backbone {
   readonly inputSize = 112;
-  readonly tokens = GRID * GRID + CLASS_TOKENS;
+  readonly tokens: number;
+  readonly classTokens: number;
   readonly width: number;
   /** Features' mean and deviation over the training people, `[1024]`; see {@link standardise}. */
   readonly mean: Tensor;
   readonly deviation: Tensor;
   readonly project: nn.Linear;
-  readonly class_project: nn.Linear;
   readonly position: Tensor;
   /** The fine-tuned copy of the network, whose weights belong to the checkpoint; absent while it is frozen. */
   readonly tail: OnnxModule | undefined;
@@ -58,11 +55,12 @@ export class RecogniserBackbone extends nn.Module implements Backbone {
     this.#network = network;
     this.tail = tail;
     this.width = width;
+    this.classTokens = Math.ceil(FEATURE / width);
+    this.tokens = GRID * GRID + this.classTokens;
     this.mean = scope(() => nn.buffer(zeros([channels])));
     this.deviation = scope(() => nn.buffer(ones([channels])));
     this.project = new nn.Linear({ in: channels, out: width });
-    this.class_project = new nn.Linear({ in: FEATURE, out: CLASS_TOKENS * width });
-    this.position = scope(() => nn.parameter(randn([this.tokens, width]).mul(0.02)));
+    this.position = scope(() => nn.parameter(randn([GRID * GRID, width]).mul(0.02)));
   }
 
   /** @throws when the recogniser's file is not in the asset cache */
@@ -96,16 +94,17 @@ export class RecogniserBackbone extends nn.Module implements Backbone {
     );
   }
 
-  /** `[B, 49, 1024] → [B, 51, width]`. */
+  /** `[B, 49, 1024] → [B, 49 + classTokens, width]`. */
   fromMaps(maps: Tensor): Tensor {
     return scope(() => {
       const features = this.tail ? this.#refineLast(maps, this.tail) : maps.float();
       // Single channels of unusual photos reach 30 deviations: they must not drown the rest.
       const standard = features.sub(this.mean).div(this.deviation).clamp(-8, 8);
-      const grid = this.project.forward(standard);
+      const grid = this.project.forward(standard).add(this.position);
       const feature = this.#featureOf(features).mul(Math.sqrt(FEATURE)); // elements of unit size
-      const whole = this.class_project.forward(feature).unflatten(1, [CLASS_TOKENS, this.width]);
-      return cat([grid, whole.to(grid.dtype)], 1).add(this.position);
+      const spare = this.classTokens * this.width - FEATURE;
+      const whole = spare > 0 ? cat([feature, zeros([feature.shape[0], spare])], 1) : feature;
+      return cat([grid, whole.unflatten(1, [this.classTokens, this.width]).to(grid.dtype)], 1);
     });
   }
 

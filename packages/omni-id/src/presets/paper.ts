@@ -18,7 +18,7 @@ export const paper: Preset = {
     activation: "gelu",
   },
   identity: { tokens: 256, width: 1280 },
-  encoder: { crossBlocks: 2, selfBlocks: 2, headWidth: 80 },
+  encoder: { crossBlocks: 2, selfBlocks: 2, headWidth: 80, carriedTokens: 0 },
   mtd: {
     decoder: { patchSize: 14, width: 1280, poseBlocks: 0, crossBlocks: 2, selfBlocks: 2, headWidth: 80 },
     batch: 16,
@@ -26,7 +26,7 @@ export const paper: Preset = {
     targets: 8,
     maskRatio: 0.95,
     tokens: 160,
-    loss: { likeness: 0, perceptual: 0, from: 0, likenessBatch: 24, recognition: 0 },
+    loss: { likeness: 0, perceptual: 0, from: 0, likenessBatch: 24 },
     encoderRate: 1,
     backboneRate: 0.1,
     optimisation: { steps: 250_000, warmup: 1000, decay: 0.2, muon: 0.02, adamw: 1e-4, clip: 1, ema: 0.9999 },

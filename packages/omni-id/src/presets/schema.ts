@@ -125,7 +125,10 @@ export const presetSchema = z.strictObject({
   backbone,
   /** ℓ: L tokens of C channels. */
   identity: z.strictObject({ tokens: count, width: count }),
-  encoder: blocks,
+  encoder: blocks.extend({
+    /** Tokens of ℓ that carry the mean of the photos' class tokens; the paper has none. */
+    carriedTokens: z.int().min(0),
+  }),
   mtd: z.strictObject({
     decoder: blocks.extend({ patchSize: count, width: count, poseBlocks: z.int().min(0) }),
     /** Identities in a step. */
@@ -146,8 +149,6 @@ export const presetSchema = z.strictObject({
       from: share,
       /** Reconstructions per step that they look at. */
       likenessBatch: count,
-      /** Weight of 1 − cosine between the recogniser's mean feature of the person and what a linear layer reads from ℓ; 0 in the paper. */
-      recognition: z.number().min(0),
     }),
     /** The encoder's rates as a share of the decoder's; 0 keeps a given encoder as it is. */
     encoderRate: share,

@@ -36,7 +36,7 @@ export async function exportFirstStage(folder: string, first: FirstStage, note: 
     await saveMaskedDecoder(folder, { decoder: model.decoder, encoderHash: kept.hash, preset, metadata });
     return `masked decoder for the encoder ${kept.hash.slice(0, 12)}`;
   }
-  const bundle = new EncoderBundle(model.encoder, model.recognition);
+  const bundle = new EncoderBundle(model.encoder);
   scope(() => bundle.standardise(trainingIdentities(model.encoder, people, 2048)));
   const hash = await saveWeights(folder, { bundle, decoder: model.decoder, preset, metadata });
   return `encoder ${hash.slice(0, 12)}`;

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { KeyedRandom } from "@omni-id/data";
 import { modelFile, recogniserModel } from "@omni-id/face";
 import { noGrad, scope, type Tensor } from "@omni-id/torch";
-import { buildEncoder, buildMaskedDecoder, buildRecognition } from "../build.ts";
+import { buildEncoder, buildMaskedDecoder } from "../build.ts";
 import type { Encoder } from "../encoder.ts";
 import { heldOutTasks } from "../evaluate/protocol.ts";
 import { encodeTasks, pictureL1, reconstruct } from "../evaluate/reconstruct.ts";
@@ -51,7 +51,7 @@ export async function openFirstStage(options: OpenFirstStageOptions): Promise<Fi
 
   const decoder = buildMaskedDecoder(preset);
   if (options.decoder) await startMaskedDecoder(decoder, options.decoder);
-  const model = new MtdModel(encoder, decoder, given ? given.bundle.recognition : buildRecognition(preset));
+  const model = new MtdModel(encoder, decoder);
   const { likeness, perceptual } = preset.mtd.loss;
   const stage = new MtdStage({
     model,

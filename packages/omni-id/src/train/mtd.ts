@@ -1,5 +1,5 @@
 import { KeyedRandom } from "@omni-id/data";
-import { F, nn, noGrad, scope, type Tensor, tensor } from "@omni-id/torch";
+import { nn, noGrad, scope, type Tensor, tensor } from "@omni-id/torch";
 import type { Encoder } from "../encoder.ts";
 import { type FewToManyTask, sampleFewToMany } from "../few-to-many.ts";
 import {
@@ -25,14 +25,11 @@ const DRAW = { tasks: 1, tokens: 2, likeness: 3 } as const;
 export class MtdModel extends nn.Module {
   readonly encoder: Encoder;
   readonly decoder: MaskedDecoder;
-  /** Reads the recogniser's mean feature of the person from the first tokens of ℓ, `[4 · C] → [512]`; absent unless the preset weighs it. */
-  readonly recognition: nn.Linear | undefined;
 
-  constructor(encoder: Encoder, decoder: MaskedDecoder, recognition?: nn.Linear) {
+  constructor(encoder: Encoder, decoder: MaskedDecoder) {
     super();
     this.encoder = encoder;
     this.decoder = decoder;
-    this.recognition = recognition;
   }
 }
 
@@ -70,9 +67,6 @@ export class MtdStage implements Stage<MtdBatch> {
   constructor({ model, people, preset, seed, likeness, heldOut }: MtdStageOptions) {
     if ((preset.loss.likeness > 0 || preset.loss.perceptual > 0) && !likeness) {
       throw new Error("the preset weighs likeness, but no recogniser was given to measure it");
-    }
-    if (preset.loss.recognition > 0 && !model.recognition) {
-      throw new Error("the preset weighs recognition, but the model has no layer that reads it");
     }
     this.model = model;
     this.heldOut = heldOut;
@@ -116,11 +110,6 @@ export class MtdStage implements Stage<MtdBatch> {
       loss = loss.add(cosine.mul(weights.likeness)).add(perceptual.mul(weights.perceptual));
       metrics.likeness = 1 - cosine.item();
       metrics.perceptual = perceptual.item();
-    }
-    if (this.model.recognition && weights.recognition > 0) {
-      const cosine = this.#recognise(this.model.recognition, batch.tasks, identity);
-      loss = loss.add(cosine.mul(-1).add(1).mul(weights.recognition));
-      metrics.recognition = cosine.item();
     }
     return { loss, metrics };
   }
@@ -187,42 +176,15 @@ export class MtdStage implements Stage<MtdBatch> {
     const points = this.#people.points.indexSelect(0, tensor(rows, { dtype: "int64" }));
     return likeness.compare(unpatchify(made, patchSize).mul(mask), unpatchify(pixels, patchSize).mul(mask), points);
   }
-
-  /** Mean cosine between the recogniser's mean feature of each person and what the linear layer reads from ℓ. */
-  #recognise(layer: nn.Linear, tasks: readonly FewToManyTask[], identity: Tensor): Tensor {
-    const people = this.#people;
-    const rows = tensor(
-      tasks.flatMap(({ person }) => people.rowsOf(person)),
-      { dtype: "int64" },
-    );
-    const mean = people.features.indexSelect(0, rows).view([tasks.length, people.images, -1]).mean([1]);
-    return readRecognition(layer, identity)
-      .mul(F.normalize(mean, { dim: 1 }))
-      .sum([1])
-      .mean();
-  }
-}
-
-/** What the recognition layer reads from identities `[N, L, C]`: features of length 1, `[N, 512]`. */
-export function readRecognition(layer: nn.Linear, identities: Tensor): Tensor {
-  return scope(() => {
-    const tokens = layer.weight.shape[1] / identities.shape[2];
-    return F.normalize(layer.forward(identities.narrow(1, 0, tokens).flatten(1)).float(), { dim: 1 });
-  });
 }
 
 /** The backbone's own network, where it is trained, takes a small share of the rate and no Muon. */
-function mtdGroups(
-  { encoder, decoder, recognition }: MtdModel,
-  { encoderRate, backboneRate }: MtdPreset,
-): ParameterGroup[] {
+function mtdGroups({ encoder, decoder }: MtdModel, { encoderRate, backboneRate }: MtdPreset): ParameterGroup[] {
   const { tail } = recogniserOf(encoder);
   const slow = new Set(tail?.parameters().filter((parameter) => parameter.requiresGrad) ?? []);
-  const groups = [
-    ...parameterGroups(decoder),
-    ...(encoderRate > 0 ? parameterGroups(encoder, encoderRate) : []),
-    ...(recognition && encoderRate > 0 ? parameterGroups(recognition) : []),
-  ].map((group) => ({ ...group, parameters: group.parameters.filter((parameter) => !slow.has(parameter)) }));
+  const groups = [...parameterGroups(decoder), ...(encoderRate > 0 ? parameterGroups(encoder, encoderRate) : [])].map(
+    (group) => ({ ...group, parameters: group.parameters.filter((parameter) => !slow.has(parameter)) }),
+  );
   if (slow.size > 0) groups.push({ optimiser: "adamw", rate: backboneRate, parameters: [...slow] });
   return groups;
 }
