@@ -56,7 +56,7 @@ export const STAGES = {
     needs: { flow: { about: "folder of stage two's weights", default: "runs/flow/weights" }, base: BASE },
     optimisation: (preset) => preset.flow.control.optimisation,
     open: async (options, weights) => {
-      const control = await openControlStage({ ...options, ...(weights as Required<typeof weights>) });
+      const control = await openControlStage({ ...options, ...weights, base: weights.base as string });
       return { stage: control.stage, save: (folder, note) => exportControl(folder, control, note) };
     },
   }),

@@ -56,11 +56,13 @@ export function trainAllCommand() {
       await run("base", (stage) => runStage(STAGES.base, stage));
       await run("flow", (stage) => runStage(STAGES.flow, stage), { weights: { encoder: mtd, base } });
       await run("control", (stage) => runStage(STAGES.control, stage), { weights: { flow, base } });
+      // A frozen encoder leaves stage one's decoder as good as it was.
+      const changed = settings.preset.flow.adapter.encoderRate > 0;
       const again = { weights: { encoder: flow, decoder: mtd }, preset: decoderOnly(settings.preset) };
-      await run("mtd-decoder", (stage) => runStage(STAGES.mtd, stage), again);
+      if (changed) await run("mtd-decoder", (stage) => runStage(STAGES.mtd, stage), again);
 
       const together = outFolder(join(out, "weights"));
-      for (const part of ["base", "control", "mtd-decoder", "flow"]) {
+      for (const part of ["base", "control", changed ? "mtd-decoder" : "mtd", "flow"]) {
         for (const file of readdirSync(weightsOf(part)).filter((name) => name.endsWith(".safetensors"))) {
           copyFileSync(join(weightsOf(part), file), join(together, file));
         }

@@ -54,7 +54,8 @@ export const nano: Preset = {
       inputs: [1, 2, 3, 4, 5],
       targets: 3,
       times: { kind: "logit-normal", mean: 0.4 },
-      encoderRate: 0.3,
+      // Frozen: identities stay those of stage one, and so does its decoder. The paper trains the encoder along (1).
+      encoderRate: 0,
       joined: true,
       modulation: true,
       likeness: 0.2,
@@ -68,7 +69,8 @@ export const nano: Preset = {
       batch: 64,
       doubleBlocks: 2,
       strides: [1, 1, 2, 1, 2, 1, 2, 1],
-      identity: 0.5,
+      // Landmarks alone: identities come in through the adapter, which never saw landmarks either.
+      identity: 0,
       optimisation: { steps: 1000, warmup: 50, decay: 0.4, muon: 0.003, adamw: 1e-3, clip: 1, ema: 0.995 },
     },
   },

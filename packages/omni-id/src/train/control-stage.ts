@@ -1,14 +1,13 @@
-import { noGrad, scope, tensor } from "@omni-id/torch";
+import { noGrad, scope, type Tensor, tensor } from "@omni-id/torch";
 import type { LandmarkControl } from "../adapters/landmark-control.ts";
 import { buildControl } from "../build.ts";
-import type { FlowDecoder } from "../flow-decoder.ts";
 import { type LoadedFlowBase, loadFlowBase, loadFlowDecoder } from "../flow-weights.ts";
 import { drawPictures } from "../generate/draw.ts";
 import { landmarkPictures } from "../landmark-picture.ts";
 import { saveSheet, toRgb } from "../picture.ts";
 import { toUnit } from "../rgb-batch.ts";
-import { type LoadedEncoder, loadEncoder } from "../weights.ts";
-import { ControlStage } from "./control.ts";
+import { loadEncoder } from "../weights.ts";
+import { ControlStage, type IdentityPart } from "./control.ts";
 import { sample } from "./first-stage.ts";
 import { encodeRows } from "./mtd.ts";
 import { type OpenStageOptions, openPeople } from "./open-people.ts";
@@ -17,8 +16,8 @@ import { recogniserOf } from "./prepare.ts";
 import type { HeldOutReport } from "./stage.ts";
 
 export interface OpenControlStageOptions extends OpenStageOptions {
-  /** Folder of stage two's weights: encoder and adapter. */
-  flow: string;
+  /** Folder of stage two's weights, encoder and adapter; not needed where the preset trains without identities. */
+  flow?: string;
   /** Folder of the flow base's weights. */
   base: string;
 }
@@ -33,14 +32,12 @@ export interface OpenedControl {
 const MEAN_FACE_VIEWS = 2048;
 const GUIDANCE = 3;
 
-/** The ControlNet on landmarks, from a trained base and adapter. */
+/** The ControlNet on landmarks, from a trained base and, where the preset gives identities too, a trained adapter. */
 export async function openControlStage(options: OpenControlStageOptions): Promise<OpenedControl> {
   const { preset, seed } = options;
   const base = await loadFlowBase(options.base, preset);
-  const encoder = await loadEncoder(options.flow);
-  const decoder = await loadFlowDecoder(options.flow, { encoder, base });
-  const network = encoder.bundle.encoder;
-  const { people, validation } = await openPeople(options, recogniserOf(network));
+  const identity = preset.flow.control.identity > 0 ? await loadIdentityPart(options.flow, base) : undefined;
+  const { people, validation } = await openPeople(options, identity && recogniserOf(identity.encoder));
 
   const model = buildControl(preset, base.base);
   model.initialiseFrom(base.base.flux);
@@ -52,60 +49,62 @@ export async function openControlStage(options: OpenControlStageOptions): Promis
   const stage = new ControlStage({
     model,
     base: base.base,
-    identity: { encoder: network, decoder },
+    identity,
     people,
     preset: preset.flow,
     imageSize: preset.imageSize,
     seed,
     heldOut:
-      validation &&
-      ((step) => reportOn({ model, base, encoder, decoder, prompt: preset.flow.prompt }, validation, step)),
+      validation && ((step) => reportOn({ model, base, identity, prompt: preset.flow.prompt }, validation, step)),
   });
   return { stage, model, base };
+}
+
+async function loadIdentityPart(folder: string | undefined, base: LoadedFlowBase): Promise<IdentityPart> {
+  if (!folder)
+    throw new Error("the preset gives identities while the ControlNet learns: name stage two's weights (--flow)");
+  const encoder = await loadEncoder(folder);
+  return { encoder: encoder.bundle.encoder, decoder: await loadFlowDecoder(folder, { encoder, base }) };
 }
 
 interface Reported {
   model: LandmarkControl;
   base: LoadedFlowBase;
-  encoder: LoadedEncoder;
-  decoder: FlowDecoder;
+  identity: IdentityPart | undefined;
   prompt: string;
 }
 
-/** Eight people in the poses of photos that were not among the inputs: with landmarks alone, with the identity alone, with both. */
-function reportOn({ model, base, encoder, decoder, prompt }: Reported, people: People, step: number): HeldOutReport {
+/** Eight people in the poses of photos that were not among the inputs: by landmarks alone, and with the identity. */
+function reportOn({ model, base, identity, prompt }: Reported, people: People, step: number): HeldOutReport {
   return noGrad(() => {
     const shown = [0, 1, 2, 3, 4, 5, 6, 7].map((i) => Math.floor((i * people.ids.length) / 8));
     const targets = shown.map((person, i) => person * people.images + (i % 5) + 3);
     const inputs = shown.flatMap((person) => [0, 1, 2].map((image) => person * people.images + image));
     const real = (rows: readonly number[]) =>
       scope(() => toUnit(people.crops.indexSelect(0, tensor(rows, { dtype: "int64" }))));
-    const side = people.crops.shape[3];
     const made = scope(() => {
-      const pictures = landmarkPictures(people.landmarksOf(targets), side);
-      const conditions = decoder.conditions(encodeRows(encoder.bundle.encoder, people, inputs, shown.length).float());
+      const pictures = landmarkPictures(people.landmarksOf(targets), people.crops.shape[3]);
       const settings = { count: shown.length, seed: 1, steps: 16, prompt };
       const steered = model.steer(pictures);
-      const columns = [
-        real(inputs.filter((_, i) => i % 3 === 0)),
-        real(targets),
-        pictures,
-        drawPictures(base.base, { ...settings, conditions: steered }),
-        drawPictures(base.base, { ...settings, conditions, guidance: GUIDANCE }),
-        drawPictures(base.base, {
-          ...settings,
-          conditions: model.steer(pictures, conditions),
-          without: steered,
-          guidance: GUIDANCE,
-        }),
+      const columns: [string, Tensor][] = [
+        ["one of three\ninputs", real(inputs.filter((_, i) => i % 3 === 0))],
+        ["target", real(targets)],
+        ["its landmarks", pictures],
+        ["landmarks\nalone", drawPictures(base.base, { ...settings, conditions: steered })],
       ];
-      return columns.map((column) => column.unbind(0).map(toRgb));
+      if (identity) {
+        const tokens = encodeRows(identity.encoder, people, inputs, shown.length).float();
+        const conditions = model.steer(pictures, identity.decoder.conditions(tokens));
+        const both = drawPictures(base.base, { ...settings, conditions, without: steered, guidance: GUIDANCE });
+        columns.push(["landmarks\nand identity", both]);
+      }
+      return columns.map(([name, column]) => ({ name, pictures: column.unbind(0).map(toRgb) }));
     });
     const picture = (file: string) =>
       saveSheet(file, {
         title: `step ${step}`,
-        columns: ["one of three\ninputs", "target", "its landmarks", "landmarks\nalone", "identity\nalone", "both"],
-        rows: shown.map((_, row) => made.map((column) => column[row])),
+        columns: made.map(({ name }) => name),
+        rows: shown.map((_, row) => made.map((column) => column.pictures[row])),
         notes: [],
         tile: 104,
       });

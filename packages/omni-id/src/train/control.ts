@@ -22,11 +22,17 @@ export interface ControlBatch extends FlowDraws {
   inputs: number[] | undefined;
 }
 
+/** What turns photos into conditions; frozen. */
+export interface IdentityPart {
+  encoder: Encoder;
+  decoder: FlowDecoder;
+}
+
 export interface ControlStageOptions {
   model: LandmarkControl;
   base: FlowBase;
-  /** Who is told to the base beside the landmarks; frozen. */
-  identity: { encoder: Encoder; decoder: FlowDecoder };
+  /** Tells the base of the person beside the landmarks, in the preset's share of the steps. */
+  identity?: IdentityPart;
   people: People;
   preset: FlowPreset;
   imageSize: number;
@@ -95,8 +101,8 @@ export class ControlStage implements Stage<ControlBatch> {
   }
 
   #identity(count: number, inputs: readonly number[] | undefined): Conditions | undefined {
-    if (!inputs) return undefined;
     const { identity, people } = this.#options;
+    if (!inputs || !identity) return undefined;
     return noGrad(() =>
       scope(() => identity.decoder.conditions(encodeRows(identity.encoder, people, inputs, count).float())),
     );

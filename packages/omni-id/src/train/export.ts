@@ -52,14 +52,27 @@ export async function exportFlowBase(folder: string, base: FlowBase, note: Expor
 /** Writes stage two: the encoder as it is now, and the second decoder; returns what to tell of them. */
 export async function exportFlow(folder: string, flow: OpenedFlow, note: ExportNote): Promise<string> {
   mkdirSync(folder, { recursive: true });
-  const { model, people, encoder, base } = flow;
-  const { preset } = note;
-  const metadata = { ...encoder.metadata, ...metadataOf(note), people: String(people.ids.length) };
-  scope(() => encoder.bundle.standardise(trainingIdentities(model.encoder, people, 2048)));
-  const encoderHash = await saveEncoder(folder, { bundle: encoder.bundle, preset, metadata });
-  const adapter = { decoder: model.decoder, encoderHash, baseHash: base.hash, preset, metadata };
+  const { model, people, base } = flow;
+  const metadata = { ...metadataOf(note), people: String(people.ids.length) };
+  const encoderHash = await exportEncoder(folder, flow, note.preset, metadata);
+  const adapter = { decoder: model.decoder, encoderHash, baseHash: base.hash, preset: note.preset, metadata };
   const hash = await saveFlowDecoder(folder, adapter);
   return `encoder ${encoderHash.slice(0, 12)}, adapter ${hash.slice(0, 12)}`;
+}
+
+/** The encoder that stage two has trained along; a frozen one keeps its file, so that its identities stay valid. */
+async function exportEncoder(
+  folder: string,
+  { model, people, encoder, encoderFile }: OpenedFlow,
+  preset: Preset,
+  metadata: Record<string, string>,
+): Promise<string> {
+  if (preset.flow.adapter.encoderRate === 0) {
+    copyFileSync(encoderFile, join(folder, ENCODER_FILE));
+    return encoder.hash;
+  }
+  scope(() => encoder.bundle.standardise(trainingIdentities(model.encoder, people, 2048)));
+  return saveEncoder(folder, { bundle: encoder.bundle, preset, metadata });
 }
 
 /** Writes a trained ControlNet; returns what to tell of it. */

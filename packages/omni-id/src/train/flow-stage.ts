@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { modelFile, recogniserModel } from "@omni-id/face";
 import { noGrad, randn, scope, type Tensor, tensor, zeros } from "@omni-id/torch";
 import { buildFlowDecoder } from "../build.ts";
@@ -10,6 +11,7 @@ import { drawPictures } from "../generate/draw.ts";
 import { saveSheet, toRgb } from "../picture.ts";
 import { toUnit } from "../rgb-batch.ts";
 import { type LoadedEncoder, loadEncoder } from "../weights.ts";
+import { ENCODER_FILE } from "../weights-folder.ts";
 import { peopleTokens } from "./base.ts";
 import { trainingIdentities } from "./first-stage.ts";
 import { FlowModel, FlowStage } from "./flow.ts";
@@ -32,6 +34,8 @@ export interface OpenedFlow {
   model: FlowModel;
   people: People;
   encoder: LoadedEncoder;
+  /** The file that it was loaded from. */
+  encoderFile: string;
   base: LoadedFlowBase;
 }
 
@@ -65,7 +69,7 @@ export async function openFlowStage(options: OpenFlowStageOptions): Promise<Open
     likeness: preset.flow.adapter.likeness > 0 ? new LikenessLoss(modelFile(recogniserModel)) : undefined,
     heldOut: validation && ((step) => reportOn({ model, base, prompt: preset.flow.prompt }, validation, step)),
   });
-  return { stage, model, people, encoder, base };
+  return { stage, model, people, encoder, encoderFile: join(options.encoder, ENCODER_FILE), base };
 }
 
 /** The fixed prompt's tokens inside FLUX, `[T, width]`. */
