@@ -27,6 +27,7 @@
         "native/kernels/attention.cc",
         "native/kernels/gelu.cc",
         "native/kernels/layer_norm.cc",
+        "native/kernels/qk_norm.cc",
         "native/kernels/optimizers.cc"
       ],
       "include_dirs": ["<!@(node scripts/find-libtorch.mjs --gyp include_dirs)"],

@@ -5,10 +5,12 @@ import process from "node:process";
 import { adamwStep_, muonStep_ } from "../dist/fused.js";
 import {
   autocast,
+  cat,
   F,
   grad,
   noGrad,
   ones,
+  op,
   optim,
   preferredPrecision,
   randn,
@@ -78,6 +80,28 @@ for (const precision of ["float32", "bfloat16"]) {
       precision,
       (q, kv) => F.attentionPackedKv(q, kv, HEADS),
       (q, kv) => plainAttention(q, ...kv.chunk(2, 2)),
+    ),
+  );
+  const angle = randn([N, W / HEADS / 2]);
+  const turns = stack([angle.cos(), angle.sin()], -1).flatten(-2);
+  const complex = op("aten::polar")(ones([1]).expand(angle.shape), angle).view([N, 1, 1, W / HEADS / 2]);
+  add(
+    "RMSNorm and RoPE of packed qkv",
+    precision,
+    kernel(
+      [make(B, N, 3 * W), ones([W / HEADS]), ones([W / HEADS])],
+      precision,
+      (qkv, queryScale, keyScale) => F.qkNormRope(qkv, { heads: HEADS, queryScale, keyScale, turns }),
+      (qkv, queryScale, keyScale) => {
+        const both = qkv
+          .narrow(2, 0, 2 * W)
+          .unflatten(2, [2, HEADS, -1])
+          .float();
+        const normed = F.rmsNorm(both, [W / HEADS], stack([queryScale, keyScale]).unsqueeze(1));
+        const pairs = op("aten::view_as_complex")(normed.unflatten(-1, [-1, 2])).mul(complex);
+        const turned = op("aten::view_as_real")(pairs).flatten(2).to(qkv.dtype);
+        return cat([turned, qkv.narrow(2, 2 * W, W)], 2);
+      },
     ),
   );
   // The plain form adds the bias inside the product; here as a pass of its own it would be unfair, so both run the product.

@@ -9,6 +9,8 @@ export {
   biasGelu,
   fusedLayerNorm,
   type PackedAttentionOptions,
+  type QkNormRopeOptions,
+  qkNormRope,
 } from "./fused.ts";
 export * from "./generated/functional.generated.ts";
 

@@ -8,6 +8,7 @@ import type { Tensor } from "./tensor.ts";
 const ops = {
   attentionPackedQkv: new Operator("omni_id::attention_packed_qkv"),
   attentionPackedKv: new Operator("omni_id::attention_packed_kv"),
+  qkNormRope: new Operator("omni_id::qk_norm_rope"),
   biasGelu: new Operator("omni_id::bias_gelu"),
   layerNorm: new Operator("omni_id::layer_norm"),
   addLayerNorm: new Operator("omni_id::add_layer_norm"),
@@ -36,6 +37,24 @@ export function attentionPackedKv(
   { keyMask }: PackedAttentionOptions = {},
 ): Tensor {
   return wrap(call(ops.attentionPackedKv.id, q.handle, kv.handle, heads, optionalHandle(keyMask)));
+}
+
+export interface QkNormRopeOptions {
+  heads: number;
+  /** Learnt factors of the queries' and of the keys' RMSNorm, `[D]` each. */
+  queryScale: Tensor;
+  keyScale: Tensor;
+  /** (cos, sin) of every pair of channels, side by side: `[N, D]`, or `[B, N, D]`; without gradient. */
+  turns: Tensor;
+  eps?: number;
+}
+
+/**
+ * A packed projection `[B, N, 3W]` with its queries and keys, head by head, divided by their root mean square, scaled,
+ * and turned by rotary positions in adjacent pairs; values as they are. For {@link attentionPackedQkv}.
+ */
+export function qkNormRope(qkv: Tensor, { heads, queryScale, keyScale, turns, eps }: QkNormRopeOptions): Tensor {
+  return wrap(call(ops.qkNormRope.id, qkv.handle, queryScale.handle, keyScale.handle, turns.handle, heads, eps));
 }
 
 /** gelu(x + bias): x `[…, C]`, bias `[C]`. For a linear layer without its bias; the bias's gradient comes along. */

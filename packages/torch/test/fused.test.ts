@@ -1,4 +1,17 @@
-import { autocast, type DType, F, Generator, grad, noGrad, optim, randn, type Tensor, zeros } from "@omni-id/torch";
+import {
+  autocast,
+  cat,
+  type DType,
+  F,
+  Generator,
+  grad,
+  noGrad,
+  optim,
+  randn,
+  stack,
+  type Tensor,
+  zeros,
+} from "@omni-id/torch";
 import { describe, expect, test } from "vitest";
 import { adamwStep_, muonStep_ } from "../src/fused.ts";
 import { expectClose } from "./close.ts";
@@ -92,6 +105,60 @@ describe("attention on packed projections", () => {
     expect(() => F.attentionPackedQkv(x, 2, { keyMask: zeros([2, 4], { dtype: "bool" }) })).toThrow(
       "key mask must be bool [2, 5]",
     );
+  });
+});
+
+describe("RMSNorm and rotary positions of packed queries and keys", () => {
+  /** By complex numbers, pair by pair. */
+  const plain = (heads: number, turns: Tensor) => (qkv: Tensor, queryScale: Tensor, keyScale: Tensor) => {
+    const [q, k, v] = qkv.chunk(3, 2);
+    const angle = turns.ndim === 2 ? turns.unsqueeze(0) : turns;
+    const [cos, sin] = angle
+      .unflatten(-1, [-1, 2])
+      .unbind(-1)
+      .map((t) => t.unsqueeze(2));
+    const normed = [q, k].map((t, i) => {
+      const x = F.rmsNorm(t.unflatten(2, [heads, -1]), [t.shape[2] / heads], [queryScale, keyScale][i]);
+      const [a, b] = x.unflatten(-1, [-1, 2]).unbind(-1);
+      return stack([a.mul(cos).sub(b.mul(sin)), a.mul(sin).add(b.mul(cos))], -1).flatten(2);
+    });
+    return cat([...normed, v], 2);
+  };
+  const turnsOf = (shape: number[]) => {
+    const angle = randn([...shape.slice(0, -1), (shape.at(-1) as number) / 2], { generator });
+    return stack([angle.cos(), angle.sin()], -1).flatten(-2);
+  };
+
+  test.each([
+    [2, 5, 3, 6], // smaller than a vector
+    [1, 40, 2, 32],
+    [3, 17, 1, 38], // nothing divides evenly
+    [2, 9, 4, 128],
+  ])("batch %i, %i tokens, %i heads of %i", (batch, tokens, heads, depth) => {
+    const shape = [batch, tokens, 3 * heads * depth];
+    for (const turns of [turnsOf([tokens, depth]), turnsOf([batch, tokens, depth])]) {
+      const fused = (qkv: Tensor, queryScale: Tensor, keyScale: Tensor) =>
+        F.qkNormRope(qkv, { heads, queryScale, keyScale, turns });
+      const scales = [leaf([depth]), leaf([depth])];
+      expectSame(fused, plain(heads, turns), [leaf(shape), ...scales]);
+      expectSame(fused, plain(heads, turns), [leaf(shape, "bfloat16"), ...scales], half);
+      const bf16 = [leaf([depth], "bfloat16"), leaf([depth], "bfloat16")];
+      expectSame(fused, plain(heads, turns), [leaf(shape, "bfloat16"), ...bf16], { atol: 0.06, rtol: 0.06 });
+    }
+  });
+
+  test("a strided input and float64 work; wrong shapes are errors", () => {
+    const x = randn([5, 2, 24], { generator }).transpose(0, 1);
+    const [queryScale, keyScale, turns] = [leaf([4]), leaf([4]), turnsOf([5, 4])];
+    const options = { heads: 2, queryScale, keyScale, turns };
+    const wanted = plain(2, turns)(x, queryScale, keyScale);
+    expectClose(F.qkNormRope(x, options), wanted);
+    for (const positions of [turns, turns.expand([2, 5, 4])]) {
+      expectClose(F.qkNormRope(x.double(), { ...options, turns: positions }), wanted);
+    }
+    expect(() => F.qkNormRope(x, { ...options, heads: 4 })).toThrow("each scale must have one number a channel");
+    expect(() => F.qkNormRope(x, { ...options, heads: 8 })).toThrow("with an even D");
+    expect(() => F.qkNormRope(x, { ...options, turns: turnsOf([6, 4]) })).toThrow("turns must be [N, D] or [B, N, D]");
   });
 });
 

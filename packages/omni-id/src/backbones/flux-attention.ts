@@ -1,5 +1,4 @@
-import { cat, F, nn, ones, scope, type Tensor } from "@omni-id/torch";
-import { rotate } from "./rope.ts";
+import { F, nn, ones, scope, type Tensor } from "@omni-id/torch";
 
 /** The learnt factors of an RMSNorm, by upstream's key `scale`; {@link QKNorm} applies them. */
 class RMSScale extends nn.Module {
@@ -10,6 +9,8 @@ class RMSScale extends nn.Module {
     this.scale = scope(() => nn.parameter(ones([channels])));
   }
 }
+
+const EPS = 1e-6;
 
 /** RMSNorm of queries and keys, head by head, before they meet (QKNorm of flux/modules/layers.py). */
 export class QKNorm extends nn.Module {
@@ -22,30 +23,21 @@ export class QKNorm extends nn.Module {
     this.key_norm = new RMSScale(headWidth);
   }
 
-  /** Queries of a packed projection `[B, S, 3W]`, normed: `[B, S, H, D]` float32. */
+  /** Queries of a packed projection `[B, S, 3W]`, normed and not turned: `[B, S, H, D]` float32. */
   queries(qkv: Tensor, heads: number): Tensor {
     return scope(() => {
+      const { scale } = this.query_norm;
       const width = qkv.shape[2] / 3;
-      return rmsNorm(qkv.narrow(-1, 0, width).unflatten(-1, [heads, -1]), this.query_norm.scale);
+      const queries = qkv.narrow(-1, 0, width).unflatten(-1, [heads, -1]).float();
+      return F.rmsNorm(queries, [width / heads], scale, { eps: EPS });
     });
   }
 
-  /** A packed projection `[B, S, 3W]` with its queries and keys normed and turned by `rope`. */
+  /** A packed projection `[B, S, 3W]` with its queries and keys normed and turned by `rope`, as `ropeTable` makes it. */
   forward(qkv: Tensor, heads: number, rope: Tensor): Tensor {
-    return scope(() => {
-      const width = qkv.shape[2] / 3;
-      const [query, key] = [this.query_norm.scale, this.key_norm.scale];
-      const scale = cat([query, key]).view([2, 1, -1]);
-      const both = rmsNorm(qkv.narrow(-1, 0, 2 * width).unflatten(-1, [2, heads, -1]), scale);
-      return cat([rotate(both, rope).flatten(2).to(qkv.dtype), qkv.narrow(-1, 2 * width, width)], -1);
-    });
+    const [queryScale, keyScale] = [this.query_norm.scale, this.key_norm.scale];
+    return F.qkNormRope(qkv, { heads, queryScale, keyScale, turns: rope, eps: EPS });
   }
-}
-
-/** x / √(mean(x²) + 10⁻⁶) · scale over the last dimension, in float32. */
-function rmsNorm(x: Tensor, scale: Tensor): Tensor {
-  const wide = x.float();
-  return wide.mul(wide.square().mean([-1], { keepdim: true }).add(1e-6).rsqrt()).mul(scale);
 }
 
 /** Attention of a packed projection: `[B, S, 3W] → [B, S, W]`. */

@@ -43,6 +43,16 @@ struct Loops {
   void (*geluBackwardBf16)(const BFloat16* x, const float* bias, const BFloat16* dy, BFloat16* dx, float* dbias, int64_t rows,
                            int64_t n, bool tanh);
 
+  // One token's packed queries, keys and values, `heads` of `depth` each: queries and keys over their root mean square,
+  // times scale[2, depth], each pair turned by turns[depth] = (cos, sin, …); values as they are.
+  void (*qkNorm)(const float* x, const float* scale, const float* turns, float eps, float* y, int64_t heads, int64_t depth);
+  void (*qkNormBf16)(const BFloat16* x, const float* scale, const float* turns, float eps, BFloat16* y, int64_t heads, int64_t depth);
+  // Its gradient; dscale[2, depth] is added to.
+  void (*qkNormBackward)(const float* x, const float* scale, const float* turns, float eps, const float* dy, float* dx, float* dscale,
+                         int64_t heads, int64_t depth);
+  void (*qkNormBackwardBf16)(const BFloat16* x, const float* scale, const float* turns, float eps, const BFloat16* dy, BFloat16* dx,
+                             float* dscale, int64_t heads, int64_t depth);
+
   // p, m, v after one step of AdamW with gradient g.
   void (*adamw)(float* p, const float* g, float* m, float* v, int64_t n, float decay, float beta1, float beta2, float stepSize,
                 float rootCorrection, float eps);
