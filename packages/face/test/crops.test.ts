@@ -2,34 +2,9 @@ import { tensor } from "@omni-id/torch";
 import { describe, expect, it } from "vitest";
 import { cropBatch } from "../src/crop-batch.ts";
 import { ARCFACE_TEMPLATE, alignmentMatrix, cropToFive } from "../src/crops.ts";
-import { faceMask } from "../src/face-mask.ts";
 import { transformPoints } from "../src/geometry.ts";
 import { fivePoints } from "../src/landmarks.ts";
-
-/** A schematic frontal face: 68 points in a 200 px picture. */
-function schematicFace(): Float32Array {
-  const points: number[] = [];
-  const arc = (n: number, cx: number, cy: number, rx: number, ry: number, from: number, to: number) => {
-    for (let i = 0; i < n; i++) {
-      const angle = from + ((to - from) * i) / (n - 1);
-      points.push(cx + rx * Math.cos(angle), cy + ry * Math.sin(angle));
-    }
-  };
-  arc(17, 100, 95, 55, 75, Math.PI, 0); // jaw, ear to ear over the chin
-  for (let i = 0; i < 17; i++) points[2 * i + 1] = 95 + Math.abs(points[2 * i + 1] - 95);
-  arc(5, 75, 75, 18, 6, Math.PI, 2 * Math.PI);
-  arc(5, 125, 75, 18, 6, Math.PI, 2 * Math.PI);
-  for (let i = 0; i < 4; i++) points.push(100, 85 + 9 * i);
-  arc(5, 100, 118, 12, 3, Math.PI, 0);
-  for (const cx of [75, 125]) {
-    points.push(cx - 11, 90, cx - 4, 86, cx + 4, 86, cx + 11, 90, cx + 4, 93, cx - 4, 93);
-  }
-  arc(7, 100, 140, 22, 8, Math.PI, 2 * Math.PI);
-  arc(5, 100, 140, 18, 8, 0.3, Math.PI - 0.3);
-  arc(5, 100, 140, 16, 4, Math.PI, 2 * Math.PI);
-  arc(3, 100, 140, 10, 4, 0.3, Math.PI - 0.3);
-  return Float32Array.from(points);
-}
+import { schematicFace } from "./schematic-face.ts";
 
 const face = schematicFace();
 /** Smooth in both directions, so that how a pixel is sampled hardly matters. */
@@ -95,29 +70,5 @@ describe("cropBatch", () => {
       .backward();
     // Each crop pixel spreads a weight of one over the picture.
     expect(images.grad?.sum().item()).toBeCloseTo(3 * 112 * 112, -1);
-  });
-});
-
-describe("faceMask", () => {
-  const mask = faceMask(face, 200, 200);
-  const inside = (x: number, y: number) => mask[Math.floor(y) * 200 + Math.floor(x)] === 255;
-
-  it("holds eyes, nose, mouth and forehead, and nothing outside the jaw", () => {
-    for (const [x, y] of [
-      [75, 90],
-      [125, 90],
-      [100, 110],
-      [100, 140],
-      [100, 65],
-    ])
-      expect(inside(x, y)).toBe(true);
-    for (const [x, y] of [
-      [20, 90],
-      [180, 90],
-      [100, 185],
-      [100, 10],
-      [48, 160],
-    ])
-      expect(inside(x, y)).toBe(false);
   });
 });
