@@ -102,6 +102,7 @@ const benchmarks = {
   "FLUX-nano step, float32": { run: () => fluxNano("float32"), goal: ["ratio", "≤", 1] },
   "FLUX block at paper width": { run: () => ours("flux-block.mjs"), goal: ["share", "≥", 0.7] },
   "autoencoder decode, 512 px": { run: () => ours("autoencoder.mjs") },
+  "solvers, by evaluations": { run: () => ours("solvers.mjs") },
   "activation checkpoints": { run: checkpoints },
   "CLIP-H forward": { run: () => ours("clip-h.mjs"), goal: ["share", "≥", 0.7] },
   dispatch: { run: dispatch },
@@ -151,6 +152,11 @@ function readOr(path, otherwise) {
 
 function summary(result) {
   if (result.skipped) return `skipped: ${result.skipped}`;
+  if (result.rows?.[0]?.evaluations) {
+    return result.rows
+      .map((r) => `${r.evaluations}: euler ${r.euler.toFixed(4)} dpm ${r.dpm.toFixed(4)} heun ${r.heun.toFixed(4)}`)
+      .join(" · ");
+  }
   if (result.rows) return result.rows.map((r) => `${r.name} ${r.precision} ${r.ratio.toFixed(2)}`).join(" · ");
   const show = (value) => (typeof value === "number" ? Number(value.toPrecision(4)) : JSON.stringify(value));
   return Object.entries(result)
