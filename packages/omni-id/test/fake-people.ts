@@ -11,8 +11,8 @@ export function fakePeople(count: number, { images = 8, side = 64 } = {}): Peopl
         Object.entries({
           maps: randn([rows, 49, 1024]).half(),
           features: F.normalize(randn([rows, 512]), { dim: 1 }),
-          crops: rand([rows, 3, side, side]).mul(255).to("uint8"),
-          masks: rand([rows, side, side]).round().to("uint8"),
+          crops: randn([rows, 3, side, side]).mul(50).add(128).clamp(0, 255).to("uint8"),
+          masks: rand([rows, side, side]).lt(0.8).to("uint8"),
           points: rand([rows, 5, 2]).mul(side),
           landmarks: rand([rows, 68, 2]).mul(side),
           poses: randn([rows, 3]).mul(15),

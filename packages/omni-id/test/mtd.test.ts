@@ -1,38 +1,20 @@
-import { Generator, manualSeed, randn, scope, type Tensor } from "@omni-id/torch";
+import { manualSeed, randn, scope, type Tensor } from "@omni-id/torch";
 import { beforeAll, describe, expect, it } from "vitest";
-import { buildEncoder, buildMaskedDecoder, buildRecognition } from "../src/build.ts";
+import { buildEncoder, buildMaskedDecoder } from "../src/build.ts";
 import { resolvePreset } from "../src/presets/index.ts";
 import { type MtdBatch, MtdModel, MtdStage } from "../src/train/mtd.ts";
-import { People } from "../src/train/people.ts";
+import type { People } from "../src/train/people.ts";
+import { fakePeople } from "./fake-people.ts";
 import { tinyPreset } from "./tiny-weights.ts";
 
 const [PEOPLE, IMAGES] = [24, 8];
 const preset = tinyPreset();
 
-/** People of noise: enough for everything that does not ask what is in a picture. */
-function noisePeople(): People {
-  const generator = new Generator(5);
-  const random = (...shape: number[]) => randn(shape, { generator });
-  const rows = PEOPLE * IMAGES;
-  const size = preset.imageSize;
-  const tensors = new Map([
-    ["crops", random(rows, 3, size, size).mul(50).add(128).clamp(0, 255).to("uint8")],
-    ["masks", random(rows, size, size).lt(0.84).to("uint8")],
-    ["points", random(rows, 5, 2)],
-    ["features", random(rows, 512)],
-    ["landmarks", random(rows, 68, 2)],
-    ["poses", random(rows, 3)],
-    ["maps", random(rows, 49, 1024).to("float16")],
-  ]);
-  const ids = Array.from({ length: PEOPLE }, (_, i) => `person-${i}`);
-  return new People(ids, IMAGES, [{ tensors, captions: [] }]);
-}
-
 let people: People;
 let model: MtdModel;
 beforeAll(() => {
   manualSeed(2);
-  people = noisePeople();
+  people = fakePeople(PEOPLE, { images: IMAGES });
   model = new MtdModel(buildEncoder(preset), buildMaskedDecoder(preset));
 });
 const open = (seed: number) => new MtdStage({ model, people, preset: preset.mtd, seed });
@@ -53,7 +35,7 @@ describe("the order of the data", () => {
     const stage = open(3);
     const batch = stage.batch(1);
     const [{ person, inputs }] = batch.tasks;
-    expect(stage.describe(batch)).toContain(`person-${person}.${inputs[0]}`);
+    expect(stage.describe(batch)).toContain(`fake-${person}.${inputs[0]}`);
   });
 });
 
@@ -77,25 +59,6 @@ describe("the loss", () => {
     const still = model.namedParameters().filter(([, { grad }]) => !grad || size(grad) === 0);
     expect(still.map(([key]) => key)).toEqual([]);
     model.zeroGrad();
-  });
-
-  it("with recognition wants the layer that reads it, and then trains it too", () => {
-    const weighed = resolvePreset("nano", ["mtd.batch=2", "mtd.decoder.width=32", "mtd.loss.recognition=1"]);
-    const build = (layer: boolean) => {
-      const parts = [buildEncoder(weighed), buildMaskedDecoder(weighed)] as const;
-      const trained = new MtdModel(...parts, layer ? buildRecognition(weighed) : undefined);
-      return { trained, make: () => new MtdStage({ model: trained, people, preset: weighed.mtd, seed: 0 }) };
-    };
-    expect(build(false).make).toThrow(/weighs recognition/);
-    const { trained, make } = build(true);
-    const stage = make();
-    const metrics = scope(() => {
-      const result = stage.loss(stage.batch(1), 1);
-      result.loss.backward();
-      return result.metrics;
-    });
-    expect(Math.abs(metrics.recognition)).toBeLessThanOrEqual(1);
-    expect(size(trained.recognition?.weight.grad as Tensor)).toBeGreaterThan(0);
   });
 
   it("with likeness wants the recogniser that measures it", () => {
