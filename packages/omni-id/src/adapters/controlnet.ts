@@ -1,4 +1,4 @@
-import { F, nn, scope, type Tensor } from "@omni-id/torch";
+import { F, nn, noGrad, randn, scope, type Tensor } from "@omni-id/torch";
 import { type Flux, type FluxOptions, FluxTrunk, type FluxTrunkInput } from "../backbones/flux.ts";
 import { repeat } from "../repeat.ts";
 import { zeroed } from "./zero.ts";
@@ -25,6 +25,23 @@ const DOWN_TO_EIGHTH = [1, 1, 2, 1, 2, 1, 2, 1];
 export interface ControlNetInput extends FluxTrunkInput {
   /** The picture that steers, such as drawn landmarks, `[B, 3, H, W]` in [−1, 1]. */
   condition: Tensor;
+}
+
+/** E[SiLU(x)²] of a standard normal x. */
+const SILU_SQUARE = 0.355;
+
+/**
+ * Starts a convolution so that what comes out before a SiLU varies as much as what went into the last one. By the
+ * default start a hint of eight layers has lost its picture: what is left of it is a ten-thousandth of the biases.
+ */
+function keepVariance({ weight, bias }: nn.Conv2d): void {
+  noGrad(() =>
+    scope(() => {
+      const fanIn = weight.numel / weight.shape[0];
+      weight.copy_(randn(weight.shape).div(Math.sqrt(SILU_SQUARE * fanIn)));
+      bias?.zero_();
+    }),
+  );
 }
 
 /**
@@ -54,6 +71,7 @@ export class ControlNet extends FluxTrunk {
     const convolutions = strides.map(
       (stride, i) => new nn.Conv2d({ in: i === 0 ? 3 : channels, out: channels, kernel: 3, padding: 1, stride }),
     );
+    for (const layer of convolutions) keepVariance(layer);
     zeroed(convolutions[convolutions.length - 1]);
     this.input_hint_block = new nn.Sequential(
       convolutions.flatMap((layer, i) => (i === 0 ? [layer] : [new nn.SiLU(), layer])),

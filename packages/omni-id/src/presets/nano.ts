@@ -68,7 +68,7 @@ export const nano: Preset = {
     control: {
       batch: 64,
       doubleBlocks: 2,
-      strides: [1, 1, 2, 1, 2, 1, 2, 1],
+      strides: [1, 2, 2, 2, 1],
       // Landmarks alone: identities come in through the adapter, which never saw landmarks either.
       identity: 0,
       optimisation: { steps: 1000, warmup: 50, decay: 0.4, muon: 0.003, adamw: 1e-3, clip: 1, ema: 0.995 },
