@@ -38,10 +38,14 @@ export class SynthPool {
     this.#idle = [...this.#all];
   }
 
-  /** Renders one person as soon as a worker is free. @throws what the worker met, such as a missing body model */
-  async render(job: Job): Promise<SyntheticIdentity> {
+  /**
+   * Renders one person as soon as a worker is free.
+   * @throws what the worker met, such as a missing body model, and when the signal came before it began
+   */
+  async render(job: Job, { signal }: { signal?: AbortSignal } = {}): Promise<SyntheticIdentity> {
     const worker = this.#idle.pop() ?? (await new Promise<Worker>((resolve) => this.#waiting.push(resolve)));
     try {
+      signal?.throwIfAborted();
       const answer = await ask(worker, job);
       if ("error" in answer) throw new Error(`person ${job.identity}: ${answer.error}`);
       return { id: syntheticId(job.identity), ...answer };

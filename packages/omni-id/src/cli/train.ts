@@ -85,7 +85,14 @@ Examples:
       release();
       if (result.interrupted) throw new Interrupted();
       const folder = join(options.out, "weights");
-      const hash = await exportFirstStage(folder, first, { preset, step: result.step, seed: options.seed, precision });
+      const hash = await exportFirstStage(folder, first, {
+        data: options.data,
+        preset,
+        step: result.step,
+        seed: options.seed,
+        precision,
+        seconds: log.totalSeconds(),
+      });
       const text = `weights (moving average) in ${folder}, encoder ${hash.slice(0, 12)}`;
       print({ weights: folder, steps: result.step, encoder: hash }, { json: options.json, text });
     });

@@ -3,13 +3,18 @@ import { scope } from "@omni-id/torch";
 import { provenance } from "../evaluate/provenance.ts";
 import type { Preset } from "../presets/schema.ts";
 import { EncoderBundle, saveWeights } from "../weights.ts";
+import { mtdCommand, synthCommand } from "./commands.ts";
 import { type FirstStage, trainingIdentities } from "./first-stage.ts";
 
 export interface ExportNote {
+  /** Folder of the shards. */
+  data: string;
   preset: Preset;
   step: number;
   seed: number;
   precision: string;
+  /** What the training took, in seconds. */
+  seconds: number;
 }
 
 /** Writes a trained first stage as the two weights files that every command reads; returns the encoder's hash. */
@@ -28,10 +33,18 @@ export async function exportFirstStage(
     seed: String(note.seed),
     precision: note.precision,
     people: String(people.ids.length),
+    hours: (note.seconds / 3600).toFixed(2),
+    ...commandsOf(note),
     commit,
     hardware,
     libtorch,
     date,
   };
   return saveWeights(folder, { bundle, decoder: model.decoder, preset: note.preset, metadata });
+}
+
+/** How somebody else makes the same weights: the metadata `data` (absent for shards from elsewhere) and `command`. */
+export function commandsOf(note: Omit<ExportNote, "step" | "seconds">): Record<string, string> {
+  const data = synthCommand(note.data);
+  return { ...(data && { data }), command: mtdCommand(note) };
 }
