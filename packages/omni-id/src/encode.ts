@@ -8,6 +8,7 @@ import type { LoadedEncoder } from "./weights.ts";
 /** A photo: a file's path, an encoded image, or pixels; `name` is what messages call it. */
 export type Photo = string | Uint8Array | { name: string; image: RgbImage };
 
+/** A photo that did not go into an identity. */
 export interface Refusal {
   photo: string;
   reason: string;
@@ -25,6 +26,7 @@ export class UnusablePhotos extends Error {
   }
 }
 
+/** An identity, and what became of each photo. */
 export interface EncodeResult {
   identity: Identity;
   /** Photos that went in, with the face that was taken from each; of a large photo, the part around that face. */
@@ -35,6 +37,7 @@ export interface EncodeResult {
   warnings: string[];
 }
 
+/** How an encoding is followed. */
 export interface EncodeOptions {
   /** Called after each photo that was read. */
   onProgress?: (done: number, total: number) => void;

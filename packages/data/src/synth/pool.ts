@@ -25,6 +25,7 @@ function workerFile(): URL {
     : new URL("worker.js", here);
 }
 
+/** The id of a rendered person: `synth-000123`. */
 export const syntheticId = (identity: number) => `synth-${String(identity).padStart(6, "0")}`;
 
 /** Renders people on worker threads. What comes out does not depend on their number. */
@@ -56,6 +57,7 @@ export class SynthPool {
     }
   }
 
+  /** Ends the workers; what they are rendering is lost. */
   async close(): Promise<void> {
     await Promise.all(this.#all.map((worker) => worker.terminate()));
   }

@@ -1,8 +1,7 @@
 import { Command } from "@commander-js/extra-typings";
 import { demo } from "../demo.ts";
 import { photoFiles } from "../photo-files.ts";
-import { loadEncoder, loadMaskedDecoder } from "../weights.ts";
-import { shippedWeights } from "../weights-folder.ts";
+import { loadFirstStage } from "../weights.ts";
 import { useDevice } from "./device.ts";
 import { deviceOption, jsonOption, weightsOption, whole } from "./options.ts";
 import { note, outFile, print } from "./output.ts";
@@ -29,9 +28,7 @@ Examples:
       const files = photoFiles(photos);
       const out = outFile(options.out);
       useDevice(options.device);
-      const folder = options.weights ?? shippedWeights();
-      const encoder = await loadEncoder(folder);
-      const decoder = await loadMaskedDecoder(folder, encoder);
+      const { encoder, decoder } = await loadFirstStage(options.weights);
       const onProgress = (what: string) => note(`${what} …`);
       const result = await demo({ encoder, decoder, photos: files, person: options.person, out, onProgress });
       for (const { photo, reason } of result.refused) note(`refused: ${photo}: ${reason}`);

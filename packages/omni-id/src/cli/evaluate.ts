@@ -5,8 +5,7 @@ import { autocast, preferredPrecision, writeAtomically } from "@omni-id/torch";
 import { describeFirstStage, evaluateFirstStage } from "../evaluate/first-stage.ts";
 import { saveReconstructionSheet } from "../evaluate/sheet.ts";
 import { preparePeople, recogniserOf } from "../train/prepare.ts";
-import { loadEncoder, loadMaskedDecoder } from "../weights.ts";
-import { shippedWeights } from "../weights-folder.ts";
+import { loadFirstStage } from "../weights.ts";
 import { useDevice } from "./device.ts";
 import { deviceOption, jsonOption, weightsOption, whole } from "./options.ts";
 import { note, outFile, print } from "./output.ts";
@@ -29,9 +28,7 @@ export function evaluateCommand() {
     .action(async (options) => {
       const out = outFile(options.out);
       useDevice(options.device);
-      const folder = options.weights ?? shippedWeights();
-      const encoder = await loadEncoder(folder);
-      const decoder = await loadMaskedDecoder(folder, encoder);
+      const { encoder, decoder } = await loadFirstStage(options.weights);
       const shards = await ShardSet.open(options.data);
       const people = await preparePeople({
         shards,

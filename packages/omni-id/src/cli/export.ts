@@ -5,7 +5,7 @@ import { Command, Option } from "@commander-js/extra-typings";
 import { type nn, writeAtomically } from "@omni-id/torch";
 import { commandsOf } from "../train/export.ts";
 import { modelCard } from "../train/model-card.ts";
-import { loadEncoder, loadMaskedDecoder, saveWeights, WEIGHTS_DTYPES } from "../weights.ts";
+import { loadFirstStage, saveWeights, WEIGHTS_DTYPES } from "../weights.ts";
 import { DECODER_FILE, ENCODER_FILE } from "../weights-folder.ts";
 import { jsonOption } from "./options.ts";
 import { outFolder, print } from "./output.ts";
@@ -27,8 +27,7 @@ the exported ones do not mix. In a checkout, \`npm run numbers\` fills the cards
     )
     .action(async ({ out, weights, data, dtype, json }) => {
       outFolder(out);
-      const encoder = await loadEncoder(weights);
-      const decoder = await loadMaskedDecoder(weights, encoder);
+      const { encoder, decoder } = await loadFirstStage(weights);
       const { bundle, preset } = encoder;
       const { seed = "0", precision = "float32" } = encoder.metadata;
       const metadata = { ...commandsOf({ data, preset, seed: Number(seed), precision }), ...encoder.metadata };

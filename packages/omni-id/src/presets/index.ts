@@ -5,6 +5,7 @@ import { type Preset, presetSchema } from "./schema.ts";
 
 type Values = Record<string, unknown>;
 
+/** All presets by name. */
 export const presets: Readonly<Record<string, Preset>> = { nano, paper };
 
 /**
