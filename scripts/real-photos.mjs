@@ -2,11 +2,10 @@
 // @vladmandic/human shows, among others, one man in eighteen photos; the sample photos of @vladmandic/face-api add
 // strangers. The pictures stay on this machine and belong into no repository.
 // usage: node scripts/real-photos.mjs FOLDER, then: npx omni-id verify FOLDER
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { assetFolder, FaceAnalyser, loadImage, saveImage } from "@omni-id/face";
+import { assetFolder, FaceAnalyser, loadImage, saveImage, unpackPackage } from "@omni-id/face";
 
 const out = process.argv[2];
 if (!out) {
@@ -14,15 +13,17 @@ if (!out) {
   process.exit(2);
 }
 const work = mkdtempSync(join(tmpdir(), "omni-id-human-"));
-const spec = "@vladmandic/human@3.3.6"; // licence: MIT
-const sheet = join(work, "package/assets/screenshot-facematch.jpg");
+const spec = "@vladmandic/human@3.3.6";
 console.error(`fetching ${spec} (licence: MIT)`);
-spawnSync("npm", ["pack", spec, "--pack-destination", work, "--loglevel=error"], { stdio: "inherit" });
-spawnSync("sh", ["-c", `tar xzf ${work}/*.tgz -C ${work} package/assets`], { stdio: "inherit" });
-if (!existsSync(sheet)) throw new Error(`${spec} could not be fetched; is the npm registry in reach?`);
+unpackPackage(
+  spec,
+  "sha512-Nr5mPfq1gQ+uKeXY5uM3Fj8UxvF5CEh2s6txM5wRThqaW0mF9huooOuZSrT8hhGho0hGaXLFdAwfD/2+teCv6A==",
+  work,
+);
 
 const faces = await FaceAnalyser.load();
-const image = await loadImage(sheet);
+const image = await loadImage(join(work, "package/assets/screenshot-facematch.jpg"));
+rmSync(work, { recursive: true });
 /** Tops of the rows of face tiles on the sheet, and the tiles' pitch, in pixels. */
 const [ROWS, TILE, COLUMNS] = [[284, 395, 508, 619, 731, 843], 106.6, 18];
 /** Row 1 shows the man whom the sheet was sorted by; rows 2 and 3 mix him with others and are left out. */

@@ -19,14 +19,14 @@ export interface GenerateOptions {
   /** Identities in a shard. */
   shardSize?: number;
   onProgress?: (done: number, total: number) => void;
-  /** Aborted: ends after the shards in work. */
+  /** Aborted: ends at once; the shard in work is rendered again by the next run. */
   signal?: AbortSignal;
 }
 
 /**
  * Renders synthetic people into WebDataset shards. A shard that is there is not rendered again, so an interrupted run
  * goes on where it stopped and ends in the same bytes.
- * @returns how many identities are there now
+ * @returns how many identities are there now, in whole shards
  * @throws when the folder holds shards of another seed, size or number of pictures
  */
 export async function writeSyntheticShards(options: GenerateOptions): Promise<number> {
@@ -39,19 +39,13 @@ export async function writeSyntheticShards(options: GenerateOptions): Promise<nu
     for (let from = 0; from < identities && !signal?.aborted; from += shardSize) {
       const numbers = Array.from({ length: Math.min(shardSize, identities - from) }, (_, i) => from + i);
       if (!existsSync(join(out, shardName(from / shardSize)))) {
-        const samples = await Promise.all(
-          numbers.map(async (identity) => {
-            const sample = await toSample(await pool.render({ seed, identity, size, images }));
-            done++;
-            onProgress?.(done, identities);
-            return sample;
-          }),
-        );
+        let rendered = done;
+        const samples = await renderShard(numbers, pool, options, () => onProgress?.(++rendered, identities));
+        if (!samples) break;
         await writeShard(out, from / shardSize, samples);
-      } else {
-        done += numbers.length;
-        onProgress?.(done, identities);
       }
+      done += numbers.length;
+      onProgress?.(done, identities);
     }
   } finally {
     await pool.close();
@@ -59,20 +53,49 @@ export async function writeSyntheticShards(options: GenerateOptions): Promise<nu
   return done;
 }
 
-interface Recipe {
+/** People of one shard; `undefined` when the signal came before the last of them was begun. */
+async function renderShard(
+  identities: readonly number[],
+  pool: SynthPool,
+  { seed, size, images, signal }: GenerateOptions,
+  onRendered: () => void,
+): Promise<ShardSample[] | undefined> {
+  try {
+    return await Promise.all(
+      identities.map(async (identity) => {
+        const sample = await toSample(await pool.render({ seed, identity, size, images }, { signal }));
+        onRendered();
+        return sample;
+      }),
+    );
+  } catch (error) {
+    if (signal?.aborted) return undefined;
+    throw error;
+  }
+}
+
+/** What a folder of synthetic shards is made of. */
+export interface Recipe {
   identities: number;
+  /** Pictures of each. */
   images: number;
+  /** Side of a picture, in pixels. */
   size: number;
   seed: number;
+  /** Identities in a shard. */
   shardSize: number;
 }
 
+const RECIPE = "recipe.json";
+/** What the nano preset is trained on. */
+export const NANO_RECIPE = { identities: 2600, images: 8, size: 96, seed: 0 } as const;
+
 /** Notes beside the shards what they are made of, so that two recipes never mix in one folder. */
 function takeFolder(out: string, recipe: Recipe): void {
-  const path = join(out, "recipe.json");
+  const path = join(out, RECIPE);
   const shards = readdirSync(out).filter((name) => name.endsWith(".tar"));
   if (shards.length > 0) {
-    const there = readRecipe(path);
+    const there = readRecipe(out);
     const other = (["seed", "size", "images", "shardSize"] as const).find((key) => there?.[key] !== recipe[key]);
     if (!there || other) {
       const what = there && other ? `made with ${other} ${there[other]}, not ${recipe[other]}` : "not made here";
@@ -86,9 +109,10 @@ function takeFolder(out: string, recipe: Recipe): void {
   writeAtomically(path, `${JSON.stringify(recipe, null, 2)}\n`);
 }
 
-function readRecipe(path: string): Recipe | undefined {
+/** The recipe that `writeSyntheticShards` noted beside its shards; `undefined` for shards from elsewhere. */
+export function readRecipe(folder: string): Recipe | undefined {
   try {
-    return JSON.parse(readFileSync(path, "utf8"));
+    return JSON.parse(readFileSync(join(folder, RECIPE), "utf8")) as Recipe;
   } catch {
     return undefined;
   }

@@ -23,7 +23,7 @@ export interface IdentityRecord {
   attributes?: Readonly<Record<string, string | number | boolean>>;
 }
 
-/** @throws a message that begins with `where` when JSON is no identity record */
+/** Reads the JSON of a sample. @throws a message that begins with `where` when it is no identity record */
 export function parseIdentity(where: string, text: string): IdentityRecord {
   let value: unknown;
   try {

@@ -1,4 +1,4 @@
-export { type GenerateOptions, writeSyntheticShards } from "./generate.ts";
+export { type GenerateOptions, NANO_RECIPE, type Recipe, readRecipe, writeSyntheticShards } from "./generate.ts";
 export { type IdentityRecord, type ImageRecord, parseIdentity } from "./identity.ts";
 export { type InspectOptions, inspectShards } from "./inspect.ts";
 export { KeyedRandom } from "./random.ts";

@@ -2,6 +2,7 @@ import { loadImage, toSharp } from "@omni-id/face";
 import sharp from "sharp";
 import type { ShardSet } from "./shards.ts";
 
+/** What the sheet shows. */
 export interface InspectOptions {
   /** Identities, from the first on. */
   rows?: number;

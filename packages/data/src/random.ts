@@ -59,6 +59,7 @@ export class KeyedRandom {
     return Math.max(-limit, Math.min(limit, this.normal() * deviation));
   }
 
+  /** One of the items, all alike. */
   pick<T>(items: readonly T[]): T {
     return items[this.below(items.length)];
   }

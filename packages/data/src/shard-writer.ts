@@ -14,6 +14,7 @@ export interface ShardSample {
   masks?: (Uint8Array | undefined)[];
 }
 
+/** `people-000000.tar` */
 export const shardName = (index: number) => `people-${String(index).padStart(6, "0")}.tar`;
 
 /**

@@ -70,7 +70,7 @@ export class ShardSet {
     return new ShardSet(folder, files, hash.digest("hex"));
   }
 
-  /** @throws when the identity is not in the set, or its record is damaged */
+  /** One identity's record; its images are read when they are asked for. @throws when it is not there or damaged */
   async read(id: string): Promise<LoadedIdentity> {
     const files = this.#files.get(id);
     if (!files) throw new Error(`${this.folder}: no identity "${id}"`);

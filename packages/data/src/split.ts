@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 
+/** Ids of the three parts of a set. */
 export interface Split {
   train: string[];
   /** Never trained on; recipes may be chosen by them. */
@@ -8,6 +9,7 @@ export interface Split {
   test: string[];
 }
 
+/** People in the test part and in the validation part of a large set: the paper's number. */
 export const HELD_OUT = 44;
 
 /**

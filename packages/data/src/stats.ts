@@ -1,6 +1,7 @@
 import { FaceAnalyser, loadImage } from "@omni-id/face";
 import type { ShardSet } from "./shards.ts";
 
+/** What a set holds. */
 export interface ShardStats {
   identities: number;
   images: number;

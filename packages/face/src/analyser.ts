@@ -9,6 +9,7 @@ import { qualityParts, qualityScore } from "./quality.ts";
 import { recogniseFace } from "./recognise.ts";
 import { openSession, type Session } from "./session.ts";
 
+/** Everything about one face. */
 export interface AnalysedFace extends Detection {
   /** 68 points, x0, y0, … in pixels of the image. */
   landmarks: Float32Array;
@@ -58,6 +59,7 @@ export class FaceAnalyser {
     return placeLandmarks(this.#landmark, image, box);
   }
 
+  /** Head pose of the face in a box, degrees. */
   pose(image: RgbImage, box: Box): Promise<Pose> {
     return estimatePose(this.#pose, image, box);
   }

@@ -32,6 +32,7 @@ export const ASSETS = {
     integrity: "sha512-wIXbgAjbcmkgcPaMiqynSKYMcz8QR5a7lBSJKY/20BOhIxh5X2hYabJTdhB+DxfjM7O39drB+0fHKVjTygpWuA==",
   },
 } as const satisfies Record<string, Asset>;
+/** Names of the asset packages. */
 export type AssetName = keyof typeof ASSETS;
 
 /** Where fetched packages live: OMNI_ID_CACHE, or ~/.cache/omni-id. */
@@ -39,6 +40,7 @@ export function cacheFolder(): string {
   return process.env.OMNI_ID_CACHE || join(homedir(), ".cache", "omni-id");
 }
 
+/** Where an asset package lies once it was fetched. */
 export function assetFolder(name: AssetName): string {
   return join(cacheFolder(), "assets", `${name}@${ASSETS[name].version}`, "package");
 }
@@ -53,6 +55,7 @@ export function assetPath(name: AssetName, file: string): string {
   return path;
 }
 
+/** An asset package, and whether it was fetched. */
 export interface AssetStatus extends Asset {
   name: AssetName;
   present: boolean;

@@ -11,6 +11,7 @@ export const ARCFACE_TEMPLATE = Float32Array.from(
 /** dlib's mean face for a 150×150 chip with 25 % padding: eyes, nose tip, mouth corners. */
 export const DLIB_TEMPLATE = Float32Array.from([47.55, 46.6, 100.47, 46.6, 74.01, 76.56, 52.23, 103.25, 95.8, 103.25]);
 
+/** A picture cut out of a photo, and how it was cut. */
 export interface Crop {
   image: RgbImage;
   /** From the photo's coordinates to the crop's. */

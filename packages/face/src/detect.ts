@@ -2,6 +2,7 @@ import { type Box, cropBox } from "./geometry.ts";
 import type { RgbImage } from "./image.ts";
 import { runSession, type Session, toPlanes } from "./session.ts";
 
+/** Where a face is. */
 export interface Detection {
   /** A square around the face, from brows to chin, in pixels. */
   box: Box;

@@ -20,21 +20,29 @@ function fetchAsset({ name, version, integrity, path }: AssetStatus): void {
   const home = dirname(path);
   const work = workFolder(home);
   try {
-    const file = packInto(work, `${name}@${version}`);
-    const hash = `sha512-${createHash("sha512").update(readFileSync(file)).digest("base64")}`;
-    if (hash !== integrity) {
-      const wrong = `the registry's file is not the expected one\n  got ${hash}\n  not ${integrity}`;
-      throw new Error(`${name}@${version}: ${wrong}`);
-    }
-    const tar = spawnSync("tar", ["xzf", file, "-C", work], { encoding: "utf8" });
-    if (tar.status !== 0) throw new Error(`${name}@${version}: tar failed: ${tar.stderr}`);
-    rmSync(file);
+    unpackPackage(`${name}@${version}`, integrity, work);
     rmSync(home, { recursive: true, force: true }); // an unpacking that was cut short
     renameSync(work, home);
   } catch (error) {
     rmSync(work, { recursive: true, force: true });
     throw error;
   }
+}
+
+/**
+ * Fetches one npm package, without those it depends on, and unpacks it into `folder`/package.
+ * @param spec name and version @param integrity npm's hash of the tarball
+ * @throws when the registry is out of reach, or its file is not the expected one
+ */
+export function unpackPackage(spec: string, integrity: string, folder: string): void {
+  const file = packInto(folder, spec);
+  const hash = `sha512-${createHash("sha512").update(readFileSync(file)).digest("base64")}`;
+  if (hash !== integrity) {
+    throw new Error(`${spec}: the registry's file is not the expected one\n  got ${hash}\n  not ${integrity}`);
+  }
+  const tar = spawnSync("tar", ["xzf", file, "-C", folder], { encoding: "utf8" });
+  if (tar.status !== 0) throw new Error(`${spec}: tar failed: ${tar.stderr}`);
+  rmSync(file);
 }
 
 /** An empty folder beside the place where the package will stand. */

@@ -33,13 +33,14 @@ function mean(points: ArrayLike<number>, offset: 0 | 1): number {
   return (sum * 2) / points.length;
 }
 
-/** @throws when the map squeezes the plane onto a line */
+/** The map back. @throws when the map squeezes the plane onto a line */
 export function invert([a, b, c, d, e, f]: Affine): Affine {
   const det = a * e - b * d;
   if (Math.abs(det) < 1e-12) throw new Error("this affine map cannot be inverted");
   return [e / det, -b / det, (b * f - c * e) / det, -d / det, a / det, (c * d - a * f) / det];
 }
 
+/** Points x0, y0, … through a map. */
 export function transformPoints(points: ArrayLike<number>, [a, b, c, d, e, f]: Affine): Float32Array {
   const out = new Float32Array(points.length);
   for (let i = 0; i < points.length; i += 2) {
@@ -97,6 +98,7 @@ function addBilinear({ width, height, data }: RgbImage, x: number, y: number, su
   }
 }
 
+/** An upright rectangle in pixels, from its top-left corner. */
 export interface Box {
   x: number;
   y: number;

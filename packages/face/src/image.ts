@@ -50,6 +50,7 @@ export async function saveImage(path: string, image: RgbImage): Promise<void> {
   writeAtomically(path, encoded);
 }
 
+/** The whole picture at another size (Lanczos). */
 export async function resizeImage(image: RgbImage, width: number, height: number): Promise<RgbImage> {
   const data = await toSharp(image).resize(width, height, { fit: "fill", kernel: "lanczos3" }).raw().toBuffer();
   return { width, height, data: asBytes(data) };
@@ -62,6 +63,7 @@ export async function cutImage(image: RgbImage, { x, y, width, height }: Box, w:
   return { width: w, height: h, data: asBytes(await part.raw().toBuffer()) };
 }
 
+/** The picture for the library `sharp`, which encodes and composes. */
 export function toSharp({ width, height, data }: RgbImage): Sharp {
   return sharp(data, { raw: { width, height, channels: 3 } });
 }

@@ -8,11 +8,25 @@ import type { LoadedEncoder } from "./weights.ts";
 /** A photo: a file's path, an encoded image, or pixels; `name` is what messages call it. */
 export type Photo = string | Uint8Array | { name: string; image: RgbImage };
 
+/** A photo that did not go into an identity. */
 export interface Refusal {
   photo: string;
   reason: string;
 }
 
+/** Not one photo shows a face that can be used. */
+export class UnusablePhotos extends Error {
+  readonly refused: readonly Refusal[];
+
+  constructor(refused: readonly Refusal[]) {
+    const reasons = refused.map(({ photo, reason }) => `\n  ${photo}: ${reason}`).join("");
+    super(`none of the ${refused.length} photos can be used:${reasons}`);
+    this.name = "UnusablePhotos";
+    this.refused = refused;
+  }
+}
+
+/** An identity, and what became of each photo. */
 export interface EncodeResult {
   identity: Identity;
   /** Photos that went in, with the face that was taken from each; of a large photo, the part around that face. */
@@ -23,6 +37,7 @@ export interface EncodeResult {
   warnings: string[];
 }
 
+/** How an encoding is followed. */
 export interface EncodeOptions {
   /** Called after each photo that was read. */
   onProgress?: (done: number, total: number) => void;
@@ -52,7 +67,7 @@ export class IdentityEncoder {
   /**
    * Any number of photos of one person to one identity. Photos without a usable face are refused one by one and the
    * rest goes on; where a photo shows several people, the one that the other photos show is taken.
-   * @throws when no photo is usable; the message lists the reasons
+   * @throws {UnusablePhotos} when no photo is usable; the message lists the reasons
    */
   async encode(photos: readonly Photo[], { onProgress }: EncodeOptions = {}): Promise<EncodeResult> {
     if (photos.length === 0) throw new Error("no photos given; name at least one photo of the person");
@@ -72,10 +87,7 @@ export class IdentityEncoder {
     }
     const { chosen, ambiguous } = await this.#choose(found);
     refused.push(...ambiguous);
-    if (chosen.length === 0) {
-      const reasons = refused.map(({ photo, reason }) => `\n  ${photo}: ${reason}`).join("");
-      throw new Error(`none of the ${photos.length} photos can be used:${reasons}`);
-    }
+    if (chosen.length === 0) throw new UnusablePhotos(refused);
     return {
       identity: this.#identity(chosen),
       used: chosen.map(({ name, image, face }) => ({ photo: name, image, face })),

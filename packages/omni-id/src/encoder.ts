@@ -3,6 +3,7 @@ import type { Backbone } from "./backbones/backbone.ts";
 import { Block } from "./blocks.ts";
 import { repeat } from "./repeat.ts";
 
+/** Sizes of the encoder; the defaults are the paper's. */
 export interface EncoderOptions {
   /** f(·) of section 3.1: turns one photo into image tokens. */
   backbone: Backbone;

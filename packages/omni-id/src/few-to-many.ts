@@ -1,5 +1,6 @@
 import type { KeyedRandom } from "@omni-id/data";
 
+/** What a step draws from. */
 export interface FewToManyOptions {
   /** Identities to choose from: 0 … people − 1. */
   people: number;

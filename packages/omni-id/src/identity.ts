@@ -68,7 +68,7 @@ export function loadIdentity(file: string): Identity {
   }
 }
 
-/** @throws when an identity was made by another encoder than the one at hand: its tokens mean nothing to this one */
+/** Whether an encoder understands an identity. @throws when another one made it: its tokens mean nothing to this one */
 export function checkEncoder(name: string, identity: Identity, hash: string): void {
   if (identity.encoder.hash === hash) return;
   throw new Error(

@@ -29,6 +29,7 @@ export {
   IdentityEncoder,
   type Photo,
   type Refusal,
+  UnusablePhotos,
 } from "./encode.ts";
 export { Encoder, type EncoderOptions } from "./encoder.ts";
 export { type FewToManyOptions, type FewToManyTask, sampleFewToMany } from "./few-to-many.ts";

@@ -3,6 +3,7 @@ import { nn, randn, scope, type Tensor, where, zeros } from "@omni-id/torch";
 import { Block } from "./blocks.ts";
 import { repeat } from "./repeat.ts";
 
+/** Sizes of the decoder. */
 export interface MaskedDecoderOptions {
   /** Channels C of an identity token. */
   identityWidth: number;

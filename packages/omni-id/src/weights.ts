@@ -50,6 +50,7 @@ export class EncoderBundle extends nn.Module {
   }
 }
 
+/** An encoder with its weights, ready to use; dispose it to give its memory back at once. */
 export interface LoadedEncoder extends Disposable {
   bundle: EncoderBundle;
   preset: Preset;
@@ -74,6 +75,14 @@ export async function loadEncoder(folder: string = shippedWeights()): Promise<Lo
   bundle.requiresGrad_(false);
   const name = `${preset.name} ${hash.slice(0, 8)}`;
   return { bundle, preset, name, hash, metadata, [Symbol.dispose]: () => disposeAll(bundle) };
+}
+
+/** Loads an encoder and the decoder that was trained with it. */
+export async function loadFirstStage(
+  folder: string = shippedWeights(),
+): Promise<{ encoder: LoadedEncoder; decoder: MaskedDecoder }> {
+  const encoder = await loadEncoder(folder);
+  return { encoder, decoder: await loadMaskedDecoder(folder, encoder) };
 }
 
 /** Loads the masked transformer decoder that was trained with an encoder. */

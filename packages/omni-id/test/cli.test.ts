@@ -213,26 +213,36 @@ describe("data, train, evaluate, demo", { timeout: 240_000 }, () => {
     });
     expect(existsSync(place("results", "first.png"))).toBe(true);
 
-    const demo = await cli(
-      "demo",
-      ...anna,
-      ...bob.slice(0, 1),
-      "-o",
-      place("demo.png"),
-      "--weights",
-      place("run", "weights"),
-    );
+    const shipped = place("shipped");
+    const exported = await cli("export", "--weights", place("run", "weights"), "--data", synth(), "-o", shipped);
+    expect(exported.out).toMatch(/omni-id-encoder\.safetensors: \d+\.\d MB/);
+    const card = readFileSync(join(shipped, "omni-id-encoder.md"), "utf8");
+    expect(card).toContain("npx omni-id data synth --identities 20 --size 64\nnpx omni-id train mtd --precision");
+    expect(card).toContain("| training people | 16 rendered people;");
+
+    const demo = await cli("demo", ...anna, ...bob.slice(0, 1), "-o", place("demo.png"), "--weights", shipped);
     expect(demo.code).toBe(0);
     expect(demo.out).toMatch(/L1 inside the face/);
     expect((await loadImage(place("demo.png"))).height).toBeGreaterThan(200);
   });
 
   it("Ctrl-C ends with 130 in good order, and the same command goes on", async () => {
-    const args = ["data", "synth", "-o", place("stopped"), "--identities", "65", "--images", "1", "--size", "32"];
-    const stopped = cli(...args);
-    setTimeout(() => process.emit("SIGINT"), 500);
-    expect(await stopped).toMatchObject({ code: 130, err: expect.stringMatching(/stopped at 64 of 65 people/) });
-    expect((await cli(...args)).out).toMatch(/^65 people × 1 pictures/);
+    const args = (people: number) => [
+      "data",
+      "synth",
+      "-o",
+      place("stopped"),
+      "--identities",
+      `${people}`,
+      "--size",
+      "32",
+    ];
+    const stopped = cli(...args(40));
+    const listening = process.listenerCount("SIGINT");
+    while (process.listenerCount("SIGINT") === listening) await new Promise((resolve) => setTimeout(resolve, 20));
+    process.emit("SIGINT");
+    expect(await stopped).toMatchObject({ code: 130, err: expect.stringMatching(/stopped at 0 of 40 people/) });
+    expect((await cli(...args(2))).out).toMatch(/^2 people × 8 pictures/);
   });
 
   it("missing data says how to make some", async () => {

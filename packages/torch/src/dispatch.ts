@@ -67,6 +67,7 @@ export function hasOperator(name: string): boolean {
   return find(name) !== null;
 }
 
+/** What {@link op} hands to an operator. */
 export type OperatorArgument =
   | Tensor
   | number
@@ -77,6 +78,7 @@ export type OperatorArgument =
   | undefined
   | readonly (Tensor | number | boolean | null)[]
   | { readonly native: object };
+/** What an operator gives back. */
 export type OperatorResult = Tensor | Tensor[] | number | boolean | string | null | undefined | OperatorResult[];
 
 function toNative(value: OperatorArgument, kind: string | undefined): unknown {

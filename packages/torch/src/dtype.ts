@@ -1,7 +1,9 @@
 /** Element types, by PyTorch's names. */
 export type DType = "float32" | "float64" | "bfloat16" | "float16" | "int64" | "int32" | "uint8" | "bool";
+/** How dimensions lie in memory, by PyTorch's names. */
 export type MemoryFormat = "contiguous" | "channels_last" | "preserve";
 
+/** Arrays that tensors are made from and read into. */
 export type TypedArray =
   | Float32Array
   | Float64Array
@@ -32,6 +34,7 @@ export function elementSize(dtype: DType): number {
   return layouts[dtype].bytes;
 }
 
+/** Whether a dtype has gradients. */
 export function isFloatingPoint(dtype: DType): boolean {
   return dtype === "float32" || dtype === "float64" || dtype === "bfloat16" || dtype === "float16";
 }

@@ -5,6 +5,7 @@ import type { Generator } from "./generator.ts";
 import { native } from "./native.ts";
 import type { Tensor } from "./tensor.ts";
 
+/** What every factory takes; without `device` a tensor lies on the default device. */
 export interface TensorOptions {
   dtype?: DType;
   device?: string;
@@ -15,6 +16,7 @@ export interface RandomOptions extends TensorOptions {
   generator?: Generator;
 }
 
+/** What {@link tensor} reads: numbers in arrays in arrays. */
 export type Nested = number | bigint | boolean | readonly Nested[];
 
 const ops = {
@@ -41,9 +43,11 @@ function make(
   return requiresGrad ? tensor.requiresGrad_() : tensor;
 }
 
+/** All 0. */
 export function zeros(shape: readonly number[], { dtype = "float32", ...options }: TensorOptions = {}): Tensor {
   return make(ops.zeros, [shape], dtype, options);
 }
+/** All 1. */
 export function ones(shape: readonly number[], { dtype = "float32", ...options }: TensorOptions = {}): Tensor {
   return make(ops.ones, [shape], dtype, options);
 }
@@ -51,6 +55,7 @@ export function ones(shape: readonly number[], { dtype = "float32", ...options }
 export function empty(shape: readonly number[], { dtype = "float32", ...options }: TensorOptions = {}): Tensor {
   return make(ops.empty, [shape], dtype, options);
 }
+/** All of one value. */
 export function full(
   shape: readonly number[],
   value: number,

@@ -29,6 +29,7 @@ const ops = {
   batchNorm: new Operator("aten::batch_norm"),
 };
 
+/** What becomes of the losses of all elements. */
 export type Reduction = "none" | "mean" | "sum";
 const reductions: Record<Reduction, number> = { none: 0, mean: 1, sum: 2 };
 
@@ -161,12 +162,15 @@ export function crossEntropy(
     ),
   );
 }
+/** |input − target|, reduced. */
 export function l1Loss(input: Tensor, target: Tensor, { reduction = "mean" }: { reduction?: Reduction } = {}): Tensor {
   return wrap(call(ops.l1Loss.id, input.handle, target.handle, reductions[reduction]));
 }
+/** (input − target)², reduced. */
 export function mseLoss(input: Tensor, target: Tensor, { reduction = "mean" }: { reduction?: Reduction } = {}): Tensor {
   return wrap(call(ops.mseLoss.id, input.handle, target.handle, reductions[reduction]));
 }
+/** d² / 2β where |d| = |input − target| is below β, |d| − β/2 beyond; reduced. */
 export function smoothL1Loss(
   input: Tensor,
   target: Tensor,
@@ -174,6 +178,7 @@ export function smoothL1Loss(
 ): Tensor {
   return wrap(call(ops.smoothL1Loss.id, input.handle, target.handle, reductions[reduction], beta));
 }
+/** −t log σ(x) − (1 − t) log(1 − σ(x)), reduced; without overflow for large |x|. */
 export function binaryCrossEntropyWithLogits(
   input: Tensor,
   target: Tensor,

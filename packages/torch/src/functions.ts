@@ -29,6 +29,7 @@ export function where(condition: Tensor, a: Tensor | number, b: Tensor | number)
 export function einsum(equation: string, ...tensors: Tensor[]): Tensor {
   return wrap(call(ops.einsum.id, equation, handles(tensors)));
 }
+/** Coordinates of a grid: one tensor an axis, each of the shape of the grid ("ij": rows first). */
 export function meshgrid(tensors: readonly Tensor[], { indexing = "ij" }: { indexing?: "ij" | "xy" } = {}): Tensor[] {
   return wrapList(call(ops.meshgrid.id, handles(tensors), indexing));
 }

@@ -11,6 +11,7 @@ export class Generator {
     this.native = native.newGenerator(seed, device);
   }
 
+  /** Starts the stream of a seed. */
   manualSeed(seed: number | bigint): this {
     native.seedGenerator(this.native, seed);
     return this;
@@ -21,6 +22,7 @@ export class Generator {
     return wrap(native.generatorState(this.native));
   }
 
+  /** Goes on where `getState` was taken. */
   setState(state: Tensor): this {
     native.setGeneratorState(this.native, state.handle);
     return this;

@@ -5,6 +5,7 @@ import { native } from "./native.ts";
 export function setNumThreads(n: number): void {
   native.threads(n);
 }
+/** Threads that one operator uses. */
 export function getNumThreads(): number {
   return native.threads();
 }
@@ -14,6 +15,7 @@ export function heapBytes(): number {
   return native.heapBytes();
 }
 
+/** What a LibTorch is. */
 export interface Version {
   readonly libtorch: string;
   readonly cuda: boolean;
@@ -38,6 +40,7 @@ export function version(): Version {
   };
 }
 
+/** Where time went: one operator. */
 export interface ProfileRow {
   readonly operator: string;
   /** Seconds in the operator itself, not in those it called. */

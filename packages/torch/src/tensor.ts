@@ -11,6 +11,7 @@ const squeezeOp = new Operator("aten::squeeze");
 const prodDimOp = new Operator("aten::prod.dim_int");
 const whereOp = new Operator("aten::where.self");
 
+/** Elements as nested arrays; a scalar is a number. */
 export type NestedNumbers = number | NestedNumbers[];
 
 /**
@@ -55,6 +56,7 @@ export class Tensor extends TensorMethods {
   get requiresGrad(): boolean {
     return native.requiresGrad(this.handle);
   }
+  /** Whether gradients of this leaf are wanted. */
   requiresGrad_(on = true): this {
     native.setRequiresGrad(this.handle, on);
     return this;

@@ -25,6 +25,7 @@ function workerFile(): URL {
     : new URL("worker.js", here);
 }
 
+/** The id of a rendered person: `synth-000123`. */
 export const syntheticId = (identity: number) => `synth-${String(identity).padStart(6, "0")}`;
 
 /** Renders people on worker threads. What comes out does not depend on their number. */
@@ -38,10 +39,14 @@ export class SynthPool {
     this.#idle = [...this.#all];
   }
 
-  /** Renders one person as soon as a worker is free. @throws what the worker met, such as a missing body model */
-  async render(job: Job): Promise<SyntheticIdentity> {
+  /**
+   * Renders one person as soon as a worker is free.
+   * @throws what the worker met, such as a missing body model, and when the signal came before it began
+   */
+  async render(job: Job, { signal }: { signal?: AbortSignal } = {}): Promise<SyntheticIdentity> {
     const worker = this.#idle.pop() ?? (await new Promise<Worker>((resolve) => this.#waiting.push(resolve)));
     try {
+      signal?.throwIfAborted();
       const answer = await ask(worker, job);
       if ("error" in answer) throw new Error(`person ${job.identity}: ${answer.error}`);
       return { id: syntheticId(job.identity), ...answer };
@@ -52,6 +57,7 @@ export class SynthPool {
     }
   }
 
+  /** Ends the workers; what they are rendering is lost. */
   async close(): Promise<void> {
     await Promise.all(this.#all.map((worker) => worker.terminate()));
   }

@@ -51,6 +51,7 @@ export class Portrait {
     return new Portrait(await Figure.create(loadBodyModel(), person, { detail }));
   }
 
+  /** One picture, `size` pixels wide and high. */
   render(view: View, size: number): SyntheticImage {
     const figure = this.#figure;
     const scene = this.#scene;

@@ -22,7 +22,7 @@ export interface RecogniserBackboneOptions {
 }
 
 /** Names of the values inside the recogniser's ONNX graph: 128×14×14 and 512×7×7. */
-const MIDDLE = "471";
+export const MIDDLE = "471";
 const LAST = "507";
 const GRID = 7;
 /** Channels of the recogniser's feature. */
@@ -86,8 +86,7 @@ export class RecogniserBackbone extends nn.Module implements Backbone {
       noGrad(() => {
         const [input] = this.#network.inputs;
         const [output] = this.#network.outputs;
-        const pixels = photos.mul(127.5 / 128).add(0.5 / 128); // (x − 127) / 128 of 0…255
-        const out = this.#network.run({ [input]: pixels }, [MIDDLE, LAST, output]);
+        const out = this.#network.run({ [input]: recogniserInput(photos) }, [MIDDLE, LAST, output]);
         const maps = cat([joinNeighbours(out[MIDDLE]), out[LAST].flatten(2).transpose(1, 2)], -1);
         return { maps, feature: F.normalize(out[output].float(), { dim: 1 }) };
       }),
@@ -136,6 +135,11 @@ export class RecogniserBackbone extends nn.Module implements Backbone {
     const last = tail.run({ [MIDDLE]: splitNeighbours(middle) }, [LAST])[LAST];
     return cat([middle, last.float().flatten(2).transpose(1, 2)], -1);
   }
+}
+
+/** Crops in [−1, 1] as the recogniser wants them: (x − 127) / 128 of 0…255. */
+export function recogniserInput(crops: Tensor): Tensor {
+  return scope(() => crops.mul(127.5 / 128).add(0.5 / 128));
 }
 
 /** `[B, 128, 14, 14] → [B, 49, 512]`: each 2×2 neighbourhood becomes one token. */

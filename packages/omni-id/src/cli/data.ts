@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { Command } from "@commander-js/extra-typings";
-import { inspectShards, renderStats, ShardSet, shardStats, writeSyntheticShards } from "@omni-id/data";
+import { inspectShards, NANO_RECIPE, renderStats, ShardSet, shardStats, writeSyntheticShards } from "@omni-id/data";
 import { writeAtomically } from "@omni-id/torch";
 import { count, jsonOption, whole } from "./options.ts";
 import { Interrupted, interruptible, note, outFile, outFolder, print, progress } from "./output.ts";
@@ -13,10 +13,10 @@ function synthCommand() {
   return new Command("synth")
     .description("render synthetic people into WebDataset shards; interrupted, it goes on where it stopped")
     .option("-o, --out <folder>", "folder of the shards", "data/synth")
-    .option("--identities <number>", "people", count, 2600)
-    .option("--images <number>", "pictures of each; training and evaluation want 8", count, 8)
-    .option("--size <pixels>", "side of a picture", count, 96)
-    .option("--seed <number>", "other people for another seed", whole, 0)
+    .option("--identities <number>", "people", count, NANO_RECIPE.identities)
+    .option("--images <number>", "pictures of each; training and evaluation want 8", count, NANO_RECIPE.images)
+    .option("--size <pixels>", "side of a picture", count, NANO_RECIPE.size)
+    .option("--seed <number>", "other people for another seed", whole, NANO_RECIPE.seed)
     .option("--workers <number>", "worker threads (default: one a core)", count)
     .addOption(jsonOption())
     .addHelpText("after", "\nThe same seed gives the same bytes, whatever the number of workers and of interruptions.")

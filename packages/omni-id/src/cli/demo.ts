@@ -4,7 +4,7 @@ import { demo } from "../demo.ts";
 import { hasFlowWeights } from "../flow-weights.ts";
 import { FaceGenerator } from "../generate/face-generator.ts";
 import { photoFiles } from "../photo-files.ts";
-import { loadEncoder, loadMaskedDecoder } from "../weights.ts";
+import { loadFirstStage } from "../weights.ts";
 import { shippedWeights } from "../weights-folder.ts";
 import { useDevice } from "./device.ts";
 import { deviceOption, jsonOption, weightsOption, whole } from "./options.ts";
@@ -34,8 +34,7 @@ Examples:
       const out = outFile(options.out);
       useDevice(options.device);
       const folder = options.weights ?? shippedWeights();
-      const encoder = await loadEncoder(folder);
-      const decoder = await loadMaskedDecoder(folder, encoder);
+      const { encoder, decoder } = await loadFirstStage(folder);
       const onProgress = (what: string) => note(`${what} …`);
       const generator = hasFlowWeights(folder) ? await FaceGenerator.load(folder, encoder) : undefined;
       const generatedOut = generator && join(dirname(out), `${basename(out, extname(out))}-generated.png`);

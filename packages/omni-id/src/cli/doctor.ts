@@ -127,9 +127,8 @@ async function weights(): Promise<Finding> {
   const folder = shippedWeights();
   const what = `weights: ${folder}`;
   try {
-    const { loadEncoder, loadMaskedDecoder } = await import("../weights.ts");
-    const encoder = await loadEncoder(folder);
-    await loadMaskedDecoder(folder, encoder);
+    const { loadFirstStage } = await import("../weights.ts");
+    const { encoder } = await loadFirstStage(folder);
     return { what, ok: true, told: `encoder ${encoder.name}, ${encoder.metadata.steps ?? "?"} steps` };
   } catch (error) {
     const [told] = (error as Error).message.split("\n");

@@ -1,8 +1,24 @@
-import { statSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { Command, Option } from "@commander-js/extra-typings";
-import { loadEncoder, loadMaskedDecoder, saveWeights } from "../weights.ts";
-import { WEIGHTS_DTYPES } from "../weights-file.ts";
+import { openSafetensors, writeAtomically } from "@omni-id/torch";
+import {
+  ADAPTER_FILE,
+  AUTOENCODER_FILE,
+  CONTROL_FILE,
+  FLUX_FILE,
+  hasFlowWeights,
+  loadControl,
+  loadFlowBase,
+  loadFlowDecoder,
+  PROMPTS_FILE,
+  saveControl,
+  saveFlowBase,
+  saveFlowDecoder,
+} from "../flow-weights.ts";
+import { modelCard } from "../train/model-card.ts";
+import { type LoadedEncoder, loadFirstStage, saveWeights } from "../weights.ts";
+import { openWeightsFile, WEIGHTS_DTYPES, type WeightsDType } from "../weights-file.ts";
 import { DECODER_FILE, ENCODER_FILE } from "../weights-folder.ts";
 import { jsonOption } from "./options.ts";
 import { outFolder, print } from "./output.ts";
@@ -10,24 +26,65 @@ import { outFolder, print } from "./output.ts";
 export function exportCommand() {
   return new Command("export")
     .requiredOption("-o, --out <folder>", "folder of the files to write, such as weights/nano")
-    .option("--weights <folder>", "trained weights", "runs/mtd/weights")
+    .option("--weights <folder>", "trained weights: of stage one, or all of them", "runs/weights")
     .addOption(
       new Option("--dtype <name>", "what parameters are stored as").choices(WEIGHTS_DTYPES).default("float16" as const),
     )
     .addOption(jsonOption())
     .addHelpText(
       "after",
-      "\nLoading gives float32 again. Identities name the encoder by its file's hash: those of the trained weights\n" +
-        "and those of the exported ones do not mix.",
+      `
+Loading gives float32 again. Identities name the encoder by its file's hash: those of the trained weights and those of
+the exported ones do not mix. In a checkout, \`npm run numbers\` fills the cards' tables from results.`,
     )
     .action(async ({ out, weights, dtype, json }) => {
       outFolder(out);
-      const encoder = await loadEncoder(weights);
-      const decoder = await loadMaskedDecoder(weights, encoder);
+      const { encoder, decoder } = await loadFirstStage(weights);
       const { bundle, preset, metadata } = encoder;
       const hash = await saveWeights(out, { bundle, decoder, preset, metadata, dtype });
-      const files = [ENCODER_FILE, DECODER_FILE].map((name) => join(out, name));
-      const sizes = files.map((file) => `${file}: ${(statSync(file).size / 1e6).toFixed(1)} MB`);
-      print({ files, dtype, hash }, { json, text: [...sizes, `encoder ${hash.slice(0, 12)}`].join("\n") });
+      const files: string[] = [ENCODER_FILE, DECODER_FILE];
+      if (hasFlowWeights(weights)) files.push(...(await exportFlowWeights(out, weights, { encoder, hash, dtype })));
+      const sizes = await Promise.all(files.map((file) => writeCard(out, file, dtype)));
+      const lines = files.map((file, i) => `${join(out, file)}: ${(sizes[i] / 1e6).toFixed(1)} MB`);
+      const total = sizes.reduce((sum, size) => sum + size, 0);
+      const text = [...lines, `${(total / 1e6).toFixed(1)} MB together, encoder ${hash.slice(0, 12)}`].join("\n");
+      print({ folder: out, dtype, hash, files, bytes: total }, { json, text });
     });
+}
+
+/** Flow base, adapter and ControlNet, which name each other and the encoder by the hashes of the new files. */
+async function exportFlowWeights(
+  out: string,
+  weights: string,
+  { encoder, hash: encoderHash, dtype }: { encoder: LoadedEncoder; hash: string; dtype: WeightsDType },
+): Promise<string[]> {
+  const base = await loadFlowBase(weights);
+  const decoder = await loadFlowDecoder(weights, { encoder, base });
+  const control = await loadControl(weights, base);
+  const noteOf = async (file: string) => {
+    const { preset, metadata } = await openWeightsFile(join(weights, file), "flow");
+    return { preset, metadata, dtype };
+  };
+  const baseHash = await saveFlowBase(out, { base: base.base, ...(await noteOf(FLUX_FILE)) });
+  await saveFlowDecoder(out, { decoder, encoderHash, baseHash, ...(await noteOf(ADAPTER_FILE)) });
+  await saveControl(out, { control, baseHash, ...(await noteOf(CONTROL_FILE)) });
+  return [FLUX_FILE, AUTOENCODER_FILE, PROMPTS_FILE, ADAPTER_FILE, CONTROL_FILE];
+}
+
+/** Writes a file's model card beside it; returns the file's size in bytes. */
+async function writeCard(folder: string, file: string, dtype: WeightsDType): Promise<number> {
+  const path = join(folder, file);
+  const size = readFileSync(path).length;
+  const { preset, metadata, hash } = await openWeightsFile(path, "mtd");
+  const opened = openSafetensors(path);
+  const parameters = opened
+    .keys()
+    .map((key) => opened.get(key).numel)
+    .reduce((sum, numel) => sum + numel, 0);
+  opened.close();
+  writeAtomically(
+    join(folder, `${basename(file, ".safetensors")}.md`),
+    modelCard({ file, hash, size, parameters, dtype, preset, metadata }),
+  );
+  return size;
 }

@@ -4,8 +4,7 @@ import { FaceAnalyser, loadImage } from "@omni-id/face";
 import { checkEncoder, loadIdentity } from "../identity.ts";
 import { saveSheet, toRgb } from "../picture.ts";
 import { MaskedTarget } from "../reconstruct.ts";
-import { loadEncoder, loadMaskedDecoder } from "../weights.ts";
-import { shippedWeights } from "../weights-folder.ts";
+import { loadFirstStage } from "../weights.ts";
 import { useDevice } from "./device.ts";
 import { deviceOption, jsonOption, weightsOption, whole } from "./options.ts";
 import { outFile, print } from "./output.ts";
@@ -26,14 +25,12 @@ export function reconstructCommand() {
     .action(async (photo, options) => {
       const out = outFile(options.out);
       useDevice(options.device);
-      const folder = options.weights ?? shippedWeights();
-      const encoder = await loadEncoder(folder);
+      const { encoder, decoder } = await loadFirstStage(options.weights);
       const identities = options.id.map((file) => {
         const identity = loadIdentity(file);
         checkEncoder(file, identity, encoder.hash);
         return { file, identity };
       });
-      const decoder = await loadMaskedDecoder(folder, encoder);
       const image = await loadImage(photo);
       const [face] = await (await FaceAnalyser.load()).analyse(image);
       if (!face) throw new Error(`${photo}: no face found; use a photo where the face is at least 64 px wide`);

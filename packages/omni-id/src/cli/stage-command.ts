@@ -59,7 +59,8 @@ export async function runStage<Batch>(
   release();
   if (result.interrupted) throw new Interrupted();
   const folder = join(out, "weights");
-  const told = await opened.save(outFolder(folder), { stage: entry.name, preset, step: result.step, seed, precision });
+  const note = { stage: entry.name, data, preset, step: result.step, seed, precision, seconds: log.totalSeconds() };
+  const told = await opened.save(outFolder(folder), note);
   return { folder, told };
 }
 

@@ -1,5 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { cpus, totalmem } from "node:os";
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
 import { version } from "@omni-id/torch";
 
 /** Where a number comes from: it stands beside every result. */
@@ -23,11 +25,13 @@ export function provenance(seed: number): Provenance {
   };
 }
 
-/** The checkout's commit, marked when it holds changes; "unknown" outside a checkout. */
+/** The commit of this program's checkout, marked when it holds changes; "unknown" where it was installed by npm. */
 function commit(): string {
+  const cwd = dirname(fileURLToPath(import.meta.url));
+  if (cwd.includes("node_modules")) return "unknown"; // the repository around it is somebody else's
   try {
     const git = (...args: string[]) =>
-      execFileSync("git", args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+      execFileSync("git", args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
     const hash = git("rev-parse", "--short=12", "HEAD").trim();
     return git("status", "--porcelain", "--untracked-files=no").trim() ? `${hash}+changes` : hash;
   } catch {

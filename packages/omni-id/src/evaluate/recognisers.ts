@@ -7,6 +7,7 @@ import {
   recogniserModel,
 } from "@omni-id/face";
 import { F, importOnnx, scope, type Tensor } from "@omni-id/torch";
+import { recogniserInput } from "../backbones/recogniser.ts";
 import { cosines, distances } from "./reconstruct.ts";
 
 /** A face recogniser as a measure of likeness. */
@@ -35,10 +36,8 @@ export function loadJudges(): { independent: Judge; backbone: Judge } {
       measure: "cosine",
       embed: (faces, points) =>
         scope(() => {
-          const pixels = cropBatch(faces, points, ARCFACE_TEMPLATE, 112)
-            .mul(127.5 / 128)
-            .add(0.5 / 128);
-          return F.normalize(network.forward(pixels), { dim: 1 });
+          const crops = cropBatch(faces, points, ARCFACE_TEMPLATE, 112);
+          return F.normalize(network.forward(recogniserInput(crops)), { dim: 1 });
         }),
       compare: cosines,
     },

@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { FaceAnalyser } from "@omni-id/face";
 import { scope, stack, type Tensor, tensor } from "@omni-id/torch";
-import { IdentityEncoder, type Refusal } from "../encode.ts";
+import { IdentityEncoder, type Refusal, UnusablePhotos } from "../encode.ts";
 import { picturesIn } from "../photo-files.ts";
 import type { LoadedEncoder } from "../weights.ts";
 import { rocAuc } from "./statistics.ts";
@@ -76,7 +76,8 @@ async function open(maker: IdentityEncoder, faces: FaceAnalyser, folder: string,
       person.alone.push(compared(identity.tokens));
       person.features.push(tensor(await faces.recognise(used[0].image, used[0].face.landmarks)).keep());
     } catch (error) {
-      refused.push({ photo: path, reason: (error as Error).message.split("\n").at(-1)?.trim() ?? "" });
+      if (!(error instanceof UnusablePhotos)) throw error;
+      refused.push({ photo: path, reason: error.refused[0].reason });
     }
   }
   return {

@@ -5,6 +5,7 @@ import { type Preset, presetSchema } from "./schema.ts";
 
 type Values = Record<string, unknown>;
 
+/** All presets by name. */
 export const presets: Readonly<Record<string, Preset>> = { nano, paper };
 
 /**
@@ -70,13 +71,23 @@ function valuesOf(node: Values, prefix = ""): Map<string, unknown> {
   );
 }
 
-/** What differs between two presets, for a person: `mtd.batch 16 → 8`. */
-export function presetDifferences(before: Preset, after: Preset): string[] {
+/** Keys whose values differ between two presets, with both as JSON; `undefined` where one lacks the key. */
+function compare(before: Preset, after: Preset): { key: string; was?: string; is?: string }[] {
   const [old, now] = [before, after].map((preset) => valuesOf(preset));
   return [...new Set([...old.keys(), ...now.keys()])].flatMap((key) => {
     const [was, is] = [old, now].map((values) => JSON.stringify(values.get(key)));
-    return was === is ? [] : [`${key} ${was ?? "absent"} → ${is ?? "absent"}`];
+    return was === is ? [] : [{ key, was, is }];
   });
+}
+
+/** What differs between two presets, for a person: `mtd.batch 16 → 8`. */
+export function presetDifferences(before: Preset, after: Preset): string[] {
+  return compare(before, after).map(({ key, was = "absent", is = "absent" }) => `${key} ${was} → ${is}`);
+}
+
+/** The overrides that make `preset` out of `base`: `mtd.batch=8`. */
+export function presetOverrides(base: Preset, preset: Preset): string[] {
+  return compare(base, preset).flatMap(({ key, is }) => (is === undefined ? [] : [`${key}=${is}`]));
 }
 
 function parseValue(text: string, override: string): unknown {

@@ -7,22 +7,34 @@ import { saveControl, saveFlowBase, saveFlowDecoder } from "../flow-weights.ts";
 import type { Preset } from "../presets/schema.ts";
 import { EncoderBundle, saveEncoder, saveMaskedDecoder, saveWeights } from "../weights.ts";
 import { ENCODER_FILE } from "../weights-folder.ts";
+import { type CommandNote, commandsOf } from "./commands.ts";
 import type { OpenedControl } from "./control-stage.ts";
 import { type FirstStage, trainingIdentities } from "./first-stage.ts";
 import type { OpenedFlow } from "./flow-stage.ts";
 
-export interface ExportNote {
-  stage: string;
-  preset: Preset;
+export interface ExportNote extends CommandNote {
   step: number;
-  seed: number;
-  precision: string;
+  /** What the training took, in seconds. */
+  seconds: number;
 }
 
 /** How weights came to be, as their files tell it. */
-function metadataOf({ stage, step, seed, precision }: ExportNote): Record<string, string> {
+function metadataOf(note: ExportNote): Record<string, string> {
+  const { stage, step, seed, precision, seconds } = note;
   const { commit, hardware, libtorch, date } = provenance(seed);
-  return { stage, steps: `${step}`, seed: `${seed}`, precision, commit, hardware, libtorch, date };
+  const hours = (seconds / 3600).toFixed(2);
+  return {
+    stage,
+    steps: `${step}`,
+    seed: `${seed}`,
+    precision,
+    hours,
+    ...commandsOf(note),
+    commit,
+    hardware,
+    libtorch,
+    date,
+  };
 }
 
 /** Writes a trained first stage as the two weights files that every command reads; returns what to tell of it. */

@@ -1,8 +1,7 @@
 import { ARCFACE_TEMPLATE, cropBatch } from "@omni-id/face";
 import { F, importOnnx, noGrad, type OnnxModule, scope, type Tensor } from "@omni-id/torch";
+import { MIDDLE, recogniserInput } from "../backbones/recogniser.ts";
 
-/** Inner value of the recogniser's graph whose map stands for what a face looks like: 128×14×14. */
-const MIDDLE = "471";
 const CROP = 112;
 
 /**
@@ -47,8 +46,7 @@ export class LikenessLoss {
 
   #describe(faces: Tensor, points: Tensor): { feature: Tensor; map: Tensor } {
     const crops = cropBatch(faces, points, ARCFACE_TEMPLATE, CROP);
-    const pixels = crops.mul(127.5 / 128).add(0.5 / 128);
-    const values = this.#network.run({ [this.#input]: pixels }, [MIDDLE, this.#output]);
+    const values = this.#network.run({ [this.#input]: recogniserInput(crops) }, [MIDDLE, this.#output]);
     return { feature: F.normalize(values[this.#output].float(), { dim: 1 }), map: values[MIDDLE].float() };
   }
 }

@@ -12,17 +12,20 @@ type Figures = Record<string, number>;
  */
 export class RunLog {
   readonly #out: string;
+  readonly #file: string;
   readonly #write: (text: string) => void;
   readonly #bar: SingleBar | undefined;
   #events: EventFile | undefined;
   #sums: Figures = {};
   #count = 0;
   #began = 0;
+  #lineAt = 0;
   #from = 0;
   #to = 0;
 
   constructor(out: string, { stream = process.stderr }: { stream?: NodeJS.WriteStream } = {}) {
     this.#out = out;
+    this.#file = join(out, "log.jsonl");
     this.#write = (text) => stream.write(text);
     if (stream.isTTY) {
       const format = "{bar} {value}/{total} · {seconds} s/step · {eta_formatted} left · {text}";
@@ -37,6 +40,7 @@ export class RunLog {
     this.#from = from;
     this.#to = to;
     this.#began = performance.now();
+    this.#lineAt = this.#began;
     this.#bar?.start(to, from, { seconds: "–", text: "" });
   }
 
@@ -54,7 +58,9 @@ export class RunLog {
     Object.assign(figures, probe);
     this.#sums = {};
     this.#count = 0;
-    this.#store("train", step, figures);
+    const now = performance.now();
+    this.#store("train", step, { ...figures, seconds: (now - this.#lineAt) / 1000 });
+    this.#lineAt = now;
     const text = format(figures);
     if (this.#bar) this.#bar.update(step, { text });
     else {
@@ -83,31 +89,46 @@ export class RunLog {
     );
   }
 
+  /** Seconds that the run has taken, those before it was stopped and resumed included. */
+  totalSeconds(): number {
+    return this.#lines().reduce((sum, { seconds = 0 }) => sum + seconds, 0);
+  }
+
   #seconds(step: number): number {
     return (performance.now() - this.#began) / 1000 / Math.max(1, step - this.#from);
   }
 
   #store(kind: string, step: number, figures: Figures): void {
-    appendFileSync(join(this.#out, "log.jsonl"), `${JSON.stringify({ kind, step, ...figures })}\n`);
+    appendFileSync(this.#file, `${JSON.stringify({ kind, step, ...figures })}\n`);
     const tagged = Object.entries(figures).map(([name, value]) => [`${kind}/${name}`, value]);
     this.#events?.scalars(step, Object.fromEntries(tagged));
   }
 
   /** A killed run has logged steps after its last checkpoint; they are about to be done again. */
   #forgetAfter(step: number): void {
-    const file = join(this.#out, "log.jsonl");
-    if (!existsSync(file)) return;
-    const kept = readFileSync(file, "utf8")
+    const lines = this.#lines().filter((line) => line.step <= step);
+    writeAtomically(this.#file, lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
+  }
+
+  #lines(): LogLine[] {
+    if (!existsSync(this.#file)) return [];
+    return readFileSync(this.#file, "utf8")
       .split("\n")
-      .filter((line) => {
+      .flatMap((line) => {
         try {
-          return (JSON.parse(line) as { step: number }).step <= step;
+          return [JSON.parse(line) as LogLine];
         } catch {
-          return false; // a line cut off by the kill
+          return []; // cut off by a kill
         }
       });
-    writeAtomically(file, kept.map((line) => `${line}\n`).join(""));
   }
+}
+
+interface LogLine {
+  kind: string;
+  step: number;
+  /** Since the line before, for lines of the training. */
+  seconds?: number;
 }
 
 function format(figures: Figures): string {

@@ -62,12 +62,15 @@ export abstract class Module {
     }
   }
 
+  /** What is trained, with its keys. */
   namedParameters(): [string, Tensor][] {
     return [...this.#tensors()].filter(([, tensor]) => kinds.get(tensor) === "parameter");
   }
+  /** State that is not trained, with its keys. */
   namedBuffers(): [string, Tensor][] {
     return [...this.#tensors()].filter(([, tensor]) => kinds.get(tensor) === "buffer");
   }
+  /** What is trained. */
   parameters(): Tensor[] {
     return this.namedParameters().map(([, tensor]) => tensor);
   }
@@ -123,10 +126,12 @@ export abstract class Module {
     }
   }
 
+  /** Sets `training` of this module and all below it. */
   train(on = true): this {
     for (const [, module] of this.namedModules()) module.training = on;
     return this;
   }
+  /** The opposite of `train()`. */
   eval(): this {
     return this.train(false);
   }
@@ -135,6 +140,7 @@ export abstract class Module {
     for (const tensor of this.parameters()) tensor.requiresGrad_(on);
     return this;
   }
+  /** Forgets all gradients. */
   zeroGrad(): void {
     for (const tensor of this.parameters()) tensor.grad = null;
   }

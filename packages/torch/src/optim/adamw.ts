@@ -38,6 +38,7 @@ export class AdamW {
     this.#square = zerosLike(params);
   }
 
+  /** Moves the parameters by their gradients. */
   step(): void {
     const { betas, eps, weightDecay } = this.#settings;
     this.#step++;
@@ -66,13 +67,16 @@ export class AdamW {
     );
   }
 
+  /** Forgets the gradients. */
   zeroGrad(): void {
     for (const param of this.params) param.grad = null;
   }
 
+  /** What a checkpoint keeps. */
   stateTensors(): Map<string, Tensor> {
     return packState(this.#step, { exp_avg: this.#mean, exp_avg_sq: this.#square });
   }
+  /** @throws when the state belongs to other parameters */
   loadStateTensors(state: ReadonlyMap<string, Tensor>): void {
     this.#step = unpackState(state, { exp_avg: this.#mean, exp_avg_sq: this.#square });
   }

@@ -26,6 +26,7 @@ export class EMA {
     this.#average = params.map((param) => scope(() => noGrad(() => param.detach().clone())).keep());
   }
 
+  /** Takes the parameters as they are now into the average. */
   update(): void {
     this.#step++;
     const decay = this.#warmup ? Math.min(this.#decay, this.#step / (this.#step + 10)) : this.#decay;
@@ -54,9 +55,11 @@ export class EMA {
     );
   }
 
+  /** What a checkpoint keeps. */
   stateTensors(): Map<string, Tensor> {
     return packState(this.#step, { average: this.#average });
   }
+  /** @throws when the state belongs to other parameters */
   loadStateTensors(state: ReadonlyMap<string, Tensor>): void {
     this.#step = unpackState(state, { average: this.#average });
   }

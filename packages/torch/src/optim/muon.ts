@@ -42,6 +42,7 @@ export class Muon {
     this.#momentum = zerosLike(params);
   }
 
+  /** Moves the parameters by their gradients. */
   step(): void {
     const { momentum, nesterov, weightDecay, steps } = this.#settings;
     this.#step++;
@@ -86,13 +87,16 @@ export class Muon {
     return [...groups.values()];
   }
 
+  /** Forgets the gradients. */
   zeroGrad(): void {
     for (const param of this.params) param.grad = null;
   }
 
+  /** What a checkpoint keeps. */
   stateTensors(): Map<string, Tensor> {
     return packState(this.#step, { momentum: this.#momentum });
   }
+  /** @throws when the state belongs to other parameters */
   loadStateTensors(state: ReadonlyMap<string, Tensor>): void {
     this.#step = unpackState(state, { momentum: this.#momentum });
   }

@@ -25,6 +25,7 @@ export class SafetensorsFile {
     this.metadata = metadata;
   }
 
+  /** Names of the tensors. */
   keys(): string[] {
     return [...this.#entries.keys()];
   }
@@ -42,6 +43,7 @@ export class SafetensorsFile {
     const { file, start, dtype, shape } = this.#entry(key);
     return mapTensorFile(file, { byteOffset: start, dtype, shape });
   }
+  /** All tensors with their names, memory-mapped. */
   entries(): [string, Tensor][] {
     return this.keys().map((key) => [key, this.get(key)]);
   }

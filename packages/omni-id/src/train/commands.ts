@@ -1,0 +1,44 @@
+import { NANO_RECIPE, readRecipe } from "@omni-id/data";
+import { presetOverrides, presets } from "../presets/index.ts";
+import type { Preset } from "../presets/schema.ts";
+
+/** The command that renders the shards of a folder again; `undefined` for shards from elsewhere. */
+export function synthCommand(folder: string): string | undefined {
+  const recipe = readRecipe(folder);
+  if (!recipe) return undefined;
+  const keys = ["identities", "images", "size", "seed"] as const;
+  const options = keys.filter((key) => recipe[key] !== NANO_RECIPE[key]).map((key) => `--${key} ${recipe[key]}`);
+  return ["omni-id data synth", ...options].join(" ");
+}
+
+/** What a training was started with. */
+export interface CommandNote {
+  /** mtd, base, flow or control. */
+  stage: string;
+  /** Folder of the shards. */
+  data: string;
+  preset: Preset;
+  seed: number;
+  precision: string;
+}
+
+/** The command that trains a stage again as it was trained; the precision is told, for its default is the machine's. */
+export function stageCommandLine({ stage, preset, seed, precision }: Omit<CommandNote, "data">): string {
+  const base = presets[preset.name] ?? presets.nano;
+  const overrides = presetOverrides(base, preset).map((override) => shellWord(override));
+  return [
+    `omni-id train ${stage}`,
+    ...(base.name === "nano" ? [] : [`--preset ${base.name}`]),
+    ...(seed === 0 ? [] : [`--seed ${seed}`]),
+    `--precision ${precision}`,
+    ...(overrides.length > 0 ? [`--set ${overrides.join(" ")}`] : []),
+  ].join(" ");
+}
+
+/** How somebody else makes the same weights: the metadata `data` (absent for shards from elsewhere) and `command`. */
+export function commandsOf(note: CommandNote): Record<string, string> {
+  const data = synthCommand(note.data);
+  return { ...(data && { data }), command: stageCommandLine(note) };
+}
+
+const shellWord = (text: string) => (/^[\w.=+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);

@@ -1,0 +1,136 @@
+import { createHash } from "node:crypto";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { resolvePreset } from "../src/presets/index.ts";
+import { stageCommandLine } from "../src/train/commands.ts";
+import { modelCard } from "../src/train/model-card.ts";
+
+interface Script {
+  fill(text: string, results: string): string;
+  inconsistencies(root: string): string[];
+}
+const file = new URL("../../../scripts/readme-numbers.mjs", import.meta.url);
+const { fill, inconsistencies } = (await import(file.href)) as Script;
+
+let root: string;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "omni-id-numbers-"));
+  for (const folder of ["results", "weights/nano"]) mkdirSync(join(root, folder), { recursive: true });
+});
+afterEach(() => rmSync(root, { recursive: true }));
+
+const results = () => join(root, "results");
+const write = (name: string, content: unknown) =>
+  writeFileSync(join(root, name), typeof content === "string" ? content : JSON.stringify(content));
+const estimate = (mean: number) => ({ mean, ci: [mean - 0.01, mean + 0.01] });
+const conditions = (of: (i: number) => unknown) =>
+  Object.fromEntries(["1", "3", "5", "identityRemoved", "otherIdentity"].map((key, i) => [key, of(i)]));
+const recogniser = {
+  ...conditions((i) => estimate(0.5 + i / 100)),
+  samePerson: estimate(0.4),
+  otherPerson: estimate(0.7),
+};
+const machine = { commit: "abc", date: "2025-01-01", hardware: "a machine" };
+const report = {
+  ...machine,
+  seed: 7,
+  weights: "nano 01234567",
+  identities: 44,
+  images: 528,
+  l1: conditions((i) => 0.04 + i / 1000),
+  l1Interval: conditions(() => [0.03, 0.05]),
+  recognisers: { independent: recogniser, backbone: recogniser },
+  closed: { "1": 0.6, "3": 0.7, "5": 0.71 },
+  verification: { "1": 0.97, "3": 0.99, "5": 0.99, recogniser: { "1": 0.98, "3": 0.99, "5": 0.99 } },
+};
+
+describe("tables of numbers", () => {
+  const text = "# Title\n\n<!-- numbers:first-stage -->\n<!-- /numbers:first-stage -->\n\nmore\n";
+
+  it("are filled from the results, again and again to the same text", () => {
+    write("results/first-stage.json", report);
+    const once = fill(text, results());
+    expect(once).toContain("| from 3 photos | 0.0410 (0.0300–0.0500) | 0.510 (0.500–0.520) |");
+    expect(once).toContain("| _a real view of somebody else_ |  | 0.700 (0.690–0.710) |");
+    expect(once).toContain("close 60 / 70 / 71 % of the way");
+    expect(once).toContain("commit abc, seed 7, 2025-01-01, a machine");
+    expect(once).toMatch(/\nmore\n$/);
+    expect(fill(once, results())).toBe(once);
+    write("results/first-stage.json", { ...report, seed: 8 });
+    expect(fill(once, results())).not.toBe(once);
+  });
+
+  it("say how to measure what was not measured yet", () => {
+    expect(fill(text, results())).toContain("_Not measured yet: `npx omni-id evaluate`_");
+  });
+
+  it("of the benchmarks show ratios, goals, and what was not run", () => {
+    write("results/bench.json", {
+      ...machine,
+      results: {
+        "train step": { seconds: 0.51234, ratio: 0.7, goal: "ratio ≤ 0.75: met" },
+        "fused kernels": { rows: [{ name: "gelu", precision: "float32", ratio: 0.456 }] },
+        jax: { skipped: "no such peer\nat line 3" },
+      },
+    });
+    const filled = fill("<!-- numbers:bench -->\n<!-- /numbers:bench -->", results());
+    expect(filled).toContain("| train step | seconds 0.512, ratio 0.7 | ratio ≤ 0.75: met |");
+    expect(filled).toContain("| fused kernels | gelu float32 0.46 |  |");
+    expect(filled).toContain("| jax | not run: no such peer |  |");
+  });
+
+  it("that do not exist, or do not end, are errors", () => {
+    expect(() => fill("<!-- numbers:weather -->\n<!-- /numbers:weather -->", results())).toThrow(/no table "weather"/);
+    expect(() => fill("<!-- numbers:bench -->\n", results())).toThrow(/opened and not closed/);
+  });
+});
+
+describe("model cards", () => {
+  const preset = resolvePreset("nano", ["mtd.batch=8", "mtd.inputs=[3]", "mtd.loss.likeness=0.2"]);
+  const command = stageCommandLine({ stage: "mtd", preset, seed: 4, precision: "bfloat16" });
+  const metadata = { data: "omni-id data synth --seed 3", command, people: "1412", steps: "4000", commit: "abc" };
+  const card = (hash: string) =>
+    modelCard({
+      file: "omni-id-encoder.safetensors",
+      hash,
+      size: 5e6,
+      parameters: 1402112,
+      dtype: "float16",
+      preset,
+      metadata,
+    });
+
+  it("tell the commands that make the same weights, in words of a shell", () => {
+    expect(command).toContain("omni-id train mtd --seed 4 --precision bfloat16 --set mtd.batch=8");
+    expect(command).toContain("'mtd.inputs=[3]'");
+    expect(card("ff")).toContain(
+      `npx omni-id data synth --seed 3\nnpx ${command}\nnpx omni-id export -o weights/nano\n`,
+    );
+  });
+
+  it("tell data, steps, loss and limits, with a place for the numbers", () => {
+    const text = card("ff");
+    expect(text).toContain("| training people | 1412 rendered people;");
+    expect(text).toContain("1,402,112, stored as float16");
+    expect(text).toContain("0.2 × likeness through the backbone's recogniser (not in the paper)");
+    expect(text).toContain("LibTorch not noted");
+    expect(fill(text, results())).toContain("_Not measured yet");
+    expect(text).toContain("## Limits");
+  });
+
+  it("and numbers of other weights are found out", () => {
+    const weights = "weights of a model";
+    const hash = createHash("sha256").update(weights).digest("hex");
+    write("weights/nano/omni-id-encoder.safetensors", weights);
+    write("weights/nano/omni-id-encoder.md", card(hash));
+    write("results/first-stage.json", { ...report, weights: `nano ${hash.slice(0, 8)}` });
+    expect(inconsistencies(root)).toEqual([]);
+    write("weights/nano/omni-id-encoder.safetensors", "other weights");
+    expect(inconsistencies(root)).toEqual([
+      expect.stringMatching(/first-stage\.json was measured on other weights/),
+      expect.stringMatching(/omni-id-encoder\.md is the card of another file/),
+    ]);
+  });
+});

@@ -1,0 +1,232 @@
+// Fills the tables between `<!-- numbers:NAME -->` and `<!-- /numbers:NAME -->` in README.md, docs and the model cards
+// from results/*.json, so that no number is typed by hand. Plain Node, no dependencies.
+// usage: readme-numbers.mjs [--check]     --check writes nothing and fails where a table is stale
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const fixed = (value, digits = 3) => value.toFixed(digits);
+const table = (head, rows) =>
+  [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+const source = ({ commit, date, hardware }, seed) =>
+  [`commit ${commit}`, seed === undefined ? "" : `seed ${seed}`, date, hardware].filter(Boolean).join(", ");
+
+/** One row of a benchmark that has several. */
+const partOf = ({ name, precision, ratio, evaluations, euler, dpm, heun }) =>
+  evaluations === undefined
+    ? `${name} ${precision} ${fixed(ratio, 2)}`
+    : `${evaluations} evaluations: Euler ${fixed(euler, 4)}, DPM-Solver++ ${fixed(dpm, 4)}, Heun ${fixed(heun, 4)}`;
+
+/** Each table from the content of its file in `results`. */
+export const TABLES = {
+  "first-stage": {
+    file: "first-stage.json",
+    command: "npx omni-id evaluate",
+    render(report) {
+      const { l1, l1Interval, recognisers, verification, closed } = report;
+      const interval = ({ mean, ci }) => `${fixed(mean)} (${fixed(ci[0])}–${fixed(ci[1])})`;
+      const row = (name, key) => [
+        name,
+        l1[key] === undefined
+          ? ""
+          : `${fixed(l1[key], 4)} (${l1Interval[key].map((value) => fixed(value, 4)).join("–")})`,
+        interval(recognisers.independent[key]),
+        interval(recognisers.backbone[key]),
+      ];
+      const rows = [
+        row("from 1 photo", "1"),
+        row("from 3 photos", "3"),
+        row("from 5 photos", "5"),
+        row("mean identity in place of ℓ", "identityRemoved"),
+        row("somebody else's ℓ", "otherIdentity"),
+        row("_another real view of the person_", "samePerson"),
+        row("_a real view of somebody else_", "otherPerson"),
+      ];
+      const auc = (of) => ["1", "3", "5"].map((count) => fixed(of[count])).join(" / ");
+      return [
+        table(
+          [
+            "reconstruction",
+            "L1 in the face ↓",
+            "independent recogniser, distance ↓",
+            "backbone's recogniser, cosine ↑",
+          ],
+          rows,
+        ),
+        `${report.identities} people never seen in training, ${report.images} reconstructions, means with 95 % intervals over ` +
+          `people; weights ${report.weights}. On the independent recogniser 1 / 3 / 5 photos close ` +
+          `${["1", "3", "5"].map((count) => Math.round(100 * closed[count])).join(" / ")} % of the way from somebody else to ` +
+          `the person. Verification (ROC AUC) at 1 / 3 / 5 photos: ${auc(verification)}; the recogniser itself ` +
+          `${auc(verification.recogniser)}.`,
+        `Measured by \`npx omni-id evaluate\`: ${source(report, report.seed)}.`,
+      ];
+    },
+  },
+  generation: {
+    file: "generation.json",
+    command: "npx omni-id evaluate --stage flow --colour-only",
+    render(report) {
+      const { recognisers, closed, firstOf44, poseDegrees, detected, copyPaste, colourOnly } = report;
+      const interval = ({ mean, ci }, digits = 3) =>
+        `${fixed(mean, digits)} (${fixed(ci[0], digits)}–${fixed(ci[1], digits)})`;
+      const percent = (value) => `${Math.round(100 * value)} %`;
+      const row = (name, key, first) => [
+        name,
+        interval(recognisers.independent[key]),
+        interval(recognisers.backbone[key]),
+        first === undefined ? "" : percent(first),
+      ];
+      const rows = [
+        row("from 1 photo", "1", firstOf44["1"]),
+        row("from 3 photos", "3", firstOf44["3"]),
+        row("from 5 photos", "5", firstOf44["5"]),
+        row("mean identity in place of ℓ", "identityRemoved"),
+        row("somebody else's ℓ", "otherIdentity"),
+        row("no identity (landmarks alone)", "bareBase"),
+        ...(colourOnly
+          ? [
+              [
+                "skin and hair colour alone",
+                interval(colourOnly.independent),
+                interval(colourOnly.backbone),
+                percent(colourOnly.firstOf44),
+              ],
+            ]
+          : []),
+        row("_another real photo of the person_", "samePerson", firstOf44.realPhoto),
+        row("_a real photo of somebody else_", "otherPerson"),
+      ];
+      const { controlled, uncontrolled, estimator, groundTruthPairs } = poseDegrees;
+      const degrees = ({ mean, ci }) => `${fixed(mean, 1)}° (${fixed(ci[0], 1)}–${fixed(ci[1], 1)})`;
+      return [
+        table(
+          [
+            "picture drawn from noise",
+            "independent recogniser, distance ↓",
+            "backbone's recogniser, cosine ↑",
+            `the right one of ${report.identities} comes first`,
+          ],
+          rows,
+        ),
+        `${report.identities} people never seen in training, ${report.targets} pictures a row in the pose of another photo, ` +
+          `guidance ${report.guidance}, ${report.steps} steps. On the independent recogniser 1 / 3 / 5 photos close ` +
+          `${["1", "3", "5"].map((count) => Math.round(100 * closed[count])).join(" / ")} % of the way from somebody else to ` +
+          `the person. Without landmarks three photos give ${interval(report.uncontrolled)}, without guidance ` +
+          `${interval(report.withoutGuidance)}.`,
+        `Pose error (yaw + pitch + roll, against the target's photo): ${degrees(controlled)} with landmarks, ` +
+          `${degrees(uncontrolled)} without; ${degrees(groundTruthPairs)} between two real photos of a person; the pose ` +
+          `model's own error on real photos ${degrees(estimator)}. Copy-paste score ${interval(copyPaste)} (above 0: nearer ` +
+          `to an input than to the target). The detector finds a face in ${percent(detected.generated)} of the pictures ` +
+          `(real ones: ${percent(detected.real)}).`,
+        `Measured by \`npx omni-id evaluate --stage flow --colour-only\`: ${source(report, report.seed)}.`,
+      ];
+    },
+  },
+  "real-photos": {
+    file: "real-photos.json",
+    command: "node scripts/real-photos.mjs photos && npx omni-id verify photos -o results/real-photos.json",
+    render(report) {
+      const rows = Object.entries(report.auc).map(([count, { identity, recogniser }]) => [
+        `${count} photo${count === "1" ? "" : "s"}`,
+        fixed(identity, 4),
+        fixed(recogniser, 4),
+      ]);
+      const { enrolled, strangers } = report.people;
+      return [
+        table(["identity from", "ROC AUC of identities ↑", "of the recogniser itself ↑"], rows),
+        `${enrolled} people with several photos, ${strangers} strangers, ${report.photos} photos, ${report.refused} refused; weights ${report.weights}.`,
+        `Measured by \`npx omni-id verify\`: ${source(report)}.`,
+      ];
+    },
+  },
+  bench: {
+    file: "bench.json",
+    command: "npm run bench",
+    render(report) {
+      const rows = Object.entries(report.results).map(
+        ([name, { goal = "", skipped, rows: parts, note, ...values }]) => {
+          const show = (value) => (typeof value === "number" ? Number(value.toPrecision(3)) : JSON.stringify(value));
+          const told = Object.entries(values).map(
+            ([key, value]) => `${key} ${typeof value === "string" ? value : show(value)}`,
+          );
+          const kernels = parts?.map(partOf).join(", ");
+          return [name, skipped ? `not run: ${skipped.split("\n")[0]}` : (kernels ?? told.join(", ")), goal];
+        },
+      );
+      return [
+        table(["benchmark", "result (ratio: ours over the peer's, below 1 is faster)", "goal"], rows),
+        `Measured by \`npm run bench\`: ${source(report)}.`,
+      ];
+    },
+  },
+};
+
+/** The text that stands between the markers of a table. */
+export function renderTable(name, results) {
+  const { file, command, render } = TABLES[name];
+  const path = join(results, file);
+  if (!existsSync(path)) return `_Not measured yet: \`${command}\`_`;
+  return render(JSON.parse(readFileSync(path, "utf8"))).join("\n\n");
+}
+
+/** A document with all its tables filled. @throws for a marker that is unknown or not closed */
+export function fill(text, results) {
+  const filled = text.replaceAll(/<!-- numbers:([\w-]+) -->\n(?:[\s\S]*?\n)??<!-- \/numbers:\1 -->/g, (_, name) => {
+    if (!TABLES[name]) throw new Error(`there is no table "${name}"; known: ${Object.keys(TABLES).join(", ")}`);
+    return `<!-- numbers:${name} -->\n\n${renderTable(name, results)}\n\n<!-- /numbers:${name} -->`;
+  });
+  const open = filled.match(/<!-- numbers:/g)?.length ?? 0;
+  const closed = filled.match(/<!-- \/numbers:/g)?.length ?? 0;
+  if (open !== closed) throw new Error("a table of numbers is opened and not closed, or the other way round");
+  return filled;
+}
+
+/** What does not fit together: numbers of other weights, cards of other files. */
+export function inconsistencies(root) {
+  const weights = join(root, "weights/nano");
+  const hash = (file) => createHash("sha256").update(readFileSync(file)).digest("hex");
+  const found = [];
+  const encoder = join(weights, "omni-id-encoder.safetensors");
+  for (const name of ["first-stage.json", "generation.json", "real-photos.json"]) {
+    const path = join(root, "results", name);
+    if (!existsSync(path) || !existsSync(encoder)) continue;
+    const { weights: told } = JSON.parse(readFileSync(path, "utf8"));
+    const measured = told.encoder ?? told;
+    if (measured.endsWith(hash(encoder).slice(0, 8))) continue;
+    found.push(`results/${name} was measured on other weights (${measured}) than those in weights/nano`);
+  }
+  for (const card of existsSync(weights) ? readdirSync(weights).filter((name) => name.endsWith(".md")) : []) {
+    const file = join(weights, card.replace(/\.md$/, ".safetensors"));
+    if (!existsSync(file) || !readFileSync(join(weights, card), "utf8").includes(hash(file))) {
+      found.push(`weights/nano/${card} is the card of another file; write it with: npx omni-id export`);
+    }
+  }
+  return found;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const root = fileURLToPath(new URL("..", import.meta.url));
+  const check = process.argv.includes("--check");
+  const markdown = (folder) =>
+    existsSync(join(root, folder)) ? readdirSync(join(root, folder)).filter((name) => name.endsWith(".md")) : [];
+  const documents = ["README.md", ...["docs", "weights/nano"].flatMap((f) => markdown(f).map((name) => join(f, name)))];
+  let wrong = 0;
+  for (const name of documents) {
+    const before = readFileSync(join(root, name), "utf8");
+    const after = fill(before, join(root, "results"));
+    if (after === before) continue;
+    if (check) {
+      wrong++;
+      console.error(`${name} is stale: run npm run numbers`);
+    } else {
+      writeFileSync(join(root, name), after);
+      console.log(`filled ${name}`);
+    }
+  }
+  for (const text of inconsistencies(root)) {
+    wrong++;
+    console.error(text);
+  }
+  process.exitCode = wrong > 0 ? 1 : 0;
+}
