@@ -1,9 +1,10 @@
 // `npm run bench`: every benchmark in turn, each in a process of its own, peers between our own runs so that a busy or
 // throttled machine disturbs both. Ratios are ours over theirs: below 1 we are faster. Writes results/bench.json.
-// usage: run.mjs [name...] to run some only
+// usage: run.mjs [name...] to run some only; the others keep their results, each with the commit it was measured at
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { writeAtomically } from "@omni-id/torch";
 import { provenance } from "../packages/omni-id/dist/evaluate/provenance.js";
 
 const here = (file) => fileURLToPath(new URL(file, import.meta.url));
@@ -134,11 +135,11 @@ for (const name of names) {
     failed = true;
   }
   console.log(`${name}: ${summary(results[name])}`);
+  results[name].commit = machine.commit;
 }
 mkdirSync(here("../results"), { recursive: true });
 const before = wanted.length > 0 ? JSON.parse(readOr(file, '{"results":{}}')).results : {};
-writeFileSync(`${file}.tmp`, `${JSON.stringify({ ...machine, results: { ...before, ...results } }, null, 2)}\n`);
-renameSync(`${file}.tmp`, file);
+writeAtomically(file, `${JSON.stringify({ ...machine, results: { ...before, ...results } }, null, 2)}\n`);
 console.error(`written: ${file}`);
 process.exitCode = failed ? 1 : 0;
 

@@ -7,6 +7,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const fixed = (value, digits = 3) => value.toFixed(digits);
+/** `pytorchSeconds` → "pytorch seconds" */
+const words = (key) => key.replace(/(?<=[a-z])[A-Z](?=[a-z])/g, (letter) => ` ${letter.toLowerCase()}`);
 const table = (head, rows) =>
   [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 const source = ({ commit, date, hardware }, seed) =>
@@ -145,13 +147,19 @@ export const TABLES = {
     command: "npm run bench",
     render(report) {
       const rows = Object.entries(report.results).map(
-        ([name, { goal = "", skipped, rows: parts, note, ...values }]) => {
+        ([name, { goal = "", skipped, rows: parts, note, commit, ...values }]) => {
           const show = (value) => (typeof value === "number" ? Number(value.toPrecision(3)) : JSON.stringify(value));
           const told = Object.entries(values).map(
-            ([key, value]) => `${key} ${typeof value === "string" ? value : show(value)}`,
+            ([key, value]) => `${words(key)} ${typeof value === "string" ? value : show(value)}`,
           );
+<<<<<<< HEAD
           const kernels = parts?.map(partOf).join(", ");
           return [name, skipped ? `not run: ${skipped.split("\n")[0]}` : (kernels ?? told.join(", ")), goal];
+=======
+          const kernels = parts?.map((part) => `${part.name} ${part.precision} ${fixed(part.ratio, 2)}`).join(", ");
+          const older = commit && commit !== report.commit ? ` (at ${commit})` : "";
+          return [name + older, skipped ? `not run: ${skipped.split("\n")[0]}` : (kernels ?? told.join(", ")), goal];
+>>>>>>> 1772dc254acbe0c1c95514dcf0ab51c2b6000724
         },
       );
       return [

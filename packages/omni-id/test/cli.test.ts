@@ -68,6 +68,21 @@ describe("the command line", () => {
     });
   });
 
+  it("the commands of a training follow each other by their defaults", async () => {
+    const defaultOf = async (option: string, ...command: string[]) => {
+      const { out } = await cli(...command, "--help");
+      const [, value] = new RegExp(`${option} <folder>[^]*?\\(default:\\s+"([^"]+)"\\)`).exec(out) ?? [];
+      return value;
+    };
+    const shards = await defaultOf("--out", "data", "synth");
+    expect(shards).toBe("data/synth");
+    expect(await defaultOf("--data", "train", "mtd")).toBe(shards);
+    expect(await defaultOf("--data", "evaluate")).toBe(shards);
+    expect(await defaultOf("--data", "export")).toBe(shards);
+    expect(await defaultOf("--weights", "export")).toBe(`${await defaultOf("--out", "train", "mtd")}/weights`);
+    expect(await defaultOf("--cache", "evaluate")).toBe(await defaultOf("--cache", "train", "mtd"));
+  });
+
   it("a wrong preset key gets a suggestion too", async () => {
     const args = ["train", "mtd", "--data", place("none"), "--out", place("run"), "--set", "mtd.optimisation.step=3"];
     const { code, err } = await cli(...args);
