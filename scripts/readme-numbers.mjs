@@ -152,14 +152,9 @@ export const TABLES = {
           const told = Object.entries(values).map(
             ([key, value]) => `${words(key)} ${typeof value === "string" ? value : show(value)}`,
           );
-<<<<<<< HEAD
-          const kernels = parts?.map(partOf).join(", ");
-          return [name, skipped ? `not run: ${skipped.split("\n")[0]}` : (kernels ?? told.join(", ")), goal];
-=======
-          const kernels = parts?.map((part) => `${part.name} ${part.precision} ${fixed(part.ratio, 2)}`).join(", ");
+          const parted = parts?.map(partOf).join(", ");
           const older = commit && commit !== report.commit ? ` (at ${commit})` : "";
-          return [name + older, skipped ? `not run: ${skipped.split("\n")[0]}` : (kernels ?? told.join(", ")), goal];
->>>>>>> 1772dc254acbe0c1c95514dcf0ab51c2b6000724
+          return [name + older, skipped ? `not run: ${skipped.split("\n")[0]}` : (parted ?? told.join(", ")), goal];
         },
       );
       return [
