@@ -62,6 +62,9 @@ export async function openWeightsFile(file: string, stage: string): Promise<Open
   const { tensors, metadata } = loadSafetensors(file);
   const preset = completePreset(parseJson(metadata.preset));
   if (!preset) throw new Error(`${file}: its metadata holds no preset of this program's version`);
+  const odd = [...tensors].find(([, tensor]) => !scope(() => tensor.float().sum().isfinite().item()));
+  if (odd)
+    throw new Error(`${file}: "${odd[0]}" holds values that are not finite; the file is damaged, fetch it again`);
   return { preset, metadata, hash: await sha256(file), tensors };
 }
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { loadImage } from "@omni-id/face";
 import { version } from "@omni-id/torch";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { run } from "../src/cli/main.ts";
+import { cli } from "./command-line.ts";
 import { writePhotos } from "./pictures.ts";
 import { writeTinyWeights } from "./tiny-weights.ts";
 
@@ -21,23 +21,6 @@ beforeAll(async () => {
   bob = await writePhotos(root, 2, 2);
 }, 60_000);
 
-/** Runs a command line as the shell would. */
-async function cli(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  const streams = { out: "", err: "" };
-  const catchInto = (key: "out" | "err") => (text: string | Uint8Array) => {
-    streams[key] += text;
-    return true;
-  };
-  const spies = [
-    vi.spyOn(process.stdout, "write").mockImplementation(catchInto("out")),
-    vi.spyOn(process.stderr, "write").mockImplementation(catchInto("err")),
-  ];
-  try {
-    return { code: await run(args), ...streams };
-  } finally {
-    for (const spy of spies) spy.mockRestore();
-  }
-}
 const weights = () => ["--weights", place("weights")];
 
 describe("the command line", () => {

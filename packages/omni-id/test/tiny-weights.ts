@@ -1,8 +1,11 @@
 import { mkdirSync } from "node:fs";
-import { manualSeed } from "@omni-id/torch";
-import { buildEncoder, buildMaskedDecoder } from "../src/build.ts";
+import { manualSeed, rand, tensor } from "@omni-id/torch";
+import type { LinearAutoencoder } from "../src/backbones/linear-autoencoder.ts";
+import type { WordEncoder } from "../src/backbones/words.ts";
+import { buildControl, buildEncoder, buildFlowBase, buildFlowDecoder, buildMaskedDecoder } from "../src/build.ts";
+import { saveControl, saveFlowBase, saveFlowDecoder } from "../src/flow-weights.ts";
 import { resolvePreset } from "../src/presets/index.ts";
-import { EncoderBundle, saveWeights } from "../src/weights.ts";
+import { EncoderBundle, loadEncoder, saveWeights } from "../src/weights.ts";
 
 /** A tiny preset over the real backbone. */
 export const tinyPreset = () =>
@@ -14,6 +17,10 @@ export const tinyPreset = () =>
     "mtd.decoder.headWidth=8",
     "mtd.loss.likeness=0",
     "encoder.carriedTokens=0",
+    "flow.flux.width=32",
+    "flow.flux.heads=2",
+    "flow.flux.axes=[4,6,6]",
+    "flow.flux.singleBlocks=1",
   ]);
 
 /** Writes untrained weights of the tiny preset: what commands do does not depend on what was learned. */
@@ -23,4 +30,21 @@ export async function writeTinyWeights(folder: string, seed = 1): Promise<void> 
   const preset = tinyPreset();
   const bundle = new EncoderBundle(buildEncoder(preset));
   await saveWeights(folder, { bundle, decoder: buildMaskedDecoder(preset), preset, metadata: { stage: "mtd" } });
+}
+
+/** Writes an untrained flow base, adapter and ControlNet for the encoder of the same folder. */
+export async function writeTinyFlowWeights(folder: string, seed = 1): Promise<void> {
+  manualSeed(seed);
+  const preset = tinyPreset();
+  const { hash: encoderHash } = await loadEncoder(folder);
+  const metadata = { stage: "flow" };
+  const base = buildFlowBase(preset);
+  (base.prompts as WordEncoder).vocabulary = ["photo", "person", "smiling"];
+  (base.latents as LinearAutoencoder).fit(rand([64, 3, 64, 64]).mul(2).sub(1));
+  const baseHash = await saveFlowBase(folder, { base, preset, metadata });
+  await saveFlowDecoder(folder, { decoder: buildFlowDecoder(preset), encoderHash, baseHash, preset, metadata });
+  const control = buildControl(preset, base);
+  const face = Float32Array.from({ length: 204 }, (_, i) => Math.sin(i));
+  control.mean_face.copy_(tensor(face, { shape: [68, 3] }));
+  await saveControl(folder, { control, baseHash, preset, metadata });
 }
