@@ -1,3 +1,4 @@
+import { KeyedRandom } from "@omni-id/data";
 import { Generator, rand, randn, scope, type Tensor } from "@omni-id/torch";
 import type { FlowTimes } from "../presets/schema.ts";
 
@@ -9,9 +10,12 @@ export interface FlowDraws {
   noise: Tensor;
 }
 
-/** A generator whose numbers depend on its key alone; steps stay below 2³², purposes below 2⁸. */
+/**
+ * A generator whose numbers depend on its key alone. LibTorch's Mersenne Twister reads 32 bits of a seed, so the key is
+ * mixed into these.
+ */
 export function keyedGenerator(seed: number, step: number, purpose: number): Generator {
-  return new Generator((BigInt(seed) << 40n) + (BigInt(purpose) << 32n) + BigInt(step));
+  return new Generator(new KeyedRandom(seed, step, purpose).below(2 ** 32));
 }
 
 /** Draws t (see the preset's `times`) and ε for `batch` pictures of `[tokens, channels]`. */
