@@ -61,8 +61,9 @@ describe("the command line", () => {
     expect(shards).toBe("data/synth");
     expect(await defaultOf("--data", "train", "mtd")).toBe(shards);
     expect(await defaultOf("--data", "evaluate")).toBe(shards);
-    expect(await defaultOf("--data", "export")).toBe(shards);
-    expect(await defaultOf("--weights", "export")).toBe(`${await defaultOf("--out", "train", "mtd")}/weights`);
+    expect(await defaultOf("--encoder", "train", "flow")).toBe(`${await defaultOf("--out", "train", "mtd")}/weights`);
+    expect(await defaultOf("--base", "train", "control")).toBe(`${await defaultOf("--out", "train", "base")}/weights`);
+    expect(await defaultOf("--weights", "export")).toBe(`${await defaultOf("--out", "train", "all")}/weights`);
     expect(await defaultOf("--cache", "evaluate")).toBe(await defaultOf("--cache", "train", "mtd"));
   });
 
@@ -90,7 +91,7 @@ describe("the command line", () => {
     const findings = JSON.parse(out) as { what: string; ok: boolean; told: string }[];
     expect(findings.map(({ what }) => what)).toEqual(expect.arrayContaining(["Node", "LibTorch", "cache folder"]));
     expect((await cli("doctor")).out.trim().split("\n").length).toBeGreaterThanOrEqual(findings.length);
-    expect(JSON.parse((await cli("models", "--json")).out)).toHaveLength(3);
+    expect(JSON.parse((await cli("models", "--json")).out).packages).toHaveLength(3);
     expect((await cli("--version")).out).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 });
@@ -187,7 +188,14 @@ describe("data, train, evaluate, demo", { timeout: 240_000 }, () => {
     expect(existsSync(sheet)).toBe(true);
 
     const small = ["mtd.batch=2", "mtd.inputs=[1,3]", "identity.tokens=4", "identity.width=16", "encoder.headWidth=8"];
-    const sizes = [...small, "mtd.decoder.width=16", "mtd.decoder.headWidth=8", "mtd.optimisation.steps=4"];
+    const sizes = [
+      ...small,
+      "encoder.carriedTokens=0",
+      "mtd.loss.likeness=0",
+      "mtd.decoder.width=16",
+      "mtd.decoder.headWidth=8",
+      "mtd.optimisation.steps=4",
+    ];
     const common = ["--data", synth(), "--cache", place("cache")];
     const trained = await cli("train", "mtd", ...common, "--out", place("run"), "--log-every", "2", "--set", ...sizes);
     expect(trained.err + trained.out).toMatch(/step 4\/4/);
@@ -212,7 +220,7 @@ describe("data, train, evaluate, demo", { timeout: 240_000 }, () => {
     expect(existsSync(place("results", "first.png"))).toBe(true);
 
     const shipped = place("shipped");
-    const exported = await cli("export", "--weights", place("run", "weights"), "--data", synth(), "-o", shipped);
+    const exported = await cli("export", "--weights", place("run", "weights"), "-o", shipped);
     expect(exported.out).toMatch(/omni-id-encoder\.safetensors: \d+\.\d MB/);
     const card = readFileSync(join(shipped, "omni-id-encoder.md"), "utf8");
     expect(card).toContain("npx omni-id data synth --identities 20 --size 64\nnpx omni-id train mtd --precision");

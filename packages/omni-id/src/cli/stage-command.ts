@@ -47,7 +47,7 @@ export interface StageRun {
 export async function runStage<Batch>(
   entry: StageEntry<Batch>,
   run: StageRun,
-): Promise<{ folder: string; told: string }> {
+): Promise<{ folder: string; steps: number; told: string }> {
   const { data, cache, out, preset, seed, precision, resume, every, weights } = run;
   outFolder(out);
   const log = new RunLog(out);
@@ -61,7 +61,7 @@ export async function runStage<Batch>(
   const folder = join(out, "weights");
   const note = { stage: entry.name, data, preset, step: result.step, seed, precision, seconds: log.totalSeconds() };
   const told = await opened.save(outFolder(folder), note);
-  return { folder, told };
+  return { folder, steps: result.step, told };
 }
 
 /** `omni-id train <stage>`. */
@@ -82,7 +82,7 @@ export function stageCommand<Batch>(entry: StageEntry<Batch>): Command {
     const given = rest as unknown as Readonly<Record<string, string | undefined>>;
     const weights = Object.fromEntries(Object.keys(needs).map((need) => [need, given[need]]));
     const { preset, precision, every } = settingsOf(options);
-    const { folder, told } = await runStage(entry, {
+    const { folder, steps, told } = await runStage(entry, {
       data,
       cache,
       out,
@@ -93,7 +93,7 @@ export function stageCommand<Batch>(entry: StageEntry<Batch>): Command {
       every,
       weights,
     });
-    print({ weights: folder, told }, { json, text: `weights (moving average) in ${folder}: ${told}` });
+    print({ weights: folder, steps, told }, { json, text: `weights (moving average) in ${folder}: ${told}` });
   });
   return command as unknown as Command;
 }
