@@ -23,7 +23,7 @@ function mtdCommand() {
     .option("--preset <name>", "nano or paper", "nano")
     .option("--set <key=value...>", "replace values of the preset, such as mtd.optimisation.steps=300")
     .option("--resume [checkpoint]", "go on from the newest checkpoint of --out, or from this one")
-    .option("--seed <number>", "seed of batches and masks", whole, 0)
+    .option("--seed <number>", "seed of the first weights, of batches and masks", whole, 0)
     .addOption(
       new Option("--precision <name>", "default: bfloat16 where the machine is fast in it, else float32").choices([
         "bfloat16",

@@ -1,6 +1,6 @@
 import { KeyedRandom, ShardSet, splitIdentities } from "@omni-id/data";
 import { modelFile, recogniserModel } from "@omni-id/face";
-import { noGrad, scope } from "@omni-id/torch";
+import { manualSeed, noGrad, scope } from "@omni-id/torch";
 import { buildEncoder, buildMaskedDecoder, buildRecognition } from "../build.ts";
 import { heldOutTasks } from "../evaluate/protocol.ts";
 import { encodeTasks, pictureL1, reconstruct } from "../evaluate/reconstruct.ts";
@@ -39,6 +39,7 @@ export interface OpenFirstStageOptions {
 export async function openFirstStage({ data, cache, preset, seed, note }: OpenFirstStageOptions): Promise<FirstStage> {
   const shards = await ShardSet.open(data);
   const split = splitIdentities(shards.ids);
+  manualSeed(seed); // of the first weights: left alone, LibTorch draws a seed of its own for each process
   const encoder = buildEncoder(preset);
   const backbone = recogniserOf(encoder);
   const prepare = (ids: readonly string[], jitter: boolean) =>
