@@ -1,4 +1,4 @@
-import { defaultDevice, openSafetensors, saveSafetensors, type Tensor } from "@omni-id/torch";
+import { defaultDevice, openSafetensors, saveSafetensors, scope, type Tensor } from "@omni-id/torch";
 
 /** What is known of one photo that went into an identity. */
 export interface PhotoNote {
@@ -45,7 +45,7 @@ export function saveIdentity(
 
 /**
  * Reads an identity file.
- * @throws when the file is no identity file, or of a later format
+ * @throws when the file is no identity file, damaged, or of a later format
  */
 export function loadIdentity(file: string): Identity {
   const opened = openSafetensors(file);
@@ -57,6 +57,8 @@ export function loadIdentity(file: string): Identity {
     if (format !== FORMAT) throw new Error(`${file}: format ${format} is newer than this program (${FORMAT})`);
     const tokens = opened.get("identity");
     if (tokens.ndim !== 2) throw new Error(`${file}: an identity has the shape [L, C], this is [${tokens.shape}]`);
+    if (!scope(() => tokens.isfinite().all().item()))
+      throw new Error(`${file}: damaged, it holds values that are no numbers`);
     return {
       tokens: tokens.to({ dtype: "float32", device: defaultDevice(), copy: true }).keep(),
       encoder: { name: encoder ?? "unknown", hash: encoderHash ?? "" },
@@ -79,7 +81,8 @@ export function checkEncoder(name: string, identity: Identity, hash: string): vo
 
 function parsePhotos(text: string | undefined): PhotoNote[] {
   try {
-    return JSON.parse(text ?? "[]") as PhotoNote[];
+    const notes: unknown = JSON.parse(text ?? "[]");
+    return Array.isArray(notes) ? (notes as PhotoNote[]) : [];
   } catch {
     return []; // notes are for people; the identity stands without them
   }

@@ -176,7 +176,7 @@ describe("encode, compare, reconstruct", { timeout: 60_000 }, () => {
   });
 });
 
-describe("data, train, evaluate, demo", { timeout: 240_000 }, () => {
+describe("data, train, evaluate, demo", { timeout: 600_000 }, () => {
   const synth = () => place("synth");
   it("a small set goes the whole way: synth, stats, inspect, train, evaluate, demo", async () => {
     const size = ["--identities", "20", "--images", "8", "--size", "64", "--workers", "2"];
@@ -200,6 +200,11 @@ describe("data, train, evaluate, demo", { timeout: 240_000 }, () => {
     const trained = await cli("train", "mtd", ...common, "--out", place("run"), "--log-every", "2", "--set", ...sizes);
     expect(trained.err + trained.out).toMatch(/step 4\/4/);
     expect(trained.code).toBe(0);
+
+    const twin = await cli("train", "mtd", ...common, "--out", place("twin"), "--set", ...sizes);
+    expect(twin.code).toBe(0);
+    const [one, two] = ["run", "twin"].map((run) => readFileSync(place(run, "last.safetensors")));
+    expect(two.equals(one)).toBe(true); // the same seed, the same bits
 
     const again = await cli("train", "mtd", ...common, "--out", place("run"), "--set", ...sizes);
     expect(again).toMatchObject({ code: 1, err: expect.stringMatching(/run holds a run already.*--resume/) });

@@ -142,8 +142,12 @@ describe("identity files", () => {
     expect(() => loadIdentity(place("odd.safetensors"))).toThrow(/no identity file; make one with/);
     save({ identity: zeros([4]) }, { format });
     expect(() => loadIdentity(place("odd.safetensors"))).toThrow(/shape \[L, C\]/);
-    save({ identity: zeros([4, 16]) }, { format, photos: "{" });
-    expect(loadIdentity(place("odd.safetensors")).photos).toEqual([]);
+    save({ identity: zeros([4, 16]).fill_(Number.NaN) }, { format });
+    expect(() => loadIdentity(place("odd.safetensors"))).toThrow(/damaged/);
+    for (const photos of ["{", "7", '{"a":1}']) {
+      save({ identity: zeros([4, 16]) }, { format, photos });
+      expect(loadIdentity(place("odd.safetensors")).photos).toEqual([]);
+    }
   });
 });
 

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { Command, Option } from "@commander-js/extra-typings";
-import { preferredPrecision, setNumThreads } from "@omni-id/torch";
+import { manualSeed, preferredPrecision, setNumThreads } from "@omni-id/torch";
 import { resolvePreset } from "../presets/index.ts";
 import type { Optimisation, Preset } from "../presets/schema.ts";
 import type { ExportNote } from "../train/export.ts";
@@ -52,6 +52,7 @@ export async function runStage<Batch>(
   outFolder(out);
   const log = new RunLog(out);
   log.note(`stage ${entry.name}, preset ${preset.name}, ${precision}, seed ${seed}`);
+  manualSeed(seed); // of the first weights: left alone, LibTorch draws a seed of its own for each process
   const opened = await entry.open({ data, cache, preset, seed, note: (text) => log.note(text) }, weights);
   const { signal, release } = interruptible();
   const optimisation = entry.optimisation(preset);
@@ -116,7 +117,7 @@ export function withTrainingOptions(command: Command) {
     .option("--data <folder>", "WebDataset shards, such as those of: omni-id data synth", "data/synth")
     .option("--preset <name>", "nano or paper", "nano")
     .option("--set <key=value...>", "replace values of the preset, such as mtd.optimisation.steps=300")
-    .option("--seed <number>", "seed of batches, masks and noise", whole, 0)
+    .option("--seed <number>", "seed of the first weights, of batches, masks and noise", whole, 0)
     .addOption(
       new Option("--precision <name>", "default: bfloat16 where the machine is fast in it, else float32").choices([
         "bfloat16",

@@ -4,7 +4,9 @@ import { cat, where } from "../functions.ts";
 import type { Tensor } from "../tensor.ts";
 import { axisOf, type NodeContext, type OperatorTable } from "./node-context.ts";
 
-const integers = (values: readonly number[]) => tensor(values, { dtype: "int64" });
+/** Sizes and constants are read by operators: they stay on the CPU, and follow what they are combined with. */
+const CPU = { device: "cpu" } as const;
+const integers = (values: number | readonly number[]) => tensor(values, { dtype: "int64", ...CPU });
 const product = (sizes: readonly number[]) => sizes.reduce((a, b) => a * b, 1);
 
 /** A model exported for one image holds that 1 in its shapes: any batch goes through by putting its own size there. */
@@ -131,10 +133,10 @@ function padByBorder(x: Tensor, pads: readonly number[], mode: string): Tensor {
 function constant(context: NodeContext): Tensor {
   const value = context.tensor("value");
   if (value) return value;
-  if (context.has("value_float")) return tensor(context.number("value_float", 0));
-  if (context.has("value_int")) return tensor(context.number("value_int", 0), { dtype: "int64" });
+  if (context.has("value_float")) return tensor(context.number("value_float", 0), CPU);
+  if (context.has("value_int")) return integers(context.number("value_int", 0));
   const floats = context.list("value_floats");
-  if (floats) return tensor(floats);
+  if (floats) return tensor(floats, CPU);
   const ints = context.list("value_ints");
   if (ints) return integers(ints);
   throw new Error("this kind of constant is not supported");
@@ -143,7 +145,7 @@ function constant(context: NodeContext): Tensor {
 function constantOfShape(context: NodeContext): Tensor {
   const shape = context.values(0) ?? [];
   const value = context.tensor("value");
-  return value ? full(shape, value.item(), { dtype: value.dtype }) : zeros(shape);
+  return value ? full(shape, value.item(), { dtype: value.dtype, ...CPU }) : zeros(shape, CPU);
 }
 
 function shapeOf(context: NodeContext): Tensor {
@@ -207,11 +209,10 @@ export const arrayOperators: OperatorTable = {
   TopK: topK,
   Trilu: trilu,
   Shape: shapeOf,
-  Size: (c) => tensor(c.input(0).numel, { dtype: "int64" }),
+  Size: (c) => integers(c.input(0).numel),
   Constant: constant,
   ConstantOfShape: constantOfShape,
-  Range: (c) =>
-    arange(c.input(0).item(), c.input(1).item(), c.input(2).item(), { dtype: c.input(0).dtype, device: "cpu" }),
+  Range: (c) => arange(c.input(0).item(), c.input(1).item(), c.input(2).item(), { dtype: c.input(0).dtype, ...CPU }),
   Identity: (c) => c.input(0),
   Dropout: (c) => c.input(0),
 };

@@ -1,4 +1,4 @@
-import type { DType, TypedArray } from "../dtype.ts";
+import { type DType, isFloatingPoint, type TypedArray } from "../dtype.ts";
 import { fromTypedArray } from "../factories.ts";
 import { scope } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
@@ -39,7 +39,9 @@ export function toTensor(path: string, proto: TensorProto): Tensor {
     throw new Error(`${path}: ${name} lies in another file; save the model with its weights inside`);
   const shape = proto.dims.map(toNumber);
   try {
-    return scope(() => fromTypedArray(values(proto, dtype), shape, { dtype }).keep());
+    // Whole numbers are sizes and places, which operators read: on the CPU.
+    const device = isFloatingPoint(dtype) ? undefined : "cpu";
+    return scope(() => fromTypedArray(values(proto, dtype), shape, { dtype, device }).keep());
   } catch (error) {
     throw new Error(`${path}: ${name}: ${(error as Error).message}`);
   }
