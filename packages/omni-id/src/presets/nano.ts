@@ -47,7 +47,7 @@ export const nano: Preset = {
       captions: 0.5,
       // Towards the noise, where the picture is decided.
       times: { kind: "logit-normal", mean: 0.4 },
-      optimisation: { steps: 4000, warmup: 20, decay: 0.4, muon: 0.02, adamw: 1e-3, clip: 1, ema: 0.998 },
+      optimisation: { steps: 3000, warmup: 20, decay: 0.4, muon: 0.02, adamw: 1e-3, clip: 1, ema: 0.998 },
     },
     adapter: {
       batch: 24,
@@ -58,12 +58,12 @@ export const nano: Preset = {
       encoderRate: 0,
       joined: true,
       modulation: true,
-      likeness: 0.2,
+      likeness: 0.3,
       likenessBelow: 0.7,
       checkpoint: false,
       likenessBatch: 24,
       // A rate of 0.02 damages what the frozen base can do.
-      optimisation: { steps: 1500, warmup: 50, decay: 0.4, muon: 0.003, adamw: 1e-3, clip: 1, ema: 0.995 },
+      optimisation: { steps: 900, warmup: 50, decay: 0.4, muon: 0.003, adamw: 1e-3, clip: 1, ema: 0.995 },
     },
     control: {
       batch: 64,
@@ -71,7 +71,7 @@ export const nano: Preset = {
       strides: [1, 2, 2, 2, 1],
       // Landmarks alone: identities come in through the adapter, which never saw landmarks either.
       identity: 0,
-      optimisation: { steps: 1000, warmup: 50, decay: 0.4, muon: 0.003, adamw: 1e-3, clip: 1, ema: 0.995 },
+      optimisation: { steps: 1350, warmup: 50, decay: 0.4, muon: 0.01, adamw: 1e-3, clip: 1, ema: 0.995 },
     },
   },
 };
