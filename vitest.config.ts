@@ -8,6 +8,7 @@ export default defineConfig({
   resolve: {
     alias: {
       "@omni-id/torch": source("torch"),
+      "@omni-id/face/analysis": source("face").replace("index.ts", "analysis.ts"),
       "@omni-id/face": source("face"),
       "@omni-id/data": source("data"),
       "omni-id": source("omni-id"),
