@@ -37,7 +37,7 @@ export function develop(frame: Frame, view: View, samples: number): { image: Rgb
     }
   }
 
-  const r = new KeyedRandom(view.seed, 0x6ea1);
+  const r = new KeyedRandom(view.seed, 0x6ea1, ...(view.frame === undefined ? [] : [view.frame]));
   const data = new Uint8Array(width * height * 3);
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
