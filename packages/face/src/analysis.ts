@@ -20,8 +20,18 @@ export { faceMaskWithoutHair } from "./forehead.ts";
 export { type Affine, type Box, cropBox, invert, similarity, transformPoints, warp } from "./geometry.ts";
 export { loadImage, type RgbImage, resizeImage, saveImage, toSharp } from "./image.ts";
 export { boundingBox, fivePoints, POINTS } from "./landmarks.ts";
-export { independentModel, type ModelEntry, modelFile, models, recogniserModel } from "./models.ts";
+export {
+  detectorModel,
+  independentModel,
+  landmarkModel,
+  type ModelEntry,
+  modelFile,
+  models,
+  poseModel,
+  recogniserModel,
+} from "./models.ts";
 export type { Pose } from "./pose.ts";
 export { type QualityParts, qualityParts, qualityScore } from "./quality.ts";
 export type { FaceDescription } from "./recognise.ts";
+export { QualityNet } from "./quality-net.ts";
 export { RECORDING_SIDE, type RecordingParts, recordingParts, recordingScore } from "./recording.ts";

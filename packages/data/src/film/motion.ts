@@ -43,7 +43,10 @@ export class Performance {
   /** @param frame number of the frame: its grain */
   viewAt(t: number, frame: number): View {
     const keys = this.#keys;
-    const next = Math.max(1, keys.findIndex((key) => key.t > t) < 0 ? keys.length - 1 : keys.findIndex((key) => key.t > t));
+    const next = Math.max(
+      1,
+      keys.findIndex((key) => key.t > t) < 0 ? keys.length - 1 : keys.findIndex((key) => key.t > t),
+    );
     const [a, b] = [keys[next - 1], keys[next]];
     const share = ease((t - a.t) / (b.t - a.t));
     const [yaw, pitch, roll] = a.pose.map((value, i) => value + (b.pose[i] - value) * share);

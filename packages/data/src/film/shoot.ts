@@ -88,10 +88,16 @@ function shootFrame(set: OnSet[], i: number, fps: number, height: number): { ima
   return { image, faces };
 }
 
-function truthOf({ actor, left }: OnSet, { landmarks, pose, expression, image }: SyntheticImage, blur: number): FaceTruth {
+function truthOf(
+  { actor, left }: OnSet,
+  { landmarks, pose, expression, image }: SyntheticImage,
+  blur: number,
+): FaceTruth {
   let inside = 0;
   for (let i = 0; i < 136; i += 2) {
-    inside += Number(landmarks[i] >= 0 && landmarks[i] < image.width && landmarks[i + 1] >= 0 && landmarks[i + 1] < image.height);
+    inside += Number(
+      landmarks[i] >= 0 && landmarks[i] < image.width && landmarks[i + 1] >= 0 && landmarks[i + 1] < image.height,
+    );
   }
   const round = (value: number) => Math.round(value * 100) / 100;
   return {
@@ -105,7 +111,8 @@ function truthOf({ actor, left }: OnSet, { landmarks, pose, expression, image }:
 }
 
 function paste(image: RgbImage, { width, height, data }: RgbImage, left: number): void {
-  for (let y = 0; y < height; y++) image.data.set(data.subarray(y * width * 3, (y + 1) * width * 3), (y * image.width + left) * 3);
+  for (let y = 0; y < height; y++)
+    image.data.set(data.subarray(y * width * 3, (y + 1) * width * 3), (y * image.width + left) * 3);
 }
 
 /** The mean of pictures moved along a line: what an open shutter sees of a moving head. */
@@ -135,9 +142,33 @@ function smear({ width, height, data }: RgbImage, [dx, dy]: readonly number[], l
 
 /** x264 behind a pipe; single-threaded and bit-exact, so that a film is the same file every time. */
 function startEncoder(ffmpeg: string, { height, fps, crf }: Film, file: string) {
-  const input = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", `${2 * height}x${height}`, "-r", String(fps), "-i", "pipe:0"];
+  const input = [
+    "-f",
+    "rawvideo",
+    "-pix_fmt",
+    "rgb24",
+    "-s",
+    `${2 * height}x${height}`,
+    "-r",
+    String(fps),
+    "-i",
+    "pipe:0",
+  ];
   const codec = ["-c:v", "libx264", "-preset", "veryfast", "-crf", String(crf), "-pix_fmt", "yuv420p", "-threads", "1"];
-  const args = ["-v", "error", "-y", ...input, ...codec, "-fflags", "+bitexact", "-flags:v", "+bitexact", "-f", "mp4", file];
+  const args = [
+    "-v",
+    "error",
+    "-y",
+    ...input,
+    ...codec,
+    "-fflags",
+    "+bitexact",
+    "-flags:v",
+    "+bitexact",
+    "-f",
+    "mp4",
+    file,
+  ];
   const child = spawn(ffmpeg, args, { stdio: ["pipe", "ignore", "pipe"] });
   let stderr = "";
   child.stderr.on("data", (part: Buffer) => {
@@ -154,7 +185,8 @@ function startEncoder(ffmpeg: string, { height, fps, crf }: Film, file: string) 
     },
     end: async () => {
       child.stdin.end();
-      if ((await closed) !== 0) throw new Error(`${ffmpeg} could not write ${file}: ${stderr.trim() || "no reason given"}`);
+      if ((await closed) !== 0)
+        throw new Error(`${ffmpeg} could not write ${file}: ${stderr.trim() || "no reason given"}`);
     },
     kill: () => void child.kill("SIGKILL"),
   };

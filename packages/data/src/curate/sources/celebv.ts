@@ -75,7 +75,8 @@ function celebvClip(name: string, entry: CelebvEntry, boxOf: (edges: Edges) => C
   const { ytb_id: video, duration, bbox } = entry ?? {};
   if (typeof video !== "string" || video === "") throw new Error(`"ytb_id" is missing`);
   const edge = (side: string) => numberOf(bbox?.[side], `bbox.${side}`);
-  const second = (end: string) => numberOf(duration?.[`${end}_sec`] ?? duration?.[`${end}_frame`], `duration.${end}_sec`);
+  const second = (end: string) =>
+    numberOf(duration?.[`${end}_sec`] ?? duration?.[`${end}_frame`], `duration.${end}_sec`);
   return checked({
     video,
     name: safeKey(name),

@@ -31,7 +31,8 @@ export function readTalkingHead(annotations: string, videos: VideoIndex): Source
 
 function tubeClip(line: string, videos: VideoIndex): Clip {
   const fields = line.split(",").map((field) => field.trim());
-  if (fields.length !== 9) throw new Error(`nine fields are expected (name, H, W, S, E, L, T, R, B), not ${fields.length}`);
+  if (fields.length !== 9)
+    throw new Error(`nine fields are expected (name, H, W, S, E, L, T, R, B), not ${fields.length}`);
   const [name, ...rest] = fields;
   const [height, width, start, end, left, top, right, bottom] = rest.map((text, i) => numberOf(text, "HWSELTRB"[i]));
   const [, video, chunk] = /^(.+)_(\d+)$/.exec(name) ?? [];

@@ -129,7 +129,10 @@ async function* framesOf(child: VideoProcess, size: number): AsyncGenerator<Uint
 
 function decodeArguments(path: string, { start, end, region }: FramePlan, options: DecodeOptions): string[] {
   const { info, fps, only, from = 0 } = options;
-  const span = [...(start > 0 ? ["-ss", seconds(start)] : []), ...(end === undefined ? [] : ["-t", seconds(end - start)])];
+  const span = [
+    ...(start > 0 ? ["-ss", seconds(start)] : []),
+    ...(end === undefined ? [] : ["-t", seconds(end - start)]),
+  ];
   const { x, y, width, height } = region;
   const whole = width === info.width && height === info.height;
   const filters = [
@@ -156,6 +159,7 @@ const seconds = (value: number) => value.toFixed(6);
 
 /** A filter expression that is true for these frame numbers. */
 function chosen(frames: readonly number[]): string {
-  if (frames.length > MOST_NAMED) throw new Error(`${frames.length} frames at once; at most ${MOST_NAMED} can be named`);
+  if (frames.length > MOST_NAMED)
+    throw new Error(`${frames.length} frames at once; at most ${MOST_NAMED} can be named`);
   return frames.map((n) => `eq(n,${n})`).join("+");
 }

@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { statSync } from "node:fs";
-import { type Ffmpeg, LOCAL_ONLY, VideoError, complaint } from "./ffmpeg.ts";
+import { complaint, type Ffmpeg, LOCAL_ONLY, VideoError } from "./ffmpeg.ts";
 
 /** What a file's header says of its video; upright and with square pixels. */
 export interface VideoInfo {
@@ -61,7 +61,9 @@ function describe(video: ProbedStream, duration?: string): VideoInfo {
   }
   const [x, y] = (video.sample_aspect_ratio ?? "1:1").split(":").map(Number);
   const wide = x > 0 && y > 0 ? Math.round((width * x) / y) : width;
-  const rotation = Number(video.side_data_list?.find((data) => data.rotation !== undefined)?.rotation ?? video.tags?.rotate);
+  const rotation = Number(
+    video.side_data_list?.find((data) => data.rotation !== undefined)?.rotation ?? video.tags?.rotate,
+  );
   const turned = Math.abs(Math.round(rotation / 90)) % 2 === 1;
   const seconds = Number(video.duration ?? duration);
   return {
