@@ -42,11 +42,8 @@ export async function assembleShards(
   { shardSize, seed }: CurateSettings,
   { split = true }: { split?: boolean } = {},
 ): Promise<number> {
-  const rows: Row[] = [];
-  for (const outcome of outcomes(out)) rows.push({ video: outcome.video.video, ids: idsOf(outcome) });
-  const stamp = createHash("sha256")
-    .update(JSON.stringify([rows, shardSize, seed, split]))
-    .digest("hex");
+  const rows = rowsOf(out);
+  const stamp = stampOf(rows, { shardSize, seed }, split);
   const marker = join(out, "assembled");
   if (!existsSync(marker) || readFileSync(marker, "utf8") !== stamp) {
     await restore(out, rows);
@@ -59,6 +56,23 @@ export async function assembleShards(
   }
   for (const { video } of rows) rmSync(places(out, video).people, { force: true });
   return rows.reduce((sum, { ids }) => sum + ids.length, 0);
+}
+
+function rowsOf(out: string): Row[] {
+  return [...outcomes(out)].map((outcome) => ({ video: outcome.video.video, ids: idsOf(outcome) }));
+}
+
+type Layout = Pick<CurateSettings, "shardSize" | "seed">;
+
+function stampOf(rows: readonly Row[], { shardSize, seed }: Layout, split: boolean): string {
+  return createHash("sha256")
+    .update(JSON.stringify([rows, shardSize, seed, split]))
+    .digest("hex");
+}
+
+/** What marks the shards of a folder as those of its journals. */
+export function assembledStamp(out: string, layout: Layout): string {
+  return stampOf(rowsOf(out), layout, existsSync(join(out, "split.json")));
 }
 
 /** Fetches back into `work` the people who are only in shards that are about to be replaced. */

@@ -14,6 +14,7 @@ export const REASONS = {
   unneeded: "another one of its pose is better",
   enough: "the chosen ones cover its pose",
   few: "its person has too few different views",
+  twin: "its person was kept from other clips",
 } as const;
 export type Reason = keyof typeof REASONS;
 

@@ -7,7 +7,6 @@ export interface Removal {
   /** When, ISO 8601. */
   date: string;
   identities: number;
-  pictures: number;
 }
 
 export const removalsFile = (out: string) => join(out, "removed.json");

@@ -2,12 +2,16 @@ import { renameSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { Command } from "@commander-js/extra-typings";
 import { inspectShards, renderStats, ShardSet, shardStats, writeSyntheticShards } from "@omni-id/data";
+import { curateCommand, mergeCommand, removeCommand } from "./curate.ts";
 import { interruptible, outFile, print, progress, whole } from "./output.ts";
 
 export function dataCommand() {
   return new Command("data")
     .description("make, look at and count training data")
     .addCommand(synthCommand())
+    .addCommand(curateCommand())
+    .addCommand(mergeCommand())
+    .addCommand(removeCommand())
     .addCommand(inspectCommand())
     .addCommand(statsCommand());
 }

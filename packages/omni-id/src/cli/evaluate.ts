@@ -1,7 +1,7 @@
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { basename, dirname, extname, join } from "node:path";
 import { Command } from "@commander-js/extra-typings";
-import { ShardSet, splitIdentities } from "@omni-id/data";
+import { ShardSet, splitOf } from "@omni-id/data";
 import { autocast, preferredPrecision } from "@omni-id/torch";
 import type { RecogniserBackbone } from "../backbones/recogniser.ts";
 import { describeFirstStage, evaluateFirstStage } from "../evaluate/first-stage.ts";
@@ -25,7 +25,7 @@ export function evaluateCommand() {
       const encoder = await loadEncoder(folder);
       const decoder = await loadMaskedDecoder(folder, encoder);
       const shards = await ShardSet.open(options.data);
-      const split = splitIdentities(shards.ids);
+      const split = splitOf(shards);
       if (options.people !== "test" && options.people !== "validation") {
         throw new Error(`--people ${options.people}: choose test or validation`);
       }

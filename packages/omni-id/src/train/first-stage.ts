@@ -1,4 +1,4 @@
-import { KeyedRandom, ShardSet, splitIdentities } from "@omni-id/data";
+import { KeyedRandom, ShardSet, splitOf } from "@omni-id/data";
 import { modelFile, recogniserModel } from "@omni-id/face";
 import { noGrad, scope } from "@omni-id/torch";
 import type { RecogniserBackbone } from "../backbones/recogniser.ts";
@@ -39,7 +39,7 @@ export interface OpenFirstStageOptions {
  */
 export async function openFirstStage({ data, cache, preset, seed, note }: OpenFirstStageOptions): Promise<FirstStage> {
   const shards = await ShardSet.open(data);
-  const split = splitIdentities(shards.ids);
+  const split = splitOf(shards);
   const encoder = buildEncoder(preset);
   const backbone = encoder.backbone as RecogniserBackbone;
   const prepare = (ids: readonly string[], jitter: boolean) =>

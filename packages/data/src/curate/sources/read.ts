@@ -1,5 +1,5 @@
-import { statSync } from "node:fs";
-import { dirname, extname, resolve } from "node:path";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { dirname, extname, join, resolve } from "node:path";
 import type { Clip } from "../clip.ts";
 import { readCelebvHq, readCelebvText } from "./celebv.ts";
 import { readFiles, readFolder, readList } from "./files.ts";
@@ -22,13 +22,15 @@ export interface SourceOptions {
   videos: readonly string[];
   /** Annotation files (of VFHQ: a folder), by data set. */
   annotations?: Partial<Record<Dataset, string>>;
+  /** Folder of texts for the caption slot: `{clip}.txt` or `{video}.txt`, of which the first line counts. */
+  captions?: string;
 }
 
 /**
  * The clips of all sources, sorted by video and name: what is written depends on this order and not on the disk's.
  * @throws when a place does not exist, or annotations come without a folder of videos
  */
-export function readSources({ videos, annotations = {} }: SourceOptions): SourceClips {
+export function readSources({ videos, annotations = {}, captions }: SourceOptions): SourceClips {
   const sets = Object.entries(annotations) as [Dataset, string][];
   const parts = sets.length > 0 ? readAnnotated(videos, sets) : apart(videos.map(readPlain));
   const all = emptySource();
@@ -37,7 +39,18 @@ export function readSources({ videos, annotations = {} }: SourceOptions): Source
     all.missing.push(...part.missing);
     all.malformed.push(...part.malformed);
   }
-  return { clips: inOrder(all.clips), missing: [...new Set(all.missing)].sort(), malformed: all.malformed };
+  const clips = captions ? inOrder(all.clips).map((clip) => captioned(clip, captions)) : inOrder(all.clips);
+  return { clips, missing: [...new Set(all.missing)].sort(), malformed: all.malformed };
+}
+
+function captioned(clip: Clip, folder: string): Clip {
+  const file = [clip.name, clip.video].map((name) => join(folder, `${name}.txt`)).find((path) => existsSync(path));
+  const caption =
+    file &&
+    readFileSync(file, "utf8")
+      .split("\n")
+      .find((line) => line.trim() !== "");
+  return caption ? { ...clip, caption: caption.trim() } : clip;
 }
 
 function readPlain(place: string): SourceClips {
