@@ -1,6 +1,8 @@
+export { outcomes } from "./curate/assemble.ts";
 export { type Likeness, recogniserLikeness } from "./curate/combine.ts";
 export { type CurateOptions, type CurateProgress, type CurateResult, curate } from "./curate/curate.ts";
 export { type MergeOptions, type MergeResult, mergeParts } from "./curate/merge.ts";
+export type { FaceLine, Outcome } from "./curate/outcome.ts";
 export { type Part, parsePart } from "./curate/plan.ts";
 export { type RemovalProof, removeVideo } from "./curate/remove.ts";
 export { CURATE_PRESETS, type CurateSettings, curateSettings } from "./curate/settings.ts";

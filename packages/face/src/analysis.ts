@@ -32,6 +32,6 @@ export {
 } from "./models.ts";
 export type { Pose } from "./pose.ts";
 export { type QualityParts, qualityParts, qualityScore } from "./quality.ts";
-export type { FaceDescription } from "./recognise.ts";
 export { QualityNet } from "./quality-net.ts";
+export type { FaceDescription } from "./recognise.ts";
 export { RECORDING_SIDE, type RecordingParts, recordingParts, recordingScore } from "./recording.ts";

@@ -12,7 +12,7 @@ export interface RecordingParts {
 export const RECORDING_SIDE = 224;
 
 // Chosen on rendered faces with blur, motion, noise, compression, occlusion and darkness of four strengths each, by how
-// often the score orders two strengths rightly; `omni-id evaluate curation` measures that again.
+// often the score orders two strengths rightly; `omni-id data evaluate` measures that again.
 /** Length of a feature that counts half. */
 const HALF_SEEN = 3;
 /** Root mean square of the Laplacian over the contrast, of a face that is quite sharp. */

@@ -40,7 +40,7 @@ export function outcomeOf(
       frames: journals[i].frames.length,
       ...journals[i].end,
       empty: journals[i].frames.filter((frame) => frame.faces.length === 0).length,
-      cuts: journals[i].frames.filter((frame) => frame.cut).length,
+      cuts: journals[i].frames.filter(({ cut }) => cut).map(({ t }) => t),
     })),
     faces,
     people: people.map(({ faces: all, chosen }, person) => ({

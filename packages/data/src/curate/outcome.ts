@@ -12,7 +12,8 @@ export interface ClipLine extends ClipEnd {
   clip: string;
   /** Frames in which no face was found. */
   empty: number;
-  cuts: number;
+  /** Seconds of the file at which another scene was seen. */
+  cuts: number[];
 }
 
 /** A face that was seen, and its fate. */

@@ -70,7 +70,7 @@ export function summarise(outcomes: Iterable<Outcome>): SetSummary {
       sum.clips++;
       sum.frames += frames;
       sum.emptyFrames += empty;
-      sum.cuts += cuts;
+      sum.cuts += cuts.length;
       if (refused && sum.refused.length < MOST_LISTED) sum.refused.push({ video: video.video, clip, why: refused });
       if (note && sum.notes.length < MOST_LISTED) sum.notes.push({ video: video.video, clip, note });
     }

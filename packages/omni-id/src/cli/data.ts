@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { Command } from "@commander-js/extra-typings";
 import { inspectShards, renderStats, ShardSet, shardStats, writeSyntheticShards } from "@omni-id/data";
 import { curateCommand, mergeCommand, removeCommand } from "./curate.ts";
+import { evaluateCurationCommand, filmsCommand } from "./films.ts";
 import { interruptible, outFile, print, progress, whole } from "./output.ts";
 
 export function dataCommand() {
@@ -12,6 +13,8 @@ export function dataCommand() {
     .addCommand(curateCommand())
     .addCommand(mergeCommand())
     .addCommand(removeCommand())
+    .addCommand(filmsCommand())
+    .addCommand(evaluateCurationCommand())
     .addCommand(inspectCommand())
     .addCommand(statsCommand());
 }
