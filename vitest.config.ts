@@ -10,6 +10,7 @@ export default defineConfig({
     alias: {
       "@omni-id/torch": source("torch"),
       "@omni-id/face/assets": source("face", "asset-index"),
+      "@omni-id/face/analysis": source("face", "analysis"),
       "@omni-id/face": source("face"),
       "@omni-id/data": source("data"),
       "omni-id": source("omni-id"),

@@ -11,6 +11,14 @@ export interface ImageRecord {
   expression?: string;
   /** 0…1, where it was measured. */
   quality?: number;
+  /** Where it was taken from, of curated videos. */
+  from?: {
+    clip: string;
+    /** Second of the file. */
+    second: number;
+    /** Side of the face's aligned square in the frame, pixels. */
+    size: number;
+  };
 }
 
 /** One person with some images: the JSON of a shard's sample. */

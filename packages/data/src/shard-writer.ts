@@ -24,6 +24,13 @@ export const shardName = (index: number) => `people-${String(index).padStart(6, 
  */
 export async function writeShard(folder: string, index: number, samples: readonly ShardSample[]): Promise<string> {
   mkdirSync(folder, { recursive: true });
+  const path = join(folder, shardName(index));
+  await writeSamples(path, samples);
+  return path;
+}
+
+/** Writes samples into a tar file of any name; see {@link writeShard}. */
+export async function writeSamples(path: string, samples: readonly ShardSample[]): Promise<void> {
   const archive = pack();
   const add = (name: string, bytes: Uint8Array) => archive.entry({ name, mtime: new Date(0) }, Buffer.from(bytes));
   for (const { record, images, masks } of samples) {
@@ -37,7 +44,5 @@ export async function writeShard(folder: string, index: number, samples: readonl
     add(`${record.id}.json`, Buffer.from(JSON.stringify(record)));
   }
   archive.finalize();
-  const path = join(folder, shardName(index));
   writeAtomically(path, (await Readable.from(archive).toArray()) as Buffer[]);
-  return path;
 }

@@ -1,15 +1,10 @@
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, statSync } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { type IdentityRecord, parseIdentity } from "./identity.ts";
-
-/** A file inside a shard. */
-interface Entry {
-  shard: string;
-  offset: number;
-  size: number;
-}
+import { sampleOf } from "./sample-reader.ts";
+import type { ShardSample } from "./shard-writer.ts";
+import { readEntry, readHeaders, type TarEntry } from "./tar.ts";
 
 /** An identity as read from its shard. */
 export interface LoadedIdentity extends IdentityRecord {
@@ -19,8 +14,6 @@ export interface LoadedIdentity extends IdentityRecord {
   mask(index: number): Promise<Uint8Array | undefined>;
 }
 
-const BLOCK = 512;
-
 /** A folder of WebDataset shards with random access by identity. Opening reads the headers only. */
 export class ShardSet {
   readonly folder: string;
@@ -28,9 +21,9 @@ export class ShardSet {
   readonly ids: readonly string[];
   /** A hash of all names, places and sizes: changes when the set does. */
   readonly fingerprint: string;
-  readonly #files: ReadonlyMap<string, ReadonlyMap<string, Entry>>;
+  readonly #files: ReadonlyMap<string, ReadonlyMap<string, TarEntry>>;
 
-  private constructor(folder: string, files: ReadonlyMap<string, ReadonlyMap<string, Entry>>, fingerprint: string) {
+  private constructor(folder: string, files: ReadonlyMap<string, ReadonlyMap<string, TarEntry>>, fingerprint: string) {
     this.folder = folder;
     this.#files = files;
     this.ids = [...files.keys()];
@@ -47,12 +40,13 @@ export class ShardSet {
     if (shards.length === 0) {
       throw new Error(`${folder}: no shards (*.tar) here; make some with: omni-id data synth -o ${folder}`);
     }
-    const files = new Map<string, Map<string, Entry>>();
+    const files = new Map<string, Map<string, TarEntry>>();
     const hash = createHash("sha256");
     for (const name of shards) {
       const shard = join(folder, name);
       const homes = new Set<string>();
-      for (const { path, offset, size } of await readHeaders(shard)) {
+      for (const entry of await readHeaders(shard)) {
+        const { path, offset, size } = entry;
         hash.update(`${name}\0${path}\0${offset}\0${size}\n`);
         const base = path.slice(path.lastIndexOf("/") + 1);
         const dot = base.indexOf(".");
@@ -62,8 +56,8 @@ export class ShardSet {
           throw new Error(`${shard}: identity "${id}" stands in an earlier shard too; remove one of the two`);
         }
         homes.add(id);
-        const own = files.get(id) ?? new Map<string, Entry>();
-        own.set(base.slice(dot + 1), { shard, offset, size });
+        const own = files.get(id) ?? new Map<string, TarEntry>();
+        own.set(base.slice(dot + 1), entry);
         files.set(id, own);
       }
     }
@@ -91,64 +85,11 @@ export class ShardSet {
       mask: (index) => load(`${index}.mask.png`),
     };
   }
-}
 
-async function readEntry({ shard, offset, size }: Entry): Promise<Uint8Array> {
-  const file = await open(shard);
-  try {
-    return await readAt(file, offset, size);
-  } finally {
-    await file.close();
+  /** An identity with the bytes of all its files, as it can be written into another shard. */
+  sample(id: string): Promise<ShardSample> {
+    const files = this.#files.get(id);
+    if (!files) throw new Error(`${this.folder}: no identity "${id}"`);
+    return sampleOf(`${this.folder}: ${id}`, files);
   }
-}
-
-async function readAt(file: FileHandle, offset: number, size: number): Promise<Buffer> {
-  const bytes = Buffer.alloc(size);
-  for (let done = 0; done < size; ) {
-    const { bytesRead } = await file.read(bytes, done, size - done, offset + done);
-    if (bytesRead === 0) throw new Error("the file ends too early");
-    done += bytesRead;
-  }
-  return bytes;
-}
-
-/** Names, places and sizes of a tar file's entries (POSIX ustar; long names by pax are skipped over, ours are short). */
-async function readHeaders(shard: string): Promise<{ path: string; offset: number; size: number }[]> {
-  const { size: length } = statSync(shard);
-  const damaged = (what: string) =>
-    new Error(`${shard}: ${what}; the shard is damaged or cut off: delete it and run the command that made it again`);
-  const entries: { path: string; offset: number; size: number }[] = [];
-  const file = await open(shard);
-  try {
-    for (let at = 0; ; ) {
-      if (at + BLOCK > length) throw damaged("it has no end mark");
-      const header = await readAt(file, at, BLOCK);
-      if (header.every((byte) => byte === 0)) return entries;
-      if (!checksumFits(header)) throw damaged(`no valid header at byte ${at}`);
-      const size = Number.parseInt(text(header, 124, 12), 8);
-      const offset = at + BLOCK;
-      if (!Number.isSafeInteger(size) || offset + size > length)
-        throw damaged(`an entry at byte ${at} reaches beyond its end`);
-      const prefix = text(header, 345, 155);
-      if (header[156] === 0x30 || header[156] === 0) {
-        entries.push({ path: prefix ? `${prefix}/${text(header, 0, 100)}` : text(header, 0, 100), offset, size });
-      }
-      at = offset + Math.ceil(size / BLOCK) * BLOCK;
-    }
-  } finally {
-    await file.close();
-  }
-}
-
-function text(header: Buffer, offset: number, length: number): string {
-  const field = header.subarray(offset, offset + length);
-  const end = field.indexOf(0);
-  return field.toString("utf8", 0, end < 0 ? length : end).trim();
-}
-
-function checksumFits(header: Buffer): boolean {
-  const claimed = Number.parseInt(text(header, 148, 8), 8);
-  let sum = 0;
-  for (let i = 0; i < BLOCK; i++) sum += i >= 148 && i < 156 ? 0x20 : header[i];
-  return sum === claimed;
 }

@@ -1,4 +1,4 @@
-import { type Detection, detectFaces } from "./detect.ts";
+import { type Detection, type DetectOptions, detectFaces } from "./detect.ts";
 import type { Box } from "./geometry.ts";
 import { type RgbImage, resizeImage } from "./image.ts";
 import { placeLandmarks } from "./landmark-net.ts";
@@ -6,7 +6,7 @@ import { boundingBox } from "./landmarks.ts";
 import { detectorModel, landmarkModel, poseModel, recogniserModel } from "./models.ts";
 import { estimatePose, type Pose } from "./pose.ts";
 import { qualityParts, qualityScore } from "./quality.ts";
-import { recogniseFace } from "./recognise.ts";
+import { describeFace, type FaceDescription } from "./recognise.ts";
 import { openSession, type Session } from "./session.ts";
 
 /** Everything about one face. */
@@ -22,6 +22,8 @@ export interface AnalysedFace extends Detection {
 
 /** Detection looks at a copy no larger than this; the other networks see the full picture. */
 const DETECTION_SIDE = 1280;
+/** One quick look needs no more than what the network takes. */
+const QUICK_SIDE = 320;
 
 /** Finds and measures faces with the default set of models. One instance serves any number of pictures. */
 export class FaceAnalyser {
@@ -46,8 +48,9 @@ export class FaceAnalyser {
   }
 
   /** Faces by score, best first. */
-  async detect(image: RgbImage, options: { threshold?: number } = {}): Promise<Detection[]> {
-    const scale = Math.max(1, Math.max(image.width, image.height) / DETECTION_SIDE);
+  async detect(image: RgbImage, options: DetectOptions = {}): Promise<Detection[]> {
+    const side = options.effort === "quick" ? QUICK_SIDE : DETECTION_SIDE;
+    const scale = Math.max(1, Math.max(image.width, image.height) / side);
     if (scale === 1) return detectFaces(this.#detector, image, options);
     const small = await resizeImage(image, Math.round(image.width / scale), Math.round(image.height / scale));
     const found = await detectFaces(this.#detector, small, options);
@@ -65,8 +68,13 @@ export class FaceAnalyser {
   }
 
   /** The feature of a face, of length 1, `[512]`. */
-  recognise(image: RgbImage, landmarks: Float32Array): Promise<Float32Array> {
-    return recogniseFace(this.#recogniser, image, landmarks);
+  async recognise(image: RgbImage, landmarks: Float32Array): Promise<Float32Array> {
+    return (await this.describe(image, landmarks)).feature;
+  }
+
+  /** The feature with its strength. @param landmarks 68 points */
+  describe(image: RgbImage, landmarks: ArrayLike<number>): Promise<FaceDescription> {
+    return describeFace(this.#recogniser, image, landmarks);
   }
 
   /** Everything about every face, largest first. */

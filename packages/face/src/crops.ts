@@ -34,9 +34,17 @@ export function cropToFive(image: RgbImage, five: ArrayLike<number>, template: F
   return { image: warp(image, matrix, size, size), matrix };
 }
 
-/** How much of FFHQ's crop is kept, and how far down its centre moves: the face fills the frame, chin inside. */
-const ZOOM = 0.8;
-const CENTRE = 0.35;
+export interface Framing {
+  /** Side of the square over FFHQ's. */
+  zoom: number;
+  /** How far below the eyes its centre lies, over the distance from eyes to mouth. */
+  centre: number;
+}
+
+/** FFHQ's own square (Karras et al., 2019): hair and chin inside. */
+export const FFHQ_FRAMING: Framing = { zoom: 1, centre: 0.1 };
+/** Drawn closer: the face fills the square, chin inside. */
+const FACE_FRAMING: Framing = { zoom: 0.8, centre: 0.35 };
 
 /**
  * The decoders' view of a face: FFHQ's eye/mouth-aligned square (Karras et al., 2019), drawn closer. Eyes and mouth
@@ -48,8 +56,12 @@ export function alignedCrop(image: RgbImage, landmarks: ArrayLike<number>, size:
   return { image: warp(image, matrix, size, size), matrix };
 }
 
-/** The map of {@link alignedCrop} alone. */
-export function alignmentMatrix(landmarks: ArrayLike<number>, size: number): Affine {
+/** The map of {@link alignedCrop} alone. @throws when eyes and mouth fall together */
+export function alignmentMatrix(
+  landmarks: ArrayLike<number>,
+  size: number,
+  { zoom, centre: below }: Framing = FACE_FRAMING,
+): Affine {
   const centre = (from: number, to: number) => {
     let [x, y] = [0, 0];
     for (let i = from; i < to; i++) {
@@ -65,11 +77,11 @@ export function alignmentMatrix(landmarks: ArrayLike<number>, size: number): Aff
   const eyeToMouth = [mouth[0] - eyes[0], mouth[1] - eyes[1]];
   // The crop's x axis: along the eyes, and square to the line from eyes to mouth.
   const axis = [eyeToEye[0] + eyeToMouth[1], eyeToEye[1] - eyeToMouth[0]];
-  const half = ZOOM * Math.max(2 * Math.hypot(...eyeToEye), 1.8 * Math.hypot(...eyeToMouth));
+  const half = zoom * Math.max(2 * Math.hypot(...eyeToEye), 1.8 * Math.hypot(...eyeToMouth));
   const length = Math.hypot(...axis);
   if (!(length > 0) || !(half > 0)) throw new Error("these landmarks are no face: eyes and mouth fall together");
   const scale = size / (2 * half * length);
   const [cos, sin] = [axis[0] * scale, axis[1] * scale];
-  const [cx, cy] = [eyes[0] + CENTRE * eyeToMouth[0], eyes[1] + CENTRE * eyeToMouth[1]];
+  const [cx, cy] = [eyes[0] + below * eyeToMouth[0], eyes[1] + below * eyeToMouth[1]];
   return [cos, sin, size / 2 - cos * cx - sin * cy, -sin, cos, size / 2 + sin * cx - cos * cy];
 }

@@ -10,6 +10,13 @@ export interface Detection {
   score: number;
 }
 
+export interface DetectOptions {
+  /** Least score, 0…1. */
+  threshold?: number;
+  /** `quick`: one look at the whole picture; `thorough`: where that finds nothing, closer and wider looks too. */
+  effort?: "quick" | "thorough";
+}
+
 const WIDTH = 320;
 const HEIGHT = 240;
 /** Boxes that overlap by more than this share of their union are one face. */
@@ -19,11 +26,15 @@ const OVERLAP = 0.4;
  * Finds faces. The network sees 320×240: where it finds nothing, it looks again with a margin around the picture (a
  * face that fills the frame) and at the four overlapping quarters (faces that are small).
  */
-export async function detectFaces(session: Session, image: RgbImage, { threshold = 0.65 } = {}): Promise<Detection[]> {
+export async function detectFaces(
+  session: Session,
+  image: RgbImage,
+  { threshold = 0.65, effort = "thorough" }: DetectOptions = {},
+): Promise<Detection[]> {
   const { width, height } = image;
   const whole = { x: 0, y: 0, width, height };
   const found = await detectIn(session, image, whole, threshold);
-  if (found.length > 0) return found;
+  if (found.length > 0 || effort === "quick") return found;
   const margin = { x: -width / 2, y: -height / 2, width: 2 * width, height: 2 * height };
   const far = await detectIn(session, image, margin, threshold);
   if (far.length > 0) return far;

@@ -55,47 +55,51 @@ export function transformPoints(points: ArrayLike<number>, [a, b, c, d, e, f]: A
  * enough samples that fine detail does not alias; outside the image its edge is repeated.
  * @param matrix from image coordinates to coordinates of the result
  */
+// biome-ignore lint/complexity/noExcessiveCognitiveComplexity: one loop without calls, twice as fast; every crop of a video goes through it
 export function warp(image: RgbImage, matrix: Affine, width: number, height: number): RgbImage {
   const [a, b, c, d, e, f] = invert(matrix);
   const samples = Math.max(1, Math.ceil(Math.sqrt(Math.abs(a * e - b * d)) - 0.25));
   const data = new Uint8Array(width * height * 3);
   const share = 1 / (samples * samples);
-  const sum = new Float64Array(3);
+  const { data: from, width: columns } = image;
+  const [right, bottom] = [columns - 1, image.height - 1];
+  const row = columns * 3;
+  // The innermost loop of all face analysis: bilinear samples, written out flat.
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
-      sum.fill(0);
+      let red = 0;
+      let green = 0;
+      let blue = 0;
       for (let j = 0; j < samples; j++) {
         const v = y + (j + 0.5) / samples;
         for (let i = 0; i < samples; i++) {
           const u = x + (i + 0.5) / samples;
-          addBilinear(image, a * u + b * v + c - 0.5, d * u + e * v + f - 0.5, sum);
+          const px = a * u + b * v + c - 0.5; // whole numbers are pixel centres
+          const py = d * u + e * v + f - 0.5;
+          const cx = Math.max(0, Math.min(right, px));
+          const cy = Math.max(0, Math.min(bottom, py));
+          const x0 = cx | 0;
+          const y0 = cy | 0;
+          const fx = cx - x0;
+          const fy = cy - y0;
+          const p = (y0 * columns + x0) * 3;
+          const q = x0 < right ? p + 3 : p;
+          const down = y0 < bottom ? row : 0;
+          let top = from[p] + (from[q] - from[p]) * fx;
+          red += top + (from[p + down] + (from[q + down] - from[p + down]) * fx - top) * fy;
+          top = from[p + 1] + (from[q + 1] - from[p + 1]) * fx;
+          green += top + (from[p + 1 + down] + (from[q + 1 + down] - from[p + 1 + down]) * fx - top) * fy;
+          top = from[p + 2] + (from[q + 2] - from[p + 2]) * fx;
+          blue += top + (from[p + 2 + down] + (from[q + 2 + down] - from[p + 2 + down]) * fx - top) * fy;
         }
       }
       const at = (y * width + x) * 3;
-      data[at] = sum[0] * share + 0.5;
-      data[at + 1] = sum[1] * share + 0.5;
-      data[at + 2] = sum[2] * share + 0.5;
+      data[at] = red * share + 0.5;
+      data[at + 1] = green * share + 0.5;
+      data[at + 2] = blue * share + 0.5;
     }
   }
   return { width, height, data };
-}
-
-/** Adds the colour at (x, y), where whole numbers are pixel centres. */
-function addBilinear({ width, height, data }: RgbImage, x: number, y: number, sum: Float64Array): void {
-  const cx = Math.max(0, Math.min(width - 1, x));
-  const cy = Math.max(0, Math.min(height - 1, y));
-  const x0 = Math.floor(cx);
-  const y0 = Math.floor(cy);
-  const [fx, fy] = [cx - x0, cy - y0];
-  const right = x0 + 1 < width ? 3 : 0;
-  const down = y0 + 1 < height ? width * 3 : 0;
-  const at = (y0 * width + x0) * 3;
-  for (let k = 0; k < 3; k++) {
-    const p = at + k;
-    const top = data[p] + (data[p + right] - data[p]) * fx;
-    const bottom = data[p + down] + (data[p + down + right] - data[p + down]) * fx;
-    sum[k] += top + (bottom - top) * fy;
-  }
 }
 
 /** An upright rectangle in pixels, from its top-left corner. */

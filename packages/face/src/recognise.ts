@@ -2,10 +2,24 @@ import { arcfaceCrop } from "./crops.ts";
 import type { RgbImage } from "./image.ts";
 import { runSession, type Session, toPlanes } from "./session.ts";
 
-/** The recogniser's feature of a face, of length 1, `[512]`; cosine tells people apart. @param landmarks 68 points */
-export async function recogniseFace(session: Session, image: RgbImage, landmarks: Float32Array): Promise<Float32Array> {
+export interface FaceDescription {
+  /** Of length 1, `[512]`; cosine tells people apart. */
+  feature: Float32Array;
+  /**
+   * Length of the feature before it was normalised: how much of a face the network saw. Blur, noise, compression and
+   * occlusion all lower it, and so does a turned head.
+   */
+  strength: number;
+}
+
+/** The recogniser's view of a face. @param landmarks 68 points */
+export async function describeFace(
+  session: Session,
+  image: RgbImage,
+  landmarks: ArrayLike<number>,
+): Promise<FaceDescription> {
   const input = toPlanes(arcfaceCrop(image, landmarks), [127, 127, 127], [128, 128, 128]);
-  const [feature] = await runSession(session, input, [1, 3, 112, 112]);
-  const length = Math.sqrt(feature.reduce((sum, value) => sum + value * value, 0));
-  return Float32Array.from(feature, (value) => value / length);
+  const [raw] = await runSession(session, input, [1, 3, 112, 112]);
+  const strength = Math.sqrt(raw.reduce((sum, value) => sum + value * value, 0));
+  return { feature: Float32Array.from(raw, (value) => value / strength), strength };
 }

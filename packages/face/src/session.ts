@@ -5,7 +5,12 @@ import { type ModelEntry, modelFile } from "./models.ts";
 export type Session = ort.InferenceSession;
 
 /** Opens a model of the registry on ONNX Runtime. */
-export async function openSession(model: ModelEntry, { threads = 2 }: { threads?: number } = {}): Promise<Session> {
+export function openSession(model: ModelEntry, options: { threads?: number } = {}): Promise<Session> {
+  return openFile(modelFile(model), options);
+}
+
+/** Opens any ONNX file. */
+export async function openFile(file: string, { threads = 2 }: { threads?: number } = {}): Promise<Session> {
   const options: ort.InferenceSession.SessionOptions = {
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
@@ -13,7 +18,7 @@ export async function openSession(model: ModelEntry, { threads = 2 }: { threads?
     // Waiting threads must sleep: other work runs on the same few cores.
     extra: { session: { intra_op: { allow_spinning: "0" } } },
   };
-  return ort.InferenceSession.create(modelFile(model), options);
+  return ort.InferenceSession.create(file, options);
 }
 
 /** Runs a session of one input; outputs as float32 arrays in the model's order. */

@@ -49,7 +49,7 @@ function expose(frame: Frame, exposure: number, samples: number): { exposed: Flo
 
 /** Sharpens or blurs, and adds grain: bytes of sRGB. */
 function print(exposed: Float32Array, width: number, height: number, view: View): Uint8Array {
-  const r = new KeyedRandom(view.seed, 0x6ea1);
+  const r = new KeyedRandom(view.seed, 0x6ea1, ...(view.frame === undefined ? [] : [view.frame]));
   const data = new Uint8Array(width * height * 3);
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {

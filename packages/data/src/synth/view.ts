@@ -30,6 +30,8 @@ export interface View {
   glasses: boolean;
   /** Grain, in 8-bit steps. */
   noise: number;
+  /** Number of a film's frame: each has its own grain before the same background. */
+  frame?: number;
   /** Sharpening above 0, blur below. */
   sharpen: number;
 }

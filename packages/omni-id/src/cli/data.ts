@@ -2,11 +2,21 @@ import { resolve } from "node:path";
 import { Command } from "@commander-js/extra-typings";
 import { inspectShards, NANO_RECIPE, renderStats, ShardSet, shardStats, writeSyntheticShards } from "@omni-id/data";
 import { writeAtomically } from "@omni-id/torch";
+import { curateCommand, mergeCommand, removeCommand } from "./curate.ts";
+import { evaluateCurationCommand, filmsCommand } from "./films.ts";
 import { count, jsonOption, whole } from "./options.ts";
 import { Interrupted, interruptible, note, outFile, outFolder, print, progress } from "./output.ts";
 
 export function dataCommand() {
-  return new Command("data").addCommand(synthCommand()).addCommand(inspectCommand()).addCommand(statsCommand());
+  return new Command("data")
+    .addCommand(synthCommand())
+    .addCommand(curateCommand())
+    .addCommand(mergeCommand())
+    .addCommand(removeCommand())
+    .addCommand(filmsCommand())
+    .addCommand(evaluateCurationCommand())
+    .addCommand(inspectCommand())
+    .addCommand(statsCommand());
 }
 
 function synthCommand() {

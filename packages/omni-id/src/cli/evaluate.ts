@@ -1,6 +1,6 @@
 import { basename, dirname, extname, join } from "node:path";
 import { Command, Option } from "@commander-js/extra-typings";
-import { ShardSet, splitIdentities } from "@omni-id/data";
+import { ShardSet, splitOf } from "@omni-id/data";
 import { autocast, preferredPrecision, writeAtomically } from "@omni-id/torch";
 import { describeFirstStage, evaluateFirstStage } from "../evaluate/first-stage.ts";
 import { evaluateGeneration } from "../evaluate/generation.ts";
@@ -112,7 +112,7 @@ async function open(
   const shards = await ShardSet.open(data);
   return preparePeople({
     shards,
-    ids: splitIdentities(shards.ids)[part],
+    ids: splitOf(shards)[part],
     backbone: recogniserOf(bundle.encoder),
     imageSize: preset.imageSize,
     cache,

@@ -1,4 +1,4 @@
-import { ShardSet, splitIdentities } from "@omni-id/data";
+import { ShardSet, splitOf } from "@omni-id/data";
 import { RecogniserBackbone } from "../backbones/recogniser.ts";
 import type { Preset } from "../presets/schema.ts";
 import type { People } from "./people.ts";
@@ -28,7 +28,7 @@ export async function openPeople(
   backbone = RecogniserBackbone.load({ width: preset.backbone.width }),
 ): Promise<OpenedPeople> {
   const shards = await ShardSet.open(data);
-  const split = splitIdentities(shards.ids);
+  const split = splitOf(shards);
   const prepare = (ids: readonly string[], jitter: boolean) =>
     preparePeople({
       shards,

@@ -1,0 +1,71 @@
+import { type Histogram, POSE_STEP, type SetSummary } from "./summary.ts";
+
+/** Colours of the report's figures, for both light and dark pages. */
+const [KEPT, MEASURED] = ["#2a7f9e", "#b9c4cc"];
+
+export const escapeHtml = (text: string): string =>
+  text.replace(
+    /[&<>"']/g,
+    (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" })[c] as string,
+  );
+
+const percent = (share: number) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
+
+/** A row of the funnel: what is left, or what went. */
+export function funnelRow(name: string, count: number, of: number, kind: "left" | "dropped"): string {
+  const share = of > 0 ? count / of : 0;
+  const bar = `<span class="bar ${kind}" style="width:${(100 * share).toFixed(2)}%"></span>`;
+  return `<tr class="${kind}"><td>${escapeHtml(name)}</td><td class="n">${count}</td><td class="n">${percent(share)}</td><td class="track">${bar}</td></tr>`;
+}
+
+/** Two histograms over each other: all measured faces behind, the kept ones in front, each as shares of its own. */
+export function histogramSvg({ from, step, measured, kept }: Histogram, unit: string): string {
+  const [width, height, bottom] = [420, 130, 18];
+  const used = measured.reduce((last, count, i) => (count > 0 ? i : last), 0) + 1;
+  const shares = (counts: number[]) => {
+    const total = counts.reduce((sum, count) => sum + count, 0) || 1;
+    return counts.slice(0, used).map((count) => count / total);
+  };
+  const [back, front] = [shares(measured), shares(kept)];
+  const most = Math.max(...back, ...front, 1e-9);
+  const bar = width / used;
+  const rect = (share: number, i: number, colour: string, inset: number) => {
+    const h = (share / most) * (height - bottom - 4);
+    return `<rect x="${(i * bar + inset).toFixed(1)}" y="${(height - bottom - h).toFixed(1)}" width="${(bar - 2 * inset).toFixed(1)}" height="${h.toFixed(1)}" fill="${colour}"/>`;
+  };
+  const every = Math.ceil(used / 8);
+  const label = (i: number) => String(Math.round((from + i * step) * 100) / 100);
+  const ticks = Array.from({ length: Math.floor(used / every) + 1 }, (_, k) => k * every).map(
+    (i) => `<text x="${(i * bar).toFixed(1)}" y="${height - 4}">${label(i)}</text>`,
+  );
+  return `<svg viewBox="-10 0 ${width + 30} ${height}" role="img">${back.map((share, i) => rect(share, i, MEASURED, 0.5)).join("")}${front
+    .map((share, i) => rect(share, i, KEPT, bar * 0.22))
+    .join("")}${ticks.join("")}<text x="${width}" y="12" text-anchor="end">${escapeHtml(unit)}</text></svg>`;
+}
+
+/** Counts by yaw and pitch as a map of shades, the counts written in. */
+export function posesSvg(counts: SetSummary["poses"]["kept"]): string {
+  const [cell, left] = [34, 34];
+  const most = Math.max(...counts.flat(), 1);
+  const [rows, columns] = [counts.length, counts[0].length];
+  const cells = counts.flatMap((line, y) =>
+    line.map((count, x) => {
+      const opacity = count === 0 ? 0 : 0.12 + 0.88 * Math.sqrt(count / most);
+      const place = `x="${left + x * cell}" y="${y * 24}"`;
+      const text =
+        count > 0 ? `<text x="${left + (x + 0.5) * cell}" y="${y * 24 + 16}" text-anchor="middle">${count}</text>` : "";
+      return `<rect ${place} width="${cell - 1}" height="23" fill="${KEPT}" fill-opacity="${opacity.toFixed(3)}" stroke="#8884" stroke-width="0.5"/>${text}`;
+    }),
+  );
+  const yaws = Array.from({ length: columns + 1 }, (_, x) => x)
+    .filter((x) => x % 2 === 0)
+    .map(
+      (x) => `<text x="${left + x * cell}" y="${rows * 24 + 14}" text-anchor="middle">${x * POSE_STEP - 90}°</text>`,
+    );
+  const pitches = Array.from({ length: rows + 1 }, (_, y) => y).map(
+    (y) => `<text x="${left - 4}" y="${y * 24 + 4}" text-anchor="end">${45 - y * POSE_STEP}°</text>`,
+  );
+  return `<svg viewBox="0 -8 ${left + columns * cell + 20} ${rows * 24 + 28}" role="img">${cells.join("")}${yaws.join("")}${pitches.join("")}</svg>`;
+}
+
+export const legend = `<p class="legend"><i style="background:${MEASURED}"></i>all measured faces <i style="background:${KEPT}"></i>kept faces</p>`;

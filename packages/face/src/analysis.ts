@@ -1,0 +1,28 @@
+/** Faces in photographs, found, measured and aligned without LibTorch: what a worker of the curation loads. */
+export { type AnalysedFace, FaceAnalyser } from "./analyser.ts";
+export * from "./asset-index.ts";
+export {
+  ARCFACE_TEMPLATE,
+  alignedCrop,
+  alignmentMatrix,
+  arcfaceCrop,
+  type Crop,
+  cropToFive,
+  DLIB_TEMPLATE,
+  dlibCrop,
+  FFHQ_FRAMING,
+} from "./crops.ts";
+export type { Detection, DetectOptions } from "./detect.ts";
+export { overlap } from "./detect.ts";
+export { faceMask, faceOutline } from "./face-mask.ts";
+export { faceMaskWithoutHair } from "./forehead.ts";
+export { type Affine, type Box, cropBox, invert, similarity, transformPoints, warp } from "./geometry.ts";
+export { loadImage, type RgbImage, resizeImage, saveImage, toSharp } from "./image.ts";
+export { boundingBox, fivePoints, POINTS } from "./landmarks.ts";
+export { detectorModel, landmarkModel, poseModel } from "./models.ts";
+export { portraitOf } from "./portrait.ts";
+export type { Pose } from "./pose.ts";
+export { type QualityParts, qualityParts, qualityScore } from "./quality.ts";
+export { QualityNet } from "./quality-net.ts";
+export type { FaceDescription } from "./recognise.ts";
+export { RECORDING_SIDE, type RecordingParts, recordingParts, recordingScore } from "./recording.ts";

@@ -1,0 +1,307 @@
+import { join } from "node:path";
+import {
+  type CurateResult,
+  type CurateSettings,
+  curate,
+  drawFilmSet,
+  type FaceTruth,
+  findFfmpeg,
+  KeyedRandom,
+  outcomes,
+  shootFilms,
+} from "@omni-id/data";
+import { type MatchedFace, type MatchedFilm, matchFilm, shapeDistance } from "./film-truth.ts";
+import { type Provenance, provenance } from "./provenance.ts";
+import { type LadderResult, measureQualityLadder } from "./quality-ladder.ts";
+import { bootstrap, type Estimate, mean } from "./statistics.ts";
+
+/** A rate with what it was counted over. */
+export interface Rate {
+  value: number;
+  n: number;
+}
+
+/** Eight faces of a person, chosen in some way. */
+export interface ChoiceReport {
+  /** Mean distance of two of the eight in true yaw and pitch, degrees. */
+  spread: Estimate;
+  /** Cells of 10° of true yaw and pitch that the eight lie in. */
+  cells: Estimate;
+  /** Their mean quality, by the measure that they were chosen by. */
+  quality: Estimate;
+  /** Their mean true motion blur, pixels. */
+  blur: Estimate;
+  /** Share of faces with a twin among the eight: true shapes that differ by less than 1 % of the eye distance. */
+  twins: Estimate;
+}
+
+export interface CurationReport {
+  provenance: Provenance;
+  settings: CurateSettings;
+  films: { count: number; frames: number; people: number };
+  detection: {
+    /** Visible true faces in the frames looked at that were found. */
+    recall: Rate;
+    /** Faces found that are true ones. */
+    precision: Rate;
+    /** Cuts that were seen, and seen cuts that are cuts. */
+    cutRecall: Rate;
+    cutPrecision: Rate;
+  };
+  /** Mean absolute error of measured faces, degrees; `sum` is the paper's pose error. */
+  pose: { yaw: number; pitch: number; roll: number; sum: number; n: number };
+  identity: {
+    /** Share of an identity's pictures that show its main person. */
+    purity: Rate;
+    /** Identities that show one person only. */
+    pure: Rate;
+    /** True people with at least 8 measured faces who became exactly one identity. */
+    complete: Rate;
+    /** True people who became two identities or more. */
+    split: Rate;
+  };
+  /** Over the kept people; random is the mean of 200 draws. */
+  choice: Record<"curated" | "random" | "equallySpaced", ChoiceReport> & {
+    n: number;
+    /** Spread of the curated eight over that of random ones. */
+    spreadOverRandom: Estimate;
+  };
+  quality: { pictures: number; damages: Record<string, LadderResult> };
+}
+
+export interface EvaluateCurationOptions {
+  seed: number;
+  /** Films of each of six kinds. */
+  rounds: number;
+  settings: CurateSettings;
+  /** Folder of films and set; an interrupted evaluation goes on from what is there. */
+  work: string;
+  onProgress?: (what: string, done: number, total: number) => void;
+}
+
+/** Films with truth → curation → what it got right. */
+export async function evaluateCuration(
+  options: EvaluateCurationOptions,
+): Promise<{ report: CurationReport; result: CurateResult }> {
+  const { seed, rounds, settings, work, onProgress } = options;
+  const films = drawFilmSet({ seed, rounds });
+  const folder = join(work, "films");
+  const truths = await shootFilms(films, {
+    out: folder,
+    ffmpeg: findFfmpeg().ffmpeg,
+    onProgress: (done, total) => onProgress?.("frames filmed", done, total),
+  });
+  const result = await curate({
+    sources: { videos: [folder] },
+    out: join(work, "set"),
+    settings,
+    onProgress: ({ videos }) => onProgress?.("videos curated", videos.done, videos.total),
+  });
+  const byName = new Map([...outcomes(join(work, "set"))].map((outcome) => [outcome.video.video, outcome]));
+  const matched = truths.flatMap((truth) => {
+    const outcome = byName.get(truth.film.name);
+    return outcome ? [matchFilm(truth, outcome, settings.fps)] : [];
+  });
+  const people = new Set(
+    truths.flatMap(({ frames }) => frames.flatMap(({ faces }) => faces.map(({ person }) => person))),
+  );
+  const report: CurationReport = {
+    provenance: provenance(seed),
+    settings,
+    films: {
+      count: films.length,
+      frames: truths.reduce((sum, { frames }) => sum + frames.length, 0),
+      people: people.size,
+    },
+    detection: { ...detection(matched), ...cuts(matched, settings.fps) },
+    pose: poseError(matched),
+    identity: identity(matched, settings.images),
+    choice: choice(matched, settings.images, seed),
+    quality: await measureQualityLadder(seed, 5 * rounds),
+  };
+  return { report, result };
+}
+
+const rate = (hits: readonly boolean[]): Rate => ({ value: mean(hits.map(Number)), n: hits.length });
+
+/** A face counts as visible when nearly all of its landmarks are in the picture. */
+const VISIBLE = 0.95;
+
+function detection(films: readonly MatchedFilm[]): Pick<CurationReport["detection"], "recall" | "precision"> {
+  const found: boolean[] = [];
+  for (const { truth, faces, looked } of films) {
+    for (const frame of looked) {
+      const here = faces.filter((face) => face.frame === frame).map((face) => face.truth);
+      for (const face of truth.frames[frame].faces) if (face.visible >= VISIBLE) found.push(here.includes(face));
+    }
+  }
+  return {
+    recall: rate(found),
+    precision: rate(films.flatMap(({ faces }) => faces.map(({ truth }) => truth !== undefined))),
+  };
+}
+
+/** A cut is seen at the first frame that was looked at after it. */
+function cuts(
+  films: readonly MatchedFilm[],
+  fps: number,
+): Pick<CurationReport["detection"], "cutRecall" | "cutPrecision"> {
+  const [seen, real]: boolean[][] = [[], []];
+  for (const { truth, outcome } of films) {
+    const told = outcome.clips.flatMap((clip) => clip.cuts);
+    const there = truth.frames.flatMap(({ t, shot }, i) => (i > 0 && shot !== truth.frames[i - 1].shot ? [t] : []));
+    const fits = (cut: number, at: number) => at - cut > -0.01 && at - cut < 1 / fps + 0.01;
+    for (const cut of there) real.push(told.some((at) => fits(cut, at)));
+    for (const at of told) seen.push(there.some((cut) => fits(cut, at)));
+  }
+  return { cutRecall: rate(real), cutPrecision: rate(seen) };
+}
+
+function poseError(films: readonly MatchedFilm[]): CurationReport["pose"] {
+  const errors = films.flatMap(({ faces }) =>
+    faces.flatMap(({ seen: { pose }, truth }) =>
+      pose && truth ? [(["yaw", "pitch", "roll"] as const).map((axis) => Math.abs(pose[axis] - truth.pose[axis]))] : [],
+    ),
+  );
+  const [yaw, pitch, roll] = [0, 1, 2].map((axis) => mean(errors.map((error) => error[axis])));
+  return { yaw, pitch, roll, sum: yaw + pitch + roll, n: errors.length };
+}
+
+const measured = ({ seen }: MatchedFace) =>
+  seen.quality !== undefined && !["unclear", "turned", "edge", "small"].includes(seen.why ?? "");
+
+function identity(films: readonly MatchedFilm[], images: number): CurationReport["identity"] {
+  const shares: number[] = [];
+  const made = new Map<string, number>();
+  const able = new Set<string>();
+  for (const { faces, outcome } of films) {
+    const usable = countBy(faces.filter(measured).flatMap(({ truth }) => truth?.person ?? []));
+    for (const [person, count] of usable) if (count >= images) able.add(person);
+    for (const { person } of outcome.people.filter(({ pictures }) => pictures > 0)) {
+      const kept = faces.filter(({ seen }) => seen.person === person && seen.picture !== undefined);
+      const [[main, count] = ["", 0]] = [...countBy(kept.map(({ truth }) => truth?.person ?? "nobody"))].sort(
+        (a, b) => b[1] - a[1],
+      );
+      shares.push(count / kept.length);
+      made.set(main, (made.get(main) ?? 0) + 1);
+    }
+  }
+  const all = [...able];
+  return {
+    purity: { value: mean(shares), n: shares.length },
+    pure: rate(shares.map((share) => share === 1)),
+    complete: rate(all.map((person) => made.get(person) === 1)),
+    split: rate(all.map((person) => (made.get(person) ?? 0) > 1)),
+  };
+}
+
+function countBy(values: readonly string[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+  return counts;
+}
+
+type TrueFace = MatchedFace & { truth: FaceTruth };
+
+const DRAWS = 200;
+
+function choice(films: readonly MatchedFilm[], images: number, seed: number): CurationReport["choice"] {
+  const rows: Record<"curated" | "random" | "equallySpaced", Scores[]> = { curated: [], random: [], equallySpaced: [] };
+  for (const { faces, outcome } of films) {
+    for (const { person } of outcome.people.filter(({ pictures }) => pictures > 0)) {
+      const pool = faces.filter(
+        (face): face is TrueFace => face.seen.person === person && face.truth !== undefined && measured(face),
+      );
+      if (pool.length < images) continue;
+      const random = new KeyedRandom(seed, rows.random.length, 0xc401ce);
+      const draws = Array.from({ length: DRAWS }, () => scores(random.choose(pool.length, images).map((i) => pool[i])));
+      rows.curated.push(scores(pool.filter(({ seen }) => seen.picture !== undefined)));
+      rows.random.push(averaged(draws));
+      rows.equallySpaced.push(
+        scores(Array.from({ length: images }, (_, i) => pool[Math.round((i * (pool.length - 1)) / (images - 1))])),
+      );
+    }
+  }
+  const estimate = (values: readonly number[]) =>
+    bootstrap(
+      values.map((value) => [value]),
+      { seed },
+    );
+  const report = (list: readonly Scores[]): ChoiceReport => ({
+    spread: estimate(list.map(({ spread }) => spread)),
+    cells: estimate(list.map(({ cells }) => cells)),
+    quality: estimate(list.map(({ quality }) => quality)),
+    blur: estimate(list.map(({ blur }) => blur)),
+    twins: estimate(list.map(({ twins }) => twins)),
+  });
+  return {
+    n: rows.curated.length,
+    curated: report(rows.curated),
+    random: report(rows.random),
+    equallySpaced: report(rows.equallySpaced),
+    spreadOverRandom: estimate(rows.curated.map(({ spread }, i) => spread / rows.random[i].spread)),
+  };
+}
+
+type Scores = Record<keyof ChoiceReport, number>;
+
+/** Shapes nearer than this, over the eye distance, are twins. */
+const TWIN = 0.01;
+const CELL = 10;
+
+function scores(faces: readonly TrueFace[]): Scores {
+  const distances: number[] = [];
+  const twin = new Set<TrueFace>();
+  for (const [i, a] of faces.entries()) {
+    for (const b of faces.slice(i + 1)) {
+      distances.push(Math.hypot(a.truth.pose.yaw - b.truth.pose.yaw, a.truth.pose.pitch - b.truth.pose.pitch));
+      if (shapeDistance(a.truth, b.truth) < TWIN) twin.add(a).add(b);
+    }
+  }
+  const cells = new Set(
+    faces.map(({ truth: { pose } }) => `${Math.floor(pose.yaw / CELL)} ${Math.floor(pose.pitch / CELL)}`),
+  );
+  return {
+    spread: mean(distances),
+    cells: cells.size,
+    quality: mean(faces.map(({ seen }) => seen.quality ?? 0)),
+    blur: mean(faces.map(({ truth }) => truth.blur)),
+    twins: twin.size / faces.length,
+  };
+}
+
+function averaged(draws: readonly Scores[]): Scores {
+  const keys = Object.keys(draws[0]) as (keyof Scores)[];
+  return Object.fromEntries(keys.map((key) => [key, mean(draws.map((draw) => draw[key]))])) as Scores;
+}
+
+/** The report as lines for people. */
+export function describeCuration({
+  films,
+  detection: d,
+  pose,
+  identity: i,
+  choice: c,
+  quality,
+}: CurationReport): string[] {
+  const percent = ({ value, n }: Rate) => `${(100 * value).toFixed(1)} % (N = ${n})`;
+  const number = ({ mean: value, ci }: Estimate, digits = 2) =>
+    `${value.toFixed(digits)} [${ci.map((x) => x.toFixed(digits)).join(", ")}]`;
+  const rows = (["curated", "random", "equallySpaced"] as const).map(
+    (name) =>
+      `  ${name.padEnd(14)} spread ${number(c[name].spread, 1)}° · cells ${number(c[name].cells, 1)} · quality ${number(c[name].quality)} · blur ${number(c[name].blur, 1)} px · twins ${number(c[name].twins)}`,
+  );
+  const damages = Object.entries(quality.damages).map(
+    ([name, { ordered, pairs }]) => `${name} ${(100 * ordered).toFixed(0)} % of ${pairs}`,
+  );
+  return [
+    `${films.count} films, ${films.frames} frames, ${films.people} people`,
+    `faces found ${percent(d.recall)}, true ones among those found ${percent(d.precision)}; cuts seen ${percent(d.cutRecall)}, true ones ${percent(d.cutPrecision)}`,
+    `pose error ${pose.sum.toFixed(1)}° (yaw ${pose.yaw.toFixed(1)}, pitch ${pose.pitch.toFixed(1)}, roll ${pose.roll.toFixed(1)}; N = ${pose.n})`,
+    `identities: purity ${percent(i.purity)}, wholly one person ${percent(i.pure)}; people made one identity ${percent(i.complete)}, split ${percent(i.split)}`,
+    `eight of each of ${c.n} people (95 % intervals):`,
+    ...rows,
+    `  spread over random: ${number(c.spreadOverRandom)}`,
+    `quality measure, strengths ordered rightly on ${quality.pictures} faces: ${damages.join(" · ")}`,
+  ];
+}
