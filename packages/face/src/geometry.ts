@@ -55,7 +55,6 @@ export function transformPoints(points: ArrayLike<number>, [a, b, c, d, e, f]: A
  * enough samples that fine detail does not alias; outside the image its edge is repeated.
  * @param matrix from image coordinates to coordinates of the result
  */
-// biome-ignore lint/complexity/noExcessiveCognitiveComplexity: one loop without calls, twice as fast; every crop of a video goes through it
 export function warp(image: RgbImage, matrix: Affine, width: number, height: number): RgbImage {
   const [a, b, c, d, e, f] = invert(matrix);
   const samples = Math.max(1, Math.ceil(Math.sqrt(Math.abs(a * e - b * d)) - 0.25));

@@ -86,9 +86,7 @@ function mergePieces(pieces: readonly PlacedFace[][], samePerson: number): Place
   };
   for (const i of groups.keys()) look(i);
   for (;;) {
-    let [i, alike] = [-1, samePerson];
-    for (const [candidate, found] of best)
-      if (found.other >= 0 && found.alike > alike) [i, alike] = [candidate, found.alike];
+    const i = mostAlike(best, samePerson);
     if (i < 0) return [...groups.values()].map(({ faces }) => faces);
     const j = (best.get(i) as { other: number }).other;
     const [one, other] = [groups.get(i) as Group, groups.get(j) as Group];
@@ -107,6 +105,15 @@ function mergePieces(pieces: readonly PlacedFace[][], samePerson: number): Place
       }
     }
   }
+}
+
+/** The group whose best partner is the most alike of all; −1 where none is alike enough. */
+function mostAlike(best: ReadonlyMap<number, { other: number; alike: number }>, samePerson: number): number {
+  let [i, alike] = [-1, samePerson];
+  for (const [candidate, found] of best) {
+    if (found.other >= 0 && found.alike > alike) [i, alike] = [candidate, found.alike];
+  }
+  return i;
 }
 
 /** The mean feature of some faces; better recorded ones count more. */
