@@ -56,10 +56,10 @@ const paper: CurateSettings = {
   size: 512,
   minSize: 448,
   minDetail: 0.05,
-  minQuality: 0.12,
+  minQuality: 0.07,
 };
 /** For the nano preset of the training, whose crops are 64 pixels and whose backbone sees 112. */
-const nano: CurateSettings = { ...common, preset: "nano", size: 160, minSize: 112, minDetail: 0.03, minQuality: 0.1 };
+const nano: CurateSettings = { ...common, preset: "nano", size: 160, minSize: 112, minDetail: 0.03, minQuality: 0.05 };
 
 export const CURATE_PRESETS: Readonly<Record<string, CurateSettings>> = { nano, paper };
 

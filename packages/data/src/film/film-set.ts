@@ -15,7 +15,7 @@ export interface FilmSetOptions {
 const RATES = [18, 23, 28, 33];
 
 /**
- * Films of all that a curation has to cope with: a head that turns, two people together, cuts to another person and
+ * Films of all that a curation has to cope with: a head that turns, one that mostly looks into the camera, two people together, cuts to another person and
  * back, somebody who leaves and returns, changing light, motion blur, and a video in which one person is seen twice in
  * other clothes. Every film has people of its own. The same seed gives the same films.
  */
@@ -34,6 +34,7 @@ export function drawFilmSet({ seed, rounds, height = 240, fps = 10, pace = 1 }: 
       films.push({ name: `${kind}-${round}`, height, fps, crf: RATES[(round + films.length) % RATES.length], shots });
     };
     add("turns", 1, (a) => [{ seconds: 5, actors: [actor(a, "turns")] }]);
+    add("interview", 1, (a) => [{ seconds: 12, actors: [actor(a, "talks")] }]);
     add("together", 2, (a) => [{ seconds: 5, actors: [actor(a, "turns"), actor(a + 1, "talks", { flicker: 0.3 })] }]);
     add("cuts", 2, (a) => [
       { seconds: 3, actors: [actor(a, "turns")] },

@@ -4,10 +4,19 @@ import type { Person } from "../synth/person.ts";
 import { drawView, type View } from "../synth/view.ts";
 import type { Actor } from "./film.ts";
 
-/** Reach of the head (yaw, pitch, roll, degrees) and seconds between two poses, by kind of motion. */
-const MOTIONS: Readonly<Record<Actor["motion"], { reach: [number, number, number]; pause: [number, number] }>> = {
+interface Motion {
+  /** Furthest yaw, pitch and roll, degrees. */
+  reach: [number, number, number];
+  /** Seconds between two poses. */
+  pause: [number, number];
+  /** Share of the poses that reach further, and how much further. */
+  glances?: [number, number];
+}
+
+const MOTIONS: Readonly<Record<Actor["motion"], Motion>> = {
   still: { reach: [3, 2, 1], pause: [0.8, 1.6] },
-  talks: { reach: [16, 8, 5], pause: [0.4, 0.9] },
+  // Most of an interview looks into the camera; now and then a head turns aside.
+  talks: { reach: [12, 6, 4], pause: [0.4, 0.9], glances: [0.2, 3] },
   turns: { reach: [48, 17, 8], pause: [0.5, 1] },
   shakes: { reach: [35, 8, 8], pause: [0.12, 0.25] },
 };
@@ -30,12 +39,13 @@ export class Performance {
     this.#base = drawView(person, actor.look);
     this.#actor = actor;
     const r = new KeyedRandom(person.seed, person.identity, actor.look, shot, 0xf113);
-    const { reach, pause } = MOTIONS[actor.motion];
+    const { reach, pause, glances: [share, further] = [0, 1] } = MOTIONS[actor.motion];
     const expressions = Object.entries(EXPRESSIONS).map(([name, { weight }]) => [name, weight] as const);
     this.#keys = [];
     for (let t = 0; t < seconds + pause[1]; t += r.range(...pause)) {
       const expression = r.weighted(expressions);
-      const pose = reach.map((most) => r.range(-most, most)) as Key["pose"];
+      const far = r.chance(share) ? further : 1;
+      const pose = reach.map((most) => r.range(-most, most) * far) as Key["pose"];
       this.#keys.push({ t, pose, expression, units: EXPRESSIONS[expression].draw(r) });
     }
   }

@@ -71,7 +71,7 @@ export interface CurationReport {
 
 export interface EvaluateCurationOptions {
   seed: number;
-  /** Films of each of six kinds. */
+  /** Films of each of seven kinds. */
   rounds: number;
   settings: CurateSettings;
   /** Folder of films and set; an interrupted evaluation goes on from what is there. */
