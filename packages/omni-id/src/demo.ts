@@ -5,7 +5,7 @@ import { type EncodeResult, IdentityEncoder, type Photo } from "./encode.ts";
 import { loadJudges } from "./evaluate/recognisers.ts";
 import { faceFeatures } from "./evaluate/reconstruct.ts";
 import { saveGeneratedSheet } from "./generate/demo-sheet.ts";
-import type { FaceGenerator } from "./generate/face-generator.ts";
+import { DEFAULT_GUIDANCE, type FaceGenerator, REAL_GUIDANCE } from "./generate/face-generator.ts";
 import type { Identity } from "./identity.ts";
 import type { MaskedDecoder } from "./masked-decoder.ts";
 import { saveSheet, toRgb } from "./picture.ts";
@@ -117,6 +117,7 @@ export async function demo(options: DemoOptions): Promise<DemoResult> {
         photos: counts[counts.length - 1],
       },
       other: { inputs: shown(other.used), identity: other.identity, photos: other.used.length },
+      guidance: own ? REAL_GUIDANCE : DEFAULT_GUIDANCE,
     });
   }
   return { identity: all.identity, refused: all.refused, warnings: all.warnings, figures, lines };

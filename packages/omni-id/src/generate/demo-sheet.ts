@@ -19,13 +19,13 @@ const SEED = 5;
 export async function saveGeneratedSheet(
   file: string,
   generator: FaceGenerator,
-  { person, other }: { person: Shown; other: Shown },
+  { person, other, guidance }: { person: Shown; other: Shown; guidance: number },
 ): Promise<void> {
   const row = ({ inputs, identity }: Shown, seed: number): (RgbImage | null)[] => {
     const pictures = YAWS.map((yaw) =>
       scope(() => {
         const landmarks = generator.poseLandmarks({ yaw, pitch: 0 });
-        return toRgb(generator.generate({ identity: identity.tokens, landmarks, count: 1, seed }).squeeze(0));
+        return toRgb(generator.generate({ identity: identity.tokens, landmarks, count: 1, seed, guidance }).squeeze(0));
       }),
     );
     return [...inputs, ...pictures];
@@ -36,7 +36,7 @@ export async function saveGeneratedSheet(
     rows: [row(person, SEED), row(person, SEED + 1), row(other, SEED)],
     notes: [
       "Every pixel on the right comes from noise: of the person only the identity file is given, of the pose only 68 landmarks of a mean face.",
-      "Second row: other noise. Third row: somebody else's identity, with the first row's noise and poses.",
+      `Guidance ${guidance}. Second row: other noise. Third row: somebody else's identity, with the first row's noise and poses.`,
     ],
     tile: 128,
   });

@@ -22,6 +22,9 @@ export interface GenerateOptions extends Omit<DrawOptions, "conditions" | "witho
 /** What guidance a picture needs where nothing else is said: 1 is washed out, above 4 colours burn. */
 export const DEFAULT_GUIDANCE = 3;
 
+/** The same for identities of real photographs, which the base has never met: more of it tears their faces. */
+export const REAL_GUIDANCE = 1.5;
+
 /** Draws people from identity files alone: section 4.2, with the weights of one folder. */
 export class FaceGenerator {
   readonly encoder: LoadedEncoder;
