@@ -9,8 +9,13 @@ import { fileURLToPath } from "node:url";
 const fixed = (value, digits = 3) => value.toFixed(digits);
 /** `pytorchSeconds` → "pytorch seconds" */
 const words = (key) => key.replace(/(?<=[a-z])[A-Z](?=[a-z])/g, (letter) => ` ${letter.toLowerCase()}`);
-const table = (head, rows) =>
-  [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+/** A Markdown table whose columns stand below each other, as the formatter wants it. */
+function table(head, rows) {
+  const widths = head.map((_, column) => Math.max(3, ...[head, ...rows].map((cells) => [...cells[column]].length)));
+  const padded = (cells) => cells.map((cell, column) => cell + " ".repeat(widths[column] - [...cell].length));
+  const rule = widths.map((width) => "-".repeat(width));
+  return [padded(head), rule, ...rows.map(padded)].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+}
 const source = ({ commit, date, hardware }, seed) =>
   [`commit ${commit}`, seed === undefined ? "" : `seed ${seed}`, date, hardware].filter(Boolean).join(", ");
 

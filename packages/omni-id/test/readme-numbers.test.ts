@@ -46,14 +46,18 @@ const report = {
   verification: { "1": 0.97, "3": 0.99, "5": 0.99, recogniser: { "1": 0.98, "3": 0.99, "5": 0.99 } },
 };
 
+/** A table's columns stand below each other by spaces. */
+const withoutPadding = (text: string) => text.replaceAll(/ {2,}/g, " ");
+
 describe("tables of numbers", () => {
   const text = "# Title\n\n<!-- numbers:first-stage -->\n<!-- /numbers:first-stage -->\n\nmore\n";
 
   it("are filled from the results, again and again to the same text", () => {
     write("results/first-stage.json", report);
     const once = fill(text, results());
-    expect(once).toContain("| from 3 photos | 0.0410 (0.0300–0.0500) | 0.510 (0.500–0.520) |");
-    expect(once).toContain("| _a real view of somebody else_ |  | 0.700 (0.690–0.710) |");
+    const told = withoutPadding(once);
+    expect(told).toContain("| from 3 photos | 0.0410 (0.0300–0.0500) | 0.510 (0.500–0.520) |");
+    expect(told).toContain("| _a real view of somebody else_ | | 0.700 (0.690–0.710) |");
     expect(once).toContain("close 60 / 70 / 71 % of the way");
     expect(once).toContain("commit abc, seed 7, 2025-01-01, a machine");
     expect(once).toMatch(/\nmore\n$/);
@@ -75,10 +79,10 @@ describe("tables of numbers", () => {
         jax: { skipped: "no such peer\nat line 3" },
       },
     });
-    const filled = fill("<!-- numbers:bench -->\n<!-- /numbers:bench -->", results());
+    const filled = withoutPadding(fill("<!-- numbers:bench -->\n<!-- /numbers:bench -->", results()));
     expect(filled).toContain("| train step | seconds 0.512, ratio 0.7 | ratio ≤ 0.75: met |");
-    expect(filled).toContain("| fused kernels | gelu float32 0.46 |  |");
-    expect(filled).toContain("| jax | not run: no such peer |  |");
+    expect(filled).toContain("| fused kernels | gelu float32 0.46 | |");
+    expect(filled).toContain("| jax | not run: no such peer | |");
   });
 
   it("that do not exist, or do not end, are errors", () => {
