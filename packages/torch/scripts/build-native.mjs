@@ -2,7 +2,7 @@
 // node-gyp; never touches the network.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync, mkdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { cpus, totalmem } from "node:os";
 import { dirname, join } from "node:path";
@@ -127,6 +127,7 @@ export async function buildNative({ log = console.log, force = false } = {}) {
         : configured;
     if (code !== 0) {
       const logFile = join(root, "build/build-native.log");
+      mkdirSync(dirname(logFile), { recursive: true });
       writeFileSync(logFile, output);
       const error = output.split("\n").find((line) => /\berror\b|not found|ERR!/i.test(line)) ?? "";
       throw new Error(
