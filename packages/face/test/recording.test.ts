@@ -31,7 +31,7 @@ const score = (image: RgbImage, strength = 3) => recordingScore(recordingParts(i
 describe("recordingParts", () => {
   test("measures the deviation of white noise, and takes it off the detail", () => {
     for (const deviation of [4, 8, 16]) {
-      const noisy = recordingParts(picture((x, y) => 120 + deviation * normal()));
+      const noisy = recordingParts(picture(() => 120 + deviation * normal()));
       // clean = 1 / (1 + (σ / 7)²)
       expect(7 * Math.sqrt(1 / noisy.clean - 1)).toBeCloseTo(deviation, -0.2);
       expect(noisy.detail).toBeLessThan(0.6);
