@@ -1,8 +1,9 @@
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 
 /**
- * Keeps two processes from working in one folder. The lock of a process that was killed is taken over.
+ * Keeps two processes from working in one folder. The lock of a process that was killed is taken over, and half files
+ * of its are swept away.
  * @returns what gives the folder back
  * @throws when another process works there
  */
@@ -14,6 +15,7 @@ export function lockFolder(out: string): () => void {
       const file = openSync(path, "wx");
       writeSync(file, String(process.pid));
       closeSync(file);
+      for (const folder of [out, join(out, "work"), join(out, "journal")]) sweep(folder);
       return () => rmSync(path, { force: true });
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
@@ -24,6 +26,12 @@ export function lockFolder(out: string): () => void {
       rmSync(path, { force: true });
     }
   }
+}
+
+/** Files under a temporary name were never finished. */
+function sweep(folder: string): void {
+  if (!existsSync(folder)) return;
+  for (const name of readdirSync(folder)) if (/\.\d+\.tmp$/.test(name)) rmSync(join(folder, name));
 }
 
 function isAlive(pid: number): boolean {
