@@ -22,12 +22,16 @@ export class WorkerPool<Job, Answer, Progress = never> {
     this.#idle = Array.from({ length: workers }, () => this.#start());
   }
 
-  /** @throws what the worker met, with its message; {@link WorkerEnded} when the pool was closed meanwhile */
-  async run(job: Job, onProgress?: (progress: Progress) => void): Promise<Answer> {
+  /** @throws what the worker met, with its message; {@link WorkerEnded} when the pool was closed meanwhile; when the signal came before the job began */
+  async run(
+    job: Job,
+    { onProgress, signal }: { onProgress?: (progress: Progress) => void; signal?: AbortSignal } = {},
+  ): Promise<Answer> {
     if (this.#closed) throw new WorkerEnded();
     const worker =
       this.#idle.pop() ?? (await new Promise<Worker>((take, refuse) => this.#waiting.push({ take, refuse })));
     try {
+      signal?.throwIfAborted();
       return await ask<Job, Answer, Progress>(worker, job, onProgress);
     } finally {
       if (!this.#closed) this.#free(this.#all.has(worker) ? worker : this.#start());

@@ -100,7 +100,10 @@ export async function curate(options: CurateOptions): Promise<CurateResult> {
       await Promise.all(
         jobs.map(async (job) => {
           try {
-            const { clock, ...result } = await pool.run({ ...job, ...common }, (step) => tally.step(job.video, step));
+            const { clock, ...result } = await pool.run(
+              { ...job, ...common },
+              { onProgress: (step) => tally.step(job.video, step) },
+            );
             tally.done(job.video, result, clock);
           } catch (error) {
             if (!(error instanceof WorkerEnded)) tally.failed(job.video, (error as Error).message);

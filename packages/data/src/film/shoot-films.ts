@@ -25,7 +25,9 @@ export async function shootFilms(films: readonly Film[], options: ShootFilmsOpti
     );
     let done = 0;
     try {
-      await Promise.all(missing.map((film) => pool.run({ film, out, ffmpeg }, () => onProgress?.(++done, total))));
+      await Promise.all(
+        missing.map((film) => pool.run({ film, out, ffmpeg }, { onProgress: () => onProgress?.(++done, total) })),
+      );
     } finally {
       await pool.close();
     }

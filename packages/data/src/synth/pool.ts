@@ -31,10 +31,10 @@ export class SynthPool {
    * @throws what the worker met, such as a missing body model, and when the signal came before it began
    */
   async render(job: Job, { signal }: { signal?: AbortSignal } = {}): Promise<SyntheticIdentity> {
-    signal?.throwIfAborted();
     try {
-      return { id: syntheticId(job.identity), ...(await this.#pool.run(job)) };
+      return { id: syntheticId(job.identity), ...(await this.#pool.run(job, { signal })) };
     } catch (error) {
+      if (signal?.aborted) throw error;
       throw new Error(`person ${job.identity}: ${(error as Error).message}`);
     }
   }
