@@ -2,7 +2,9 @@
 // throttled machine disturbs both. Ratios are ours over theirs: below 1 we are faster. Writes results/bench.json.
 // usage: run.mjs [name...] to run some only; the others keep their results, each with the commit it was measured at
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { writeAtomically } from "@omni-id/torch";
 import { provenance } from "../packages/omni-id/dist/evaluate/provenance.js";
@@ -95,6 +97,37 @@ function dispatch() {
   return { microseconds: a, pytorchMicroseconds: b, ratio: a / b };
 }
 
+/** The same frames for both, twice in turn. */
+function faceAnalysis() {
+  const folder = mkdtempSync(join(tmpdir(), "omni-id-frames-"));
+  try {
+    ours("curate.mjs", "frames", folder);
+    const rounds = [0, 1].map(() => [ours("curate.mjs", "faces", folder), ours("peers/face_api.mjs", folder, THREADS)]);
+    const [a, b] = [0, 1].map((who) => Math.min(...rounds.map((round) => round[who].milliseconds)));
+    const [[mine, theirs]] = rounds;
+    return {
+      milliseconds: a,
+      faceApiMilliseconds: b,
+      timesFaster: b / a,
+      recall: mine.recall,
+      faceApiRecall: theirs.recall,
+      faces: mine.faces,
+    };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function curationMemory() {
+  const [short, long] = [60, 600].map((seconds) => ours("curate.mjs", "memory", seconds));
+  return {
+    peakMB: long.peakMB,
+    peakMBOfOneMinute: short.peakMB,
+    ratio: long.peakMB / short.peakMB,
+    frames: long.frames,
+  };
+}
+
 const benchmarks = {
   "train step, bfloat16": { run: () => trainStep("bfloat16"), goal: ["ratio", "≤", 0.75] },
   "train step, float32": { run: () => trainStep("float32"), goal: ["ratio", "≤", 0.9] },
@@ -110,6 +143,9 @@ const benchmarks = {
   "fused kernels": { run: () => ours("../packages/torch/bench/kernels.mjs", "--json") },
   encode: { run: () => ours("encode.mjs") },
   rendering: { run: () => ours("render.mjs") },
+  curation: { run: () => ours("curate.mjs", "speed") },
+  "curation memory, 10 minutes": { run: curationMemory, goal: ["ratio", "≤", 1.1] },
+  "face analysis against face-api": { run: faceAnalysis, goal: ["timesFaster", "≥", 5] },
 };
 
 const wanted = process.argv.slice(2);
