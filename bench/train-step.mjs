@@ -10,7 +10,8 @@ import { People } from "../packages/omni-id/dist/train/people.js";
 
 const [precision, threads, steps] = [process.argv[2], Number(process.argv[3]), Number(process.argv[4])];
 setNumThreads(threads);
-const preset = resolvePreset("nano", ["mtd.inputs=[3]"]); // the peer's three photos
+// The peer has three photos, and the loss of the paper.
+const preset = resolvePreset("nano", ["mtd.inputs=[3]", "mtd.loss.likeness=0", "encoder.carriedTokens=0"]);
 const [PEOPLE, IMAGES, SIZE] = [64, 12, preset.imageSize];
 
 const generator = new Generator(0);
