@@ -5,9 +5,9 @@ import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Film, type FilmTruth, findFfmpeg, KeyedRandom, outcomes, ShardSet, shootFilms } from "@omni-id/data";
 import { loadImage } from "@omni-id/face";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { run } from "../src/cli/main.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { matchFilm } from "../src/evaluate/film-truth.ts";
+import { cli } from "./command-line.ts";
 
 const root = mkdtempSync(join(tmpdir(), "omni-id-curate-"));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -61,23 +61,6 @@ function countFrames(out: string): number {
   return [...lines, ...finished].reduce((sum, count) => sum + count, 0);
 }
 
-/** Runs a command line as the shell would. */
-async function cli(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  const streams = { out: "", err: "" };
-  const catchInto = (key: "out" | "err") => (text: string | Uint8Array) => {
-    streams[key] += text;
-    return true;
-  };
-  const spies = [
-    vi.spyOn(process.stdout, "write").mockImplementation(catchInto("out")),
-    vi.spyOn(process.stderr, "write").mockImplementation(catchInto("err")),
-  ];
-  try {
-    return { code: await run(args), ...streams };
-  } finally {
-    for (const spy of spies) spy.mockRestore();
-  }
-}
 const curateInto = (out: string, ...more: string[]) =>
   cli("data", "curate", videos, "-o", place(out), ...RECIPE, ...more);
 

@@ -46,7 +46,7 @@ export async function mergeParts({ parts, out, likeness, onProgress }: MergeOpti
     takeFolder(out, recipe);
     takeParts(out, parts);
     if (removals.length > 0) writeRemovals(out, removals);
-    const homes = videosOf(parts);
+    const homes = videosOf(parts.map((part) => new MergedPart(part)));
     let [done, shared] = [0, 0];
     for (const [video, where] of homes) {
       shared += Number(where.length > 1);
@@ -105,13 +105,36 @@ function writeRemovals(out: string, removals: readonly Removal[]): void {
   writeFileAtomically(removalsFile(out), `${JSON.stringify([...byVideo.values()], null, 2)}\n`);
 }
 
-/** The parts in which a video was finished. */
-type Homes = { part: string; outcome: Outcome }[];
+/** A part, whose shards are opened once they are asked for. */
+class MergedPart {
+  readonly folder: string;
+  #set?: Promise<ShardSet>;
 
-function videosOf(parts: readonly string[]): Map<string, Homes> {
+  constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  async samples(outcome: Outcome): Promise<ShardSample[]> {
+    const ids = idsOf(outcome);
+    if (ids.length === 0) return [];
+    this.#set ??= ShardSet.open(this.folder);
+    const set = await this.#set;
+    return Promise.all(ids.map((id) => set.sample(id)));
+  }
+
+  thumbs({ video: { video } }: Outcome): string | undefined {
+    const path = places(this.folder, video).dropped;
+    return existsSync(path) ? readFileSync(path, "utf8") : undefined;
+  }
+}
+
+/** The parts in which a video was finished. */
+type Homes = { part: MergedPart; outcome: Outcome }[];
+
+function videosOf(parts: readonly MergedPart[]): Map<string, Homes> {
   const homes = new Map<string, Homes>();
   for (const part of parts) {
-    for (const outcome of outcomes(part)) {
+    for (const outcome of outcomes(part.folder)) {
       const { video } = outcome.video;
       homes.set(video, [...(homes.get(video) ?? []), { part, outcome }]);
     }
@@ -123,27 +146,11 @@ async function joined(homes: Homes, { settings }: Recipe, likeness: MergeOptions
   const all: CombinedVideo[] = [];
   for (const { part, outcome } of homes) {
     if (all.some((other) => outcomeText(other.outcome) === outcomeText(outcome))) continue;
-    all.push({ outcome, samples: await samplesOf(part, outcome), thumbs: thumbsOf(part, outcome.video.video) });
+    all.push({ outcome, samples: await part.samples(outcome), thumbs: part.thumbs(outcome) });
   }
   return all.length === 1
     ? all[0]
     : combineVideos(all, { samePerson: settings.samePerson, likeness: await likeness() });
-}
-
-const sets = new Map<string, Promise<ShardSet>>();
-
-async function samplesOf(part: string, outcome: Outcome): Promise<ShardSample[]> {
-  const ids = idsOf(outcome);
-  if (ids.length === 0) return [];
-  const set = sets.get(part) ?? ShardSet.open(part);
-  sets.set(part, set);
-  const shards = await set;
-  return Promise.all(ids.map((id) => shards.sample(id)));
-}
-
-function thumbsOf(part: string, video: string): string | undefined {
-  const path = places(part, video).dropped;
-  return existsSync(path) ? readFileSync(path, "utf8") : undefined;
 }
 
 async function takeVideo(out: string, { outcome, samples, thumbs }: CombinedVideo): Promise<void> {

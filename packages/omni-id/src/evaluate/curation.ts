@@ -4,35 +4,20 @@ import {
   type CurateSettings,
   curate,
   drawFilmSet,
-  type FaceTruth,
   findFfmpeg,
-  KeyedRandom,
   outcomes,
   shootFilms,
 } from "@omni-id/data";
-import { type MatchedFace, type MatchedFilm, matchFilm, shapeDistance } from "./film-truth.ts";
+import { type ChoicesReport, compareChoices } from "./film-choice.ts";
+import { type MatchedFilm, matchFilm, measured } from "./film-truth.ts";
 import { type Provenance, provenance } from "./provenance.ts";
 import { type LadderResult, measureQualityLadder } from "./quality-ladder.ts";
-import { bootstrap, type Estimate, mean } from "./statistics.ts";
+import { type Estimate, mean } from "./statistics.ts";
 
 /** A rate with what it was counted over. */
 export interface Rate {
   value: number;
   n: number;
-}
-
-/** Eight faces of a person, chosen in some way. */
-export interface ChoiceReport {
-  /** Mean distance of two of the eight in true yaw and pitch, degrees. */
-  spread: Estimate;
-  /** Cells of 10° of true yaw and pitch that the eight lie in. */
-  cells: Estimate;
-  /** Their mean quality, by the measure that they were chosen by. */
-  quality: Estimate;
-  /** Their mean true motion blur, pixels. */
-  blur: Estimate;
-  /** Share of faces with a twin among the eight: true shapes that differ by less than 1 % of the eye distance. */
-  twins: Estimate;
 }
 
 export interface CurationReport {
@@ -61,11 +46,7 @@ export interface CurationReport {
     split: Rate;
   };
   /** Over the kept people; random is the mean of 200 draws. */
-  choice: Record<"curated" | "random" | "equallySpaced", ChoiceReport> & {
-    n: number;
-    /** Spread of the curated eight over that of random ones. */
-    spreadOverRandom: Estimate;
-  };
+  choice: ChoicesReport;
   quality: { pictures: number; damages: Record<string, LadderResult> };
 }
 
@@ -116,7 +97,7 @@ export async function evaluateCuration(
     detection: { ...detection(matched), ...cuts(matched, settings.fps) },
     pose: poseError(matched),
     identity: identity(matched, settings.images),
-    choice: choice(matched, settings.images, seed),
+    choice: compareChoices(matched, settings.images, seed),
     quality: await measureQualityLadder(seed, 5 * rounds),
   };
   return { report, result };
@@ -167,9 +148,6 @@ function poseError(films: readonly MatchedFilm[]): CurationReport["pose"] {
   return { yaw, pitch, roll, sum: yaw + pitch + roll, n: errors.length };
 }
 
-const measured = ({ seen }: MatchedFace) =>
-  seen.quality !== undefined && !["unclear", "turned", "edge", "small"].includes(seen.why ?? "");
-
 function identity(films: readonly MatchedFilm[], images: number): CurationReport["identity"] {
   const shares: number[] = [];
   const made = new Map<string, number>();
@@ -199,80 +177,6 @@ function countBy(values: readonly string[]): Map<string, number> {
   const counts = new Map<string, number>();
   for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
   return counts;
-}
-
-type TrueFace = MatchedFace & { truth: FaceTruth };
-
-const DRAWS = 200;
-
-function choice(films: readonly MatchedFilm[], images: number, seed: number): CurationReport["choice"] {
-  const rows: Record<"curated" | "random" | "equallySpaced", Scores[]> = { curated: [], random: [], equallySpaced: [] };
-  for (const { faces, outcome } of films) {
-    for (const { person } of outcome.people.filter(({ pictures }) => pictures > 0)) {
-      const pool = faces.filter(
-        (face): face is TrueFace => face.seen.person === person && face.truth !== undefined && measured(face),
-      );
-      if (pool.length < images) continue;
-      const random = new KeyedRandom(seed, rows.random.length, 0xc401ce);
-      const draws = Array.from({ length: DRAWS }, () => scores(random.choose(pool.length, images).map((i) => pool[i])));
-      rows.curated.push(scores(pool.filter(({ seen }) => seen.picture !== undefined)));
-      rows.random.push(averaged(draws));
-      rows.equallySpaced.push(
-        scores(Array.from({ length: images }, (_, i) => pool[Math.round((i * (pool.length - 1)) / (images - 1))])),
-      );
-    }
-  }
-  const estimate = (values: readonly number[]) =>
-    bootstrap(
-      values.map((value) => [value]),
-      { seed },
-    );
-  const report = (list: readonly Scores[]): ChoiceReport => ({
-    spread: estimate(list.map(({ spread }) => spread)),
-    cells: estimate(list.map(({ cells }) => cells)),
-    quality: estimate(list.map(({ quality }) => quality)),
-    blur: estimate(list.map(({ blur }) => blur)),
-    twins: estimate(list.map(({ twins }) => twins)),
-  });
-  return {
-    n: rows.curated.length,
-    curated: report(rows.curated),
-    random: report(rows.random),
-    equallySpaced: report(rows.equallySpaced),
-    spreadOverRandom: estimate(rows.curated.map(({ spread }, i) => spread / rows.random[i].spread)),
-  };
-}
-
-type Scores = Record<keyof ChoiceReport, number>;
-
-/** Shapes nearer than this, over the eye distance, are twins. */
-const TWIN = 0.01;
-const CELL = 10;
-
-function scores(faces: readonly TrueFace[]): Scores {
-  const distances: number[] = [];
-  const twin = new Set<TrueFace>();
-  for (const [i, a] of faces.entries()) {
-    for (const b of faces.slice(i + 1)) {
-      distances.push(Math.hypot(a.truth.pose.yaw - b.truth.pose.yaw, a.truth.pose.pitch - b.truth.pose.pitch));
-      if (shapeDistance(a.truth, b.truth) < TWIN) twin.add(a).add(b);
-    }
-  }
-  const cells = new Set(
-    faces.map(({ truth: { pose } }) => `${Math.floor(pose.yaw / CELL)} ${Math.floor(pose.pitch / CELL)}`),
-  );
-  return {
-    spread: mean(distances),
-    cells: cells.size,
-    quality: mean(faces.map(({ seen }) => seen.quality ?? 0)),
-    blur: mean(faces.map(({ truth }) => truth.blur)),
-    twins: twin.size / faces.length,
-  };
-}
-
-function averaged(draws: readonly Scores[]): Scores {
-  const keys = Object.keys(draws[0]) as (keyof Scores)[];
-  return Object.fromEntries(keys.map((key) => [key, mean(draws.map((draw) => draw[key]))])) as Scores;
 }
 
 /** The report as lines for people. */

@@ -64,3 +64,7 @@ function centred(points: readonly number[]): number[] {
   const mean = [0, 1].map((k) => points.filter((_, i) => i % 2 === k).reduce((sum, value) => sum + value, 0) / 68);
   return points.map((value, i) => value - mean[i % 2]);
 }
+
+/** Whether a face passed all measurements, so that it could have been taken. */
+export const measured = ({ seen }: MatchedFace) =>
+  seen.quality !== undefined && !["unclear", "turned", "edge", "small"].includes(seen.why ?? "");
