@@ -84,7 +84,7 @@ beforeAll(async () => {
   writeFileSync(join(videos, "empty.mp4"), "");
   writeFileSync(join(videos, "nonsense.mov"), "this is no video");
   expect(await curateInto("whole")).toMatchObject({ code: 0 });
-}, 600_000);
+});
 
 describe("data curate", () => {
   it("finds every person once, each with eight pictures of nobody else", async () => {

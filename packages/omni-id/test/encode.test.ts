@@ -33,7 +33,7 @@ beforeAll(async () => {
   maker = await IdentityEncoder.create(encoder);
   anna = await writePhotos(root, 1, 5);
   bob = await writePhotos(root, 2, 2);
-}, 120_000);
+});
 
 const difference = (a: Tensor, b: Tensor) => a.sub(b).abs().flatten().amax([0]).item();
 

@@ -97,7 +97,7 @@ async function run(name: string, out: string, steps: number, { stopAt = steps } 
   return readFileSync(join(out, "last.safetensors"));
 }
 
-describe("stages of the flow model", { timeout: 120_000 }, () => {
+describe("stages of the flow model", () => {
   for (const name of Object.keys(stages)) {
     it(`${name}: a run that was stopped and resumed ends in the bytes of one that was not`, async () => {
       const whole = await run(name, join(root, `${name}-whole`), 6);

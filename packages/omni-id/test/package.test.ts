@@ -77,7 +77,7 @@ beforeAll(async () => {
     const { images } = await renderPictures({ seed: 77, identity, images: names.length, size: 192 });
     for (const [i, name] of names.entries()) await saveImage(join(project, name), images[i].image);
   }
-}, 120_000);
+});
 
 it("the README's ten lines run in an empty project that installed the packed tarballs", () => {
   const lines = example?.trim().split("\n") ?? [];

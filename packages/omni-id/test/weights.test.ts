@@ -25,7 +25,7 @@ async function rewrite(dtype: (typeof WEIGHTS_DTYPES)[number]): Promise<string> 
   return folder;
 }
 
-describe("weights files", { timeout: 60_000 }, () => {
+describe("weights files", () => {
   it("hold the same numbers in every dtype, to that dtype's precision, and load as float32", async () => {
     const before = await loadEncoder(place("float32"));
     for (const [dtype, tolerance] of [

@@ -14,7 +14,7 @@ describe.each(networks.filter(([file]) => existsSync(assetModel(file))))("%s", (
   const generator = new Generator(4);
   const model = importOnnx(assetModel(file)).requiresGrad_(false);
 
-  test("equals onnxruntime", { timeout: 60_000 }, async () => {
+  test("equals onnxruntime", async () => {
     const x = randn([1, ...image], { generator });
     const name = model.inputs[0];
     const expected = await runReference(assetModel(file), { [name]: x });
@@ -43,7 +43,6 @@ describe.each(networks.filter(([file]) => existsSync(assetModel(file))))("%s", (
 
 test.runIf(existsSync(assetModel("fr_feature.onnx")))(
   "the recogniser's gradient to its input equals finite differences along random directions",
-  { timeout: 60_000 },
   () => {
     const generator = new Generator(8);
     const model = importOnnx(assetModel("fr_feature.onnx")).requiresGrad_(false).to({ dtype: "float64" });
