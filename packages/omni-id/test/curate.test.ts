@@ -5,7 +5,9 @@ import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Film, type FilmTruth, findFfmpeg, KeyedRandom, outcomes, ShardSet, shootFilms } from "@omni-id/data";
 import { loadImage } from "@omni-id/face";
+import { tensor } from "@omni-id/torch";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { onnxBytes } from "../../torch/test/onnx-graph.ts";
 import { matchFilm } from "../src/evaluate/film-truth.ts";
 import { cli } from "./command-line.ts";
 
@@ -82,7 +84,7 @@ function sameSet(one: string, two: string): void {
 beforeAll(async () => {
   truths = await shootFilms(films, { out: videos, ffmpeg: findFfmpeg().ffmpeg, workers: 2 });
   writeFileSync(join(videos, "empty.mp4"), "");
-  writeFileSync(join(videos, "nonsense.mov"), "this is no video");
+  writeFileSync(join(videos, "non<sense>.mov"), "this is no video");
   expect(await curateInto("whole")).toMatchObject({ code: 0 });
 });
 
@@ -133,7 +135,7 @@ describe("data curate", () => {
     const report = readFileSync(place("whole", "report.html"), "utf8");
     expect(report).toContain("6 identities × 8 faces");
     expect(report).toMatch(/empty: the file is empty/);
-    expect(report).toMatch(/nonsense: not a video that ffmpeg can read/);
+    expect(report).toMatch(/non&lt;sense&gt;: not a video that ffmpeg can read/);
     expect(report).not.toMatch(/(src|href)="(?!data:)/);
     const { summary } = JSON.parse(readFileSync(place("whole", "curation.json"), "utf8"));
     const dropped = Object.values(summary.dropped as Record<string, number>).reduce((sum, count) => sum + count, 0);
@@ -199,9 +201,30 @@ describe("data curate", () => {
     for (const name of ["pair.mp4", "empty.mp4"]) copy(name);
     const into = ["-o", place("growing"), ...RECIPE];
     expect(await cli("data", "curate", growing, ...into)).toMatchObject({ code: 0 });
-    for (const name of ["alone.mp4", "cut.mp4", "zebra.mp4", "nonsense.mov"]) copy(name);
+    for (const name of ["alone.mp4", "cut.mp4", "zebra.mp4", "non<sense>.mov"]) copy(name);
     expect(await cli("data", "curate", growing, ...into)).toMatchObject({ code: 0 });
     sameSet("growing", "whole");
+  });
+
+  it("a face-quality model takes the place of the built-in measure", async () => {
+    const input = tensor(new Float32Array(3 * 512 * 512), { shape: [1, 3, 512, 512] });
+    const mean = { op: "ReduceMean", inputs: ["x"], outputs: ["y"], attributes: { axes: [1, 2, 3], keepdims: 0 } };
+    writeFileSync(place("mean.onnx"), onnxBytes({ nodes: [mean], inputs: { x: input }, outputs: ["y"], opset: 13 }));
+    const curate = (...more: string[]) =>
+      cli("data", "curate", join(videos, "zebra.mp4"), "-o", place("rated"), ...RECIPE, ...more);
+    expect(await curate("--quality", place("mean.onnx"))).toMatchObject({ code: 0 });
+    const { images } = await (await ShardSet.open(place("rated"))).read("zebra-p0");
+    const qualities = images.map(({ quality = 0 }) => quality); // the mean brightness of aligned faces
+    expect(Math.max(...qualities) - Math.min(...qualities)).toBeLessThan(0.15);
+    expect(Math.min(...qualities)).toBeGreaterThan(0.05);
+    expect(await curate()).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/begun with another face-quality model/),
+    });
+    expect(await curate("--quality", place("videos", "empty.mp4"))).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/not an ONNX model/),
+    });
   });
 
   it("what cannot work is said at once", async () => {

@@ -181,7 +181,7 @@ function startEncoder(ffmpeg: string, { height, fps, crf }: Film, file: string) 
   });
   return {
     write: async ({ data }: RgbImage) => {
-      if (!child.stdin.write(data)) await Promise.race([once(child.stdin, "drain"), closed]);
+      if (!child.stdin.write(data)) await Promise.race([once(child.stdin, "drain").catch(() => closed), closed]);
     },
     end: async () => {
       child.stdin.end();
