@@ -25,10 +25,18 @@ try {
   rmSync(out, { recursive: true });
 }
 
+/** A set, or an error that tells which videos failed. */
+async function made(options) {
+  const result = await curate(options);
+  const [first] = result.failed;
+  if (first) throw new Error(`${result.failed.length} videos failed; ${first.video}: ${first.why}`);
+  return result;
+}
+
 async function speed() {
   const began = performance.now();
   const settings = curateSettings("nano");
-  const { clock, frames: looked, summary } = await curate({ sources: { videos: [films] }, out, settings, workers: 2 });
+  const { clock, frames: looked, summary } = await made({ sources: { videos: [films] }, out, settings, workers: 2 });
   const seconds = (performance.now() - began) / 1000;
   const millisecondsAFrame = Object.fromEntries(
     Object.entries(clock).map(([stage, spent]) => [stage, round((1000 * spent) / looked)]),
@@ -59,7 +67,7 @@ async function memory() {
     long,
   ];
   execFileSync(ffmpeg, loop);
-  const { frames: looked } = await curate({
+  const { frames: looked } = await made({
     sources: { videos: [long] },
     out: join(out, "set"),
     settings: curateSettings("nano"),
