@@ -239,6 +239,17 @@ describe("videos of all sorts", () => {
   });
 });
 
+test("a decoder that somebody kills is no short video", async () => {
+  // Stands in for ffmpeg: one frame, then a shot in its own head.
+  writeFileSync(at("killed"), `#!/bin/sh\nhead -c ${64 * 48 * 3} /dev/zero\nkill -9 $$\n`, { mode: 0o755 });
+  const clip = clipOf("counted.mp4");
+  const killed = { ffmpeg: { ...ffmpeg, ffmpeg: at("killed") }, info: probeVideo(ffmpeg, clip.path), fps: 5 };
+  const read = async () => {
+    for await (const _ of decodeFrames(clip, killed));
+  };
+  await expect(read()).rejects.toThrow(/ffmpeg was ended by SIGKILL/);
+});
+
 describe("findFfmpeg", () => {
   test("says what to do where there is none", () => {
     expect(() => findFfmpeg("/nowhere/ffmpeg")).toThrow(/ffmpeg is not at \/nowhere\/ffmpeg; install it .*FFMPEG_PATH/);

@@ -63,6 +63,12 @@ describe("ClipJournal", () => {
     expect(ClipJournal.open(path, clip, "recipe").frames).toHaveLength(5); // out of order
   });
 
+  test("a clip that was refused halfway gives nothing", () => {
+    const { path, journal } = write("refused.jsonl");
+    journal.finish({ frames: 5, refused: "it hangs" });
+    expect([journal.frames, ClipJournal.open(path, clip, "recipe").frames]).toEqual([[], []]);
+  });
+
   test("another recipe, clip or file starts anew", () => {
     const { path } = write("other.jsonl");
     expect(ClipJournal.open(path, clip, "another").frames).toEqual([]);

@@ -57,7 +57,7 @@ export class ClipJournal {
 
   #take(line: string): void {
     const { end } = JSON.parse(line) as { end?: ClipEnd };
-    if (end) this.end = end;
+    if (end) this.#close(end);
     else {
       const frame = parseFrame(line);
       const last = this.frames.at(-1);
@@ -77,7 +77,13 @@ export class ClipJournal {
 
   finish(end: ClipEnd): void {
     appendFileSync(this.path, `${JSON.stringify({ end })}\n`);
+    this.#close(end);
+  }
+
+  /** Nothing is taken from a clip that was refused, were it halfway. */
+  #close(end: ClipEnd): void {
     this.end = end;
+    if (end.refused) this.frames.length = 0;
   }
 }
 

@@ -85,14 +85,21 @@ export async function* decodeFrames(clip: Clip, options: DecodeOptions): AsyncGe
     child.once("error", () => resolve(-1));
     child.once("close", resolve);
   });
-  let count = 0;
+  let [count, silent] = [0, false];
+  const onSilence = () => {
+    silent = true;
+    child.kill("SIGKILL");
+  };
   try {
-    for await (const data of framesOf(child, width * height * 3)) {
+    for await (const data of framesOf(child, width * height * 3, onSilence)) {
       const n = only ? only[count] : from + count;
       count++;
       yield { n, t: plan.start + n / fps, image: { width, height, data } };
     }
     const code = await closed;
+    if (silent) throw new VideoError(`ffmpeg gave no sign of life for ${SILENCE / 1000} seconds`);
+    // Not the file's fault, so the clip must not end here for good.
+    if (child.signalCode) throw new Error(`ffmpeg was ended by ${child.signalCode}; is there enough memory?`);
     if (count === 0 && from === 0 && !only) {
       throw new VideoError(code === 0 ? "it holds no frame in the clip's span" : complaint(stderr));
     }
@@ -102,14 +109,14 @@ export async function* decodeFrames(clip: Clip, options: DecodeOptions): AsyncGe
   }
 }
 
-/** Cuts the pipe's bytes into frames; a last one that is not whole is dropped. */
-async function* framesOf(child: VideoProcess, size: number): AsyncGenerator<Uint8Array> {
+/** Cuts the pipe's bytes into frames; a last one that is not whole is dropped. Silence counts only while we wait. */
+async function* framesOf(child: VideoProcess, size: number, onSilence: () => void): AsyncGenerator<Uint8Array> {
   let frame = new Uint8Array(size);
   let filled = 0;
-  const watch = setTimeout(() => child.kill("SIGKILL"), SILENCE);
+  let watch = setTimeout(onSilence, SILENCE);
   try {
     for await (const part of child.stdout as AsyncIterable<Buffer>) {
-      watch.refresh();
+      clearTimeout(watch);
       for (let at = 0; at < part.length; ) {
         const take = Math.min(size - filled, part.length - at);
         frame.set(part.subarray(at, at + take), filled);
@@ -117,10 +124,10 @@ async function* framesOf(child: VideoProcess, size: number): AsyncGenerator<Uint
         filled += take;
         if (filled < size) continue;
         yield frame;
-        watch.refresh();
         frame = new Uint8Array(size);
         filled = 0;
       }
+      watch = setTimeout(onSilence, SILENCE);
     }
   } finally {
     clearTimeout(watch);
