@@ -14,14 +14,8 @@ import { type ClipProgress, observeClip } from "./observe-clip.ts";
 import { outcomeText, parseOutcome } from "./outcome.ts";
 import { identityId, outcomeOf } from "./outcome-of.ts";
 import { places } from "./places.ts";
+import type { VideoJob } from "./plan.ts";
 import type { Ffmpeg } from "./video/ffmpeg.ts";
-
-export interface VideoJob {
-  video: string;
-  clips: Clip[];
-  /** Whether the report shows samples of what was dropped. */
-  sampled: boolean;
-}
 
 export interface VideoContext {
   /** Folder of the set. */

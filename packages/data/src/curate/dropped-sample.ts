@@ -32,7 +32,10 @@ export function sampleDropped(seen: readonly FrameSeen[][], { dropped }: Decisio
     for (const frame of frames) {
       for (const face of frame.faces) {
         const why = face.why ?? dropped.get(face as PlacedFace["seen"]);
-        if (why) byReason.set(why, [...(byReason.get(why) ?? []), { clip, frame, face, why }]);
+        if (!why) continue;
+        const same = byReason.get(why) ?? [];
+        byReason.set(why, same);
+        same.push({ clip, frame, face, why });
       }
     }
   }

@@ -1,10 +1,10 @@
 import { safeKey } from "./clip.ts";
-import type { VideoJob } from "./curate-video.ts";
 import type { Decision } from "./decide.ts";
 import type { PlacedFace } from "./identity.ts";
 import type { ClipJournal } from "./journal.ts";
 import type { FaceSeen } from "./observation.ts";
 import type { FaceLine, Outcome } from "./outcome.ts";
+import type { VideoJob } from "./plan.ts";
 
 /** Identities are numbered by their first faces; people without pictures do not count. */
 export const identityId = (video: string, number: number) => `${safeKey(video)}-p${number}`;

@@ -1,6 +1,13 @@
 import { createHash } from "node:crypto";
 import type { Clip } from "./clip.ts";
-import type { VideoJob } from "./curate-video.ts";
+
+/** A video as a worker gets it. */
+export interface VideoJob {
+  video: string;
+  clips: Clip[];
+  /** Whether the report can show what was dropped of it. */
+  sampled: boolean;
+}
 
 /** Videos of which the report can show what was dropped. */
 const SAMPLED = 200;

@@ -1,9 +1,10 @@
 import { parentPort } from "node:worker_threads";
 import { FaceAnalyser, QualityNet } from "@omni-id/face/analysis";
 import type { WorkerMessage } from "../worker-pool.ts";
-import { curateVideo, type VideoJob, type VideoResult } from "./curate-video.ts";
+import { curateVideo, type VideoResult } from "./curate-video.ts";
 import type { Observer } from "./observe.ts";
 import type { ClipProgress } from "./observe-clip.ts";
+import type { VideoJob } from "./plan.ts";
 import type { CurateSettings } from "./settings.ts";
 import type { Ffmpeg } from "./video/ffmpeg.ts";
 
