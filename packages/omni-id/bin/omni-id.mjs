@@ -8,6 +8,11 @@ process.stdout.on("error", (error) => {
   process.exit(0);
 });
 
+// Nobody reads what is told any more; the work goes on, or is saved.
+process.stderr.on("error", (error) => {
+  if (error.code !== "EPIPE") throw error;
+});
+
 const main = new URL("../dist/cli/main.js", import.meta.url);
 if (existsSync(fileURLToPath(main))) {
   const { run } = await import(main.href);

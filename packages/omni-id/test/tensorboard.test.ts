@@ -1,7 +1,7 @@
-import { mkdtempSync, readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { crc32c, EventFile } from "../src/train/tensorboard.ts";
 
 describe("crc32c", () => {
@@ -16,6 +16,7 @@ describe("crc32c", () => {
 describe("EventFile", () => {
   it("writes records with valid checksums, steps and values", () => {
     const folder = mkdtempSync(join(tmpdir(), "events-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
     const file = new EventFile(folder, { time: 1_700_000_000_000 });
     file.scalars(300, { "train/loss": 0.5, "train/gap": -2 }, { time: 1_700_000_000_500 });
     file.close();

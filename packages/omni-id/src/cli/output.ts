@@ -53,7 +53,7 @@ export function note(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-/** A signal that is aborted by Ctrl-C; a second Ctrl-C ends the process at once. */
+/** A signal that is aborted by Ctrl-C, or when the command that started us goes; a second Ctrl-C ends at once. */
 export function interruptible(): { signal: AbortSignal; release: () => void } {
   const controller = new AbortController();
   const stop = () => {
@@ -63,11 +63,14 @@ export function interruptible(): { signal: AbortSignal; release: () => void } {
   };
   process.on("SIGINT", stop);
   process.on("SIGTERM", stop);
+  process.on("disconnect", stop);
+  if (process.connected === false) stop(); // gone before we looked; undefined where nobody started us
   return {
     signal: controller.signal,
     release: () => {
       process.off("SIGINT", stop);
       process.off("SIGTERM", stop);
+      process.off("disconnect", stop);
     },
   };
 }

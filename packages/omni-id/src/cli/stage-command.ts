@@ -56,8 +56,8 @@ export async function runStage<Batch>(
   const opened = await entry.open({ data, cache, preset, seed, note: (text) => log.note(text) }, weights);
   const { signal, release } = interruptible();
   const optimisation = entry.optimisation(preset);
-  const result = await train(opened.stage, { out, seed, preset, optimisation, precision, log, resume, every, signal });
-  release();
+  const settings = { out, seed, preset, optimisation, precision, log, resume, every, signal };
+  const result = await train(opened.stage, settings).finally(release);
   if (result.interrupted) throw new Interrupted();
   const folder = join(out, "weights");
   const note = { stage: entry.name, data, preset, step: result.step, seed, precision, seconds: log.totalSeconds() };

@@ -1,79 +1,92 @@
 import { copyFileSync, existsSync, readdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { Command } from "@commander-js/extra-typings";
 import { ADAPTER_FILE, CONTROL_FILE, FLUX_FILE } from "../flow-weights.ts";
 import type { Preset } from "../presets/schema.ts";
 import { DECODER_FILE } from "../weights-folder.ts";
+import { count } from "./options.ts";
 import { outFolder, print } from "./output.ts";
-import { runStage, type StageRun, settingsOf, withTrainingOptions } from "./stage-command.ts";
-import { STAGES } from "./stages.ts";
-
-/** The file that a part writes last: with it there the part is done. */
-const LAST_FILE: Readonly<Record<string, string>> = {
-  mtd: DECODER_FILE,
-  base: FLUX_FILE,
-  flow: ADAPTER_FILE,
-  control: CONTROL_FILE,
-  "mtd-decoder": DECODER_FILE,
-};
+import { type Part, runParts } from "./parts.ts";
+import { settingsOf, withTrainingOptions } from "./stage-command.ts";
 
 /**
  * From shards to everything that ships: stage one, the flow base, stage two, the ControlNet, and stage one's decoder
- * once more for the encoder that stage two has changed. Each part has a folder of its own and is skipped once its
- * weights are there, so the same command goes on wherever it was stopped.
+ * once more for the encoder that stage two has changed. Each part is the command that a person would type, with a
+ * folder of its own; it is skipped once its weights are there, so the same command goes on wherever it was stopped.
  */
 export function trainAllCommand() {
   return withTrainingOptions(
-    new Command("all").description("all stages, one after the other; the same command goes on where it stopped"),
+    new Command("all").description("all stages, each as soon as it can; the same command goes on where it stopped"),
   )
     .option("--out <folder>", "a folder for each stage, and all weights together in weights/", "runs")
+    .option(
+      "--at-once <number>",
+      "stages that run beside each other, the threads shared (default: 2, on a GPU 1)",
+      count,
+    )
     .addHelpText(
       "after",
-      "\nAbout four hours on two cores with the nano preset. Then: omni-id generate --weights runs/weights …",
+      "\nMinutes of each stage on two cores: docs/training.md. Then: omni-id generate --weights runs/weights …",
     )
-    .action(async ({ data, cache, out, seed, json, ...options }) => {
-      const settings = settingsOf(options);
-      const weightsOf = (part: string) => join(out, part, "weights");
-      const run = async (
-        part: string,
-        go: (run: StageRun) => ReturnType<typeof runStage>,
-        more: Partial<StageRun> = {},
-      ) => {
-        if (existsSync(join(weightsOf(part), LAST_FILE[part]))) return;
-        await go({
-          data,
-          cache,
-          out: join(out, part),
-          seed,
-          resume: true,
-          weights: {},
-          ...settings,
-          ...more,
-        });
-      };
-      const [mtd, base, flow] = ["mtd", "base", "flow"].map(weightsOf);
-      await run("mtd", (stage) => runStage(STAGES.mtd, stage));
-      await run("base", (stage) => runStage(STAGES.base, stage));
-      await run("flow", (stage) => runStage(STAGES.flow, stage), { weights: { encoder: mtd, base } });
-      await run("control", (stage) => runStage(STAGES.control, stage), { weights: { flow, base } });
-      // A frozen encoder leaves stage one's decoder as good as it was.
-      const changed = settings.preset.flow.adapter.encoderRate > 0;
-      const again = { weights: { encoder: flow, decoder: mtd }, preset: decoderOnly(settings.preset) };
-      if (changed) await run("mtd-decoder", (stage) => runStage(STAGES.mtd, stage), again);
+    .action(async ({ out, json, atOnce, ...options }) => {
+      const { preset, precision } = settingsOf(options);
+      const threads = options.threads ?? availableParallelism();
+      const most = atOnce ?? (options.device === "cpu" ? Math.min(2, threads) : 1);
+      const common = [
+        ...["--data", options.data, "--cache", options.cache, "--preset", options.preset],
+        ...["--seed", `${options.seed}`, "--precision", precision, "--device", options.device],
+        ...["--threads", `${Math.max(1, Math.floor(threads / most))}`, "--log-every", `${options.logEvery}`],
+        ...["--save-every", `${options.saveEvery}`, "--keep-every", `${options.keepEvery}`],
+        ...["--held-out-every", `${options.heldOutEvery}`, "--resume"],
+      ];
+      const parts = partsOf(preset, outFolder(out), common, options.set ?? []);
+      await runParts(parts, { atOnce: most });
 
       const together = outFolder(join(out, "weights"));
-      for (const part of ["base", "control", changed ? "mtd-decoder" : "mtd", "flow"]) {
-        for (const file of readdirSync(weightsOf(part)).filter((name) => name.endsWith(".safetensors"))) {
-          copyFileSync(join(weightsOf(part), file), join(together, file));
+      const decoder = parts.at(-1)?.name === "mtd-decoder" ? "mtd-decoder" : "mtd";
+      for (const part of ["base", "control", decoder, "flow"]) {
+        const folder = weightsOf(out, part);
+        for (const file of readdirSync(folder).filter((name) => name.endsWith(".safetensors"))) {
+          copyFileSync(join(folder, file), join(together, file));
         }
       }
       print({ weights: together }, { json, text: `all weights in ${together}` });
     });
 }
 
+const weightsOf = (out: string, part: string) => join(out, part, "weights");
+
+function partsOf(preset: Preset, out: string, common: readonly string[], set: readonly string[]): Part[] {
+  const [mtd, base, flow] = ["mtd", "base", "flow"].map((name) => weightsOf(out, name));
+  const part = (name: string, last: string, needs: string[], builds: string[] = [], more: string[] = []): Part => {
+    const stage = name === "mtd-decoder" ? "mtd" : name;
+    const values = [...set, ...more];
+    const settings = values.length > 0 ? ["--set", ...values] : [];
+    return {
+      name,
+      needs,
+      args: ["train", stage, "--out", join(out, name), ...common, ...builds, ...settings],
+      done: () => existsSync(join(weightsOf(out, name), last)), // the file that the part writes last
+    };
+  };
+  const control = preset.flow.control.identity > 0 ? ["flow", "base"] : ["base"];
+  const parts = [
+    part("mtd", DECODER_FILE, []),
+    part("base", FLUX_FILE, []),
+    part("flow", ADAPTER_FILE, ["mtd", "base"], ["--encoder", mtd, "--base", base]),
+    part("control", CONTROL_FILE, control, ["--flow", flow, "--base", base]),
+  ];
+  // A frozen encoder leaves stage one's decoder as good as it was.
+  if (preset.flow.adapter.encoderRate > 0) {
+    const again = ["--encoder", flow, "--decoder", mtd];
+    parts.push(part("mtd-decoder", DECODER_FILE, ["flow"], again, decoderOnly(preset)));
+  }
+  return parts;
+}
+
 /** Stage one once more for a finished encoder: the decoder alone, a fifth of the steps, likeness from the first one. */
-function decoderOnly({ mtd, ...preset }: Preset): Preset {
+function decoderOnly({ mtd }: Preset): string[] {
   const steps = Math.ceil(mtd.optimisation.steps / 5);
-  const loss = { ...mtd.loss, from: 0 };
-  return { ...preset, mtd: { ...mtd, encoderRate: 0, loss, optimisation: { ...mtd.optimisation, steps } } };
+  return ["mtd.encoderRate=0", "mtd.loss.from=0", `mtd.optimisation.steps=${steps}`];
 }
