@@ -41,6 +41,8 @@ export interface StageRun {
   every?: { log?: number; save?: number; keep?: number; heldOut?: number };
   /** Folders of the weights that the stage builds on. */
   weights: Readonly<Record<string, string | undefined>>;
+  /** The command that started this one; model cards name it. */
+  partOf?: string;
 }
 
 /** Trains a stage to its end and writes its weights. @throws Interrupted when Ctrl-C ended it; the checkpoint is saved */
@@ -48,7 +50,7 @@ export async function runStage<Batch>(
   entry: StageEntry<Batch>,
   run: StageRun,
 ): Promise<{ folder: string; steps: number; told: string }> {
-  const { data, cache, out, preset, seed, precision, resume, every, weights } = run;
+  const { data, cache, out, preset, seed, precision, resume, every, weights, partOf } = run;
   outFolder(out);
   const log = new RunLog(out);
   log.note(`stage ${entry.name}, preset ${preset.name}, ${precision}, seed ${seed}`);
@@ -60,7 +62,16 @@ export async function runStage<Batch>(
   const result = await train(opened.stage, settings).finally(release);
   if (result.interrupted) throw new Interrupted();
   const folder = join(out, "weights");
-  const note = { stage: entry.name, data, preset, step: result.step, seed, precision, seconds: log.totalSeconds() };
+  const note = {
+    stage: entry.name,
+    data,
+    preset,
+    step: result.step,
+    seed,
+    precision,
+    seconds: log.totalSeconds(),
+    partOf,
+  };
   const told = await opened.save(outFolder(folder), note);
   return { folder, steps: result.step, told };
 }
@@ -71,6 +82,7 @@ export function stageCommand<Batch>(entry: StageEntry<Batch>): Command {
   const command = withTrainingOptions(new Command(name).description(about))
     .option("--out <folder>", "checkpoints, logs, pictures, and at the end the weights", `runs/${name}`)
     .option("--resume [checkpoint]", "go on from the newest checkpoint of --out, or from this one")
+    .addOption(new Option("--part-of <command>").hideHelp())
     .addHelpText(
       "after",
       `\n${help}\nCurves: tensorboard --logdir OUT/tensorboard\n${AFTER}\n\nExamples:${examples(name)}`,
@@ -79,7 +91,7 @@ export function stageCommand<Batch>(entry: StageEntry<Batch>): Command {
     command.option(`--${need} <folder>`, option.about, option.default);
   }
   command.action(async (options) => {
-    const { data, cache, out, seed, resume, json, ...rest } = options;
+    const { data, cache, out, seed, resume, json, partOf, ...rest } = options;
     const given = rest as unknown as Readonly<Record<string, string | undefined>>;
     const weights = Object.fromEntries(Object.keys(needs).map((need) => [need, given[need]]));
     const { preset, precision, every } = settingsOf(options);
@@ -93,6 +105,7 @@ export function stageCommand<Batch>(entry: StageEntry<Batch>): Command {
       resume,
       every,
       weights,
+      partOf,
     });
     print({ weights: folder, steps, told }, { json, text: `weights (moving average) in ${folder}: ${told}` });
   });

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Command } from "@commander-js/extra-typings";
 import { ADAPTER_FILE, CONTROL_FILE, FLUX_FILE } from "../flow-weights.ts";
 import type { Preset } from "../presets/schema.ts";
+import { stageCommandLine } from "../train/commands.ts";
 import { DECODER_FILE } from "../weights-folder.ts";
 import { count } from "./options.ts";
 import { outFolder, print } from "./output.ts";
@@ -39,6 +40,7 @@ export function trainAllCommand() {
         ...["--threads", `${Math.max(1, Math.floor(threads / most))}`, "--log-every", `${options.logEvery}`],
         ...["--save-every", `${options.saveEvery}`, "--keep-every", `${options.keepEvery}`],
         ...["--held-out-every", `${options.heldOutEvery}`, "--resume"],
+        ...["--part-of", stageCommandLine({ stage: "all", preset, seed: options.seed, precision })],
       ];
       const parts = partsOf(preset, outFolder(out), common, options.set ?? []);
       await runParts(parts, { atOnce: most });

@@ -54,8 +54,8 @@ export const nano: Preset = {
       inputs: [1, 2, 3, 4, 5],
       targets: 3,
       times: { kind: "logit-normal", mean: 0.4 },
-      // Frozen: identities stay those of stage one, and so does its decoder. The paper trains the encoder along (1).
-      encoderRate: 0,
+      // Along with the adapter, as in the paper, at a rate that keeps what stage one has learned.
+      encoderRate: 0.3,
       joined: true,
       modulation: true,
       likeness: 0.3,
@@ -71,7 +71,7 @@ export const nano: Preset = {
       strides: [1, 2, 2, 2, 1],
       // Landmarks alone: identities come in through the adapter, which never saw landmarks either.
       identity: 0,
-      optimisation: { steps: 1350, warmup: 50, decay: 0.4, muon: 0.01, adamw: 1e-3, clip: 1, ema: 0.995 },
+      optimisation: { steps: 2000, warmup: 50, decay: 0.4, muon: 0.01, adamw: 1e-3, clip: 1, ema: 0.995 },
     },
   },
 };

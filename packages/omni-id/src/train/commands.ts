@@ -20,6 +20,8 @@ export interface CommandNote {
   preset: Preset;
   seed: number;
   precision: string;
+  /** The command that this training was a part of, such as `omni-id train all`. */
+  partOf?: string;
 }
 
 /** The command that trains a stage again as it was trained; the precision is told, for its default is the machine's. */
@@ -38,7 +40,7 @@ export function stageCommandLine({ stage, preset, seed, precision }: Omit<Comman
 /** How somebody else makes the same weights: the metadata `data` (absent for shards from elsewhere) and `command`. */
 export function commandsOf(note: CommandNote): Record<string, string> {
   const data = synthCommand(note.data);
-  return { ...(data && { data }), command: stageCommandLine(note) };
+  return { ...(data && { data }), command: note.partOf ?? stageCommandLine(note) };
 }
 
 const shellWord = (text: string) => (/^[\w.=+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);

@@ -84,7 +84,14 @@ async function exportEncoder(
     return encoder.hash;
   }
   scope(() => encoder.bundle.standardise(trainingIdentities(model.encoder, people, 2048)));
-  return saveEncoder(folder, { bundle: encoder.bundle, preset, metadata });
+  return saveEncoder(folder, { bundle: encoder.bundle, preset, metadata: afterwards(encoder.metadata, metadata) });
+}
+
+/** What is told of weights that one stage has trained after another. */
+function afterwards(first: Readonly<Record<string, string>>, then: Record<string, string>): Record<string, string> {
+  const both = (key: string) => `${first[key] ?? "?"} + ${then[key]}`;
+  const hours = (Number(first.hours) + Number(then.hours)).toFixed(2);
+  return { ...then, stage: both("stage"), steps: both("steps"), hours };
 }
 
 /** Writes a trained ControlNet; returns what to tell of it. */

@@ -33,7 +33,13 @@ export function modelCard(facts: CardFacts): string {
       `${metadata.people ?? ""} rendered people; none of the 44 validation and 44 test people`.trim(),
     ],
     ["steps, seed, precision", `${told("steps")}, ${told("seed")}, ${told("precision")}`],
-    ["loss", lossOf(metadata.stage ?? "mtd", preset)],
+    [
+      "loss",
+      (metadata.stage ?? "mtd")
+        .split(" + ")
+        .map((stage) => lossOf(stage, preset))
+        .join("; then "),
+    ],
     ["commit, date", `${told("commit")}, ${told("date")}`],
     ["time, hardware", `${told("hours")} hours; ${told("hardware")}, LibTorch ${told("libtorch")}`],
   ];
