@@ -147,6 +147,27 @@ export const TABLES = {
       ];
     },
   },
+  training: {
+    file: "training.json",
+    command: "npx omni-id train all --json > results/training.json",
+    render(report) {
+      const about = {
+        mtd: "stage one: encoder and masked decoder",
+        base: "the flow base, from nothing",
+        flow: "stage two: adapter, and the encoder along",
+        control: "ControlNet on landmarks",
+        "mtd-decoder": "stage one's decoder again, for the encoder as it is then",
+      };
+      const parts = Object.entries(report.minutes);
+      return [
+        table(
+          ["part of `train all`", "", "minutes"],
+          parts.map(([part, minutes]) => [`\`${part}\``, about[part] ?? "", `${minutes}`]),
+        ),
+        `${parts.reduce((sum, [, minutes]) => sum + minutes, 0)} minutes together, ${report.atOnce} parts at a time beside each other on the cores named. Measured by \`npx omni-id train all --json\`: ${source(report, report.seed)}.`,
+      ];
+    },
+  },
   bench: {
     file: "bench.json",
     command: "npm run bench",

@@ -99,9 +99,14 @@ export async function loadMaskedDecoder(folder: string, encoder: LoadedEncoder):
   return decoder;
 }
 
-/** Puts the weights of a folder's masked decoder into another of the same shape, whichever encoder they were made for. */
-export async function startMaskedDecoder(decoder: MaskedDecoder, folder: string): Promise<void> {
-  decoder.loadStateDict((await openWeightsFile(join(folder, DECODER_FILE), "mtd")).tensors);
+/**
+ * Puts the weights of a folder's masked decoder into another of the same shape, whichever encoder they were made for.
+ * @returns its metadata: how it was trained
+ */
+export async function startMaskedDecoder(decoder: MaskedDecoder, folder: string): Promise<Record<string, string>> {
+  const { tensors, metadata } = await openWeightsFile(join(folder, DECODER_FILE), "mtd");
+  decoder.loadStateDict(tensors);
+  return metadata;
 }
 
 export interface FirstStageWeights extends WeightsNote {

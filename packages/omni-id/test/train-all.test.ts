@@ -50,7 +50,11 @@ describe("train all", () => {
 
     const { code, out, err } = await cli(...all("runs"));
     expect(code, err).toBe(0);
-    expect(JSON.parse(out)).toEqual({ weights: place("runs", "weights") });
+    expect(JSON.parse(out)).toMatchObject({
+      weights: place("runs", "weights"),
+      minutes: { mtd: 0, "mtd-decoder": 0 },
+      atOnce: 2,
+    });
     expect(err).toMatch(/^mtd-decoder │ done: 1 steps/m);
     expect(readdirSync(place("runs", "weights"))).toHaveLength(7);
 

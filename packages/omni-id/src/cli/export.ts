@@ -17,8 +17,8 @@ import {
   saveFlowDecoder,
 } from "../flow-weights.ts";
 import { modelCard } from "../train/model-card.ts";
-import { type LoadedEncoder, loadFirstStage, saveWeights } from "../weights.ts";
-import { openWeightsFile, WEIGHTS_DTYPES, type WeightsDType } from "../weights-file.ts";
+import { type LoadedEncoder, loadFirstStage, saveEncoder, saveMaskedDecoder } from "../weights.ts";
+import { openWeightsFile, WEIGHTS_DTYPES, type WeightsDType, type WeightsNote } from "../weights-file.ts";
 import { DECODER_FILE, ENCODER_FILE } from "../weights-folder.ts";
 import { jsonOption } from "./options.ts";
 import { outFolder, print } from "./output.ts";
@@ -41,7 +41,9 @@ the exported ones do not mix. In a checkout, \`npm run numbers\` fills the cards
       outFolder(out);
       const { encoder, decoder } = await loadFirstStage(weights);
       const { bundle, preset, metadata } = encoder;
-      const hash = await saveWeights(out, { bundle, decoder, preset, metadata, dtype });
+      const hash = await saveEncoder(out, { bundle, preset, metadata, dtype });
+      const note = await noteOf(join(weights, DECODER_FILE), dtype);
+      await saveMaskedDecoder(out, { decoder, encoderHash: hash, ...note });
       const files: string[] = [ENCODER_FILE, DECODER_FILE];
       if (hasFlowWeights(weights)) files.push(...(await exportFlowWeights(out, weights, { encoder, hash, dtype })));
       const sizes = await Promise.all(files.map((file) => writeCard(out, file, dtype)));
@@ -61,14 +63,17 @@ async function exportFlowWeights(
   const base = await loadFlowBase(weights);
   const decoder = await loadFlowDecoder(weights, { encoder, base });
   const control = await loadControl(weights, base);
-  const noteOf = async (file: string) => {
-    const { preset, metadata } = await openWeightsFile(join(weights, file), "flow");
-    return { preset, metadata, dtype };
-  };
-  const baseHash = await saveFlowBase(out, { base: base.base, ...(await noteOf(FLUX_FILE)) });
-  await saveFlowDecoder(out, { decoder, encoderHash, baseHash, ...(await noteOf(ADAPTER_FILE)) });
-  await saveControl(out, { control, baseHash, ...(await noteOf(CONTROL_FILE)) });
+  const note = (file: string) => noteOf(join(weights, file), dtype);
+  const baseHash = await saveFlowBase(out, { base: base.base, ...(await note(FLUX_FILE)) });
+  await saveFlowDecoder(out, { decoder, encoderHash, baseHash, ...(await note(ADAPTER_FILE)) });
+  await saveControl(out, { control, baseHash, ...(await note(CONTROL_FILE)) });
   return [FLUX_FILE, AUTOENCODER_FILE, PROMPTS_FILE, ADAPTER_FILE, CONTROL_FILE];
+}
+
+/** How a file was trained, to be told by the exported one too. */
+async function noteOf(file: string, dtype: WeightsDType): Promise<WeightsNote> {
+  const { preset, metadata } = await openWeightsFile(file, "mtd");
+  return { preset, metadata, dtype };
 }
 
 /** Writes a file's model card beside it; returns the file's size in bytes. */

@@ -2,9 +2,11 @@ import { copyFileSync, existsSync, readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { Command } from "@commander-js/extra-typings";
+import { provenance } from "../evaluate/provenance.ts";
 import { ADAPTER_FILE, CONTROL_FILE, FLUX_FILE } from "../flow-weights.ts";
 import type { Preset } from "../presets/schema.ts";
 import { stageCommandLine } from "../train/commands.ts";
+import { RunLog } from "../train/run-log.ts";
 import { DECODER_FILE } from "../weights-folder.ts";
 import { count } from "./options.ts";
 import { outFolder, print } from "./output.ts";
@@ -26,10 +28,7 @@ export function trainAllCommand() {
       "stages that run beside each other, the threads shared (default: 2, on a GPU 1)",
       count,
     )
-    .addHelpText(
-      "after",
-      "\nMinutes of each stage on two cores: docs/training.md. Then: omni-id generate --weights runs/weights …",
-    )
+    .addHelpText("after", "\nThen: omni-id generate --weights runs/weights …")
     .action(async ({ out, json, atOnce, ...options }) => {
       const { preset, precision } = settingsOf(options);
       const threads = options.threads ?? availableParallelism();
@@ -45,15 +44,14 @@ export function trainAllCommand() {
       const parts = partsOf(preset, outFolder(out), common, options.set ?? []);
       await runParts(parts, { atOnce: most });
 
-      const together = outFolder(join(out, "weights"));
-      const decoder = parts.at(-1)?.name === "mtd-decoder" ? "mtd-decoder" : "mtd";
-      for (const part of ["base", "control", decoder, "flow"]) {
-        const folder = weightsOf(out, part);
-        for (const file of readdirSync(folder).filter((name) => name.endsWith(".safetensors"))) {
-          copyFileSync(join(folder, file), join(together, file));
-        }
-      }
-      print({ weights: together }, { json, text: `all weights in ${together}` });
+      const together = join(out, "weights");
+      gather(parts, out, together);
+      const taken = parts.map(
+        ({ name }) => [name, Math.round(new RunLog(join(out, name)).totalSeconds() / 60)] as const,
+      );
+      const text = `all weights in ${together}\nminutes: ${taken.map(([name, minutes]) => `${name} ${minutes}`).join(", ")}`;
+      const minutes = Object.fromEntries(taken);
+      print({ weights: together, minutes, atOnce: most, ...provenance(options.seed) }, { json, text });
     });
 }
 
@@ -85,6 +83,16 @@ function partsOf(preset: Preset, out: string, common: readonly string[], set: re
     parts.push(part("mtd-decoder", DECODER_FILE, ["flow"], again, decoderOnly(preset)));
   }
   return parts;
+}
+
+/** Copies the weights of all parts into one folder; what a later part has changed goes over what it was. */
+function gather(parts: readonly Part[], out: string, together: string): void {
+  outFolder(together);
+  for (const folder of parts.map(({ name }) => weightsOf(out, name))) {
+    for (const file of readdirSync(folder).filter((name) => name.endsWith(".safetensors"))) {
+      copyFileSync(join(folder, file), join(together, file));
+    }
+  }
 }
 
 /** Stage one once more for a finished encoder: the decoder alone, a fifth of the steps, likeness from the first one. */

@@ -40,8 +40,9 @@ function metadataOf(note: ExportNote): Record<string, string> {
 /** Writes a trained first stage as the two weights files that every command reads; returns what to tell of it. */
 export async function exportFirstStage(folder: string, first: FirstStage, note: ExportNote): Promise<string> {
   mkdirSync(folder, { recursive: true });
-  const { model, people, kept } = first;
-  const metadata = { ...metadataOf(note), people: String(people.ids.length) };
+  const { model, people, kept, before } = first;
+  const now = { ...metadataOf(note), people: String(people.ids.length) };
+  const metadata = before ? afterwards(before, now) : now;
   const { preset } = note;
   if (kept) {
     copyFileSync(kept.file, join(folder, ENCODER_FILE));

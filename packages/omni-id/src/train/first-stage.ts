@@ -27,6 +27,8 @@ export interface FirstStage {
   people: People;
   /** The encoder's file, where a finished encoder is kept as it is. */
   kept?: { file: string; hash: string };
+  /** How the decoder was trained before, where one was given. */
+  before?: Readonly<Record<string, string>>;
 }
 
 export interface OpenFirstStageOptions extends OpenStageOptions {
@@ -50,7 +52,7 @@ export async function openFirstStage(options: OpenFirstStageOptions): Promise<Fi
   else scope(() => backbone.standardise(people.maps(sample(people, 512))));
 
   const decoder = buildMaskedDecoder(preset);
-  if (options.decoder) await startMaskedDecoder(decoder, options.decoder);
+  const before = options.decoder ? await startMaskedDecoder(decoder, options.decoder) : undefined;
   const model = new MtdModel(encoder, decoder);
   const { likeness, perceptual } = preset.mtd.loss;
   const stage = new MtdStage({
@@ -65,7 +67,7 @@ export async function openFirstStage(options: OpenFirstStageOptions): Promise<Fi
     given && preset.mtd.encoderRate === 0
       ? { file: join(options.encoder as string, ENCODER_FILE), hash: given.hash }
       : undefined;
-  return { stage, model, people, kept };
+  return { stage, model, people, kept, before };
 }
 
 /** Rows spread over all people, the same for every run. */
