@@ -1,6 +1,6 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { boxIn, safeKey } from "../src/curate/clip.ts";
@@ -165,6 +165,26 @@ describe("folders, lists and files", () => {
     const { clips } = readSources({ videos: [folder] });
     expect(clips.map(({ video }) => video)).toEqual(["a", "b", "deep/b", "twice.avi", "twice.mp4"]);
     expect(clips.every(({ name, span, box }) => name === "whole" && !span && !box)).toBe(true);
+  });
+  test("links are followed, never in a circle, and a film counts once", () => {
+    const folder = join(root, "linked");
+    put(join(folder, "real", "b.mp4"));
+    put(join(root, "elsewhere", "c.mp4"));
+    symlinkSync(join("real", "b.mp4"), join(folder, "a.mp4")); // another name of b
+    symlinkSync("real", join(folder, "again"));
+    symlinkSync(folder, join(folder, "real", "round"));
+    symlinkSync(join(root, "elsewhere"), join(folder, "outside"));
+    symlinkSync("self.mp4", join(folder, "self.mp4"));
+    symlinkSync("/nowhere.mp4", join(folder, "nowhere.mp4"));
+    const { clips } = readSources({ videos: [folder] });
+    // What leads nowhere is told later, with the reason.
+    expect(clips.map(({ video }) => video)).toEqual(["nowhere", "outside/c", "real/b", "self"]);
+  });
+  test.skipIf(sep === "\\")("a backslash in a name is no folder", () => {
+    put(join(root, "slashes", "x", "y.mp4"));
+    put(join(root, "slashes", "x\\y.mp4"));
+    const { clips } = readSources({ videos: [join(root, "slashes")] });
+    expect(clips.map(({ video }) => video)).toEqual(["x/y", "x\\y"]);
   });
   test("a list names files from its own folder; missing ones are counted, comments skipped", () => {
     const list = join(root, "list.txt");

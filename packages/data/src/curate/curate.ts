@@ -50,8 +50,8 @@ export interface CurateProgress {
   framesPerSecond: number;
   people: number;
   pictures: number;
-  /** As the share and the time so far tell. */
-  secondsLeft: number;
+  /** As the share and the time so far tell; nothing before they tell anything. */
+  secondsLeft?: number;
 }
 
 export interface CurateResult {
@@ -196,7 +196,7 @@ class Tally {
       framesPerSecond: this.frames / Math.max(seconds, 1e-3),
       people: this.#people,
       pictures: this.#pictures,
-      secondsLeft: mine > 0 ? (seconds / mine) * left : 0,
+      secondsLeft: mine > 0 ? (seconds / mine) * left : undefined,
     });
   }
 }

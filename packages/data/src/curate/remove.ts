@@ -51,7 +51,7 @@ export async function removeVideo(out: string, video: string, { now = new Date()
     for (const path of [at.observations, at.people, at.dropped, at.outcome])
       rmSync(path, { recursive: true, force: true });
     forget(out, video, new Set(identities));
-    writeFileAtomically(join(out, "assembled"), assembledStamp(out, recipe.settings));
+    writeFileAtomically(join(out, "assembled.txt"), assembledStamp(out, recipe.settings));
     await writeReport(out);
     return { video, identities, pictures, shards, searched: await search(out, video, identities, new Set(pictures)) };
   } finally {

@@ -93,7 +93,8 @@ const TOLD = 10;
 
 function tellTroubles({ missing, malformed, failed, summary: { refused } }: CurateResult): void {
   const tell = (lines: string[], of: string) => {
-    for (const line of lines.slice(0, TOLD)) process.stderr.write(`${line}\n`);
+    // A file's name may hold line breaks, or orders to the terminal.
+    for (const line of lines.slice(0, TOLD)) process.stderr.write(`${line.replace(/\p{Cc}/gu, "?")}\n`);
     if (lines.length > TOLD) process.stderr.write(`… and ${lines.length - TOLD} more ${of}\n`);
   };
   tell(
