@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -7,7 +7,7 @@ import { boxIn, safeKey } from "../src/curate/clip.ts";
 import { readSources } from "../src/curate/sources/read.ts";
 
 const fixture = (name: string) => fileURLToPath(new URL(`fixtures/sources/${name}`, import.meta.url));
-const root = mkdtempSync(join(tmpdir(), "omni-id-sources-"));
+const root = realpathSync(mkdtempSync(join(tmpdir(), "omni-id-sources-")));
 afterAll(() => rmSync(root, { recursive: true }));
 
 const videos = join(root, "videos");
@@ -179,6 +179,8 @@ describe("folders, lists and files", () => {
     const { clips } = readSources({ videos: [folder] });
     // What leads nowhere is told later, with the reason.
     expect(clips.map(({ video }) => video)).toEqual(["nowhere", "outside/c", "real/b", "self"]);
+    const both = readSources({ videos: [folder, join(root, "elsewhere")] });
+    expect(both.clips.map(({ video }) => video)).toEqual(["c", "nowhere", "real/b", "self"]);
   });
   test.skipIf(sep === "\\")("a backslash in a name is no folder", () => {
     put(join(root, "slashes", "x", "y.mp4"));
@@ -200,7 +202,11 @@ describe("folders, lists and files", () => {
     put(join(root, "one", "x.mp4"));
     put(join(root, "two", "x.mp4"));
     const { clips } = readSources({ videos: [join(root, "one"), join(root, "two")] });
-    expect(new Set(clips.map(({ video }) => video)).size).toBe(2);
+    expect(clips.map(({ video }) => video)).toEqual(["one/x", "two/x"]);
+    put(join(root, "deep", "one", "x.mp4"));
+    const three = readSources({ videos: ["one", "two", join("deep", "one")].map((name) => join(root, name)) });
+    const whole = (place: string) => join(root, place, "x.mp4").slice(1); // two folders are called "one"
+    expect(three.clips.map(({ video }) => video)).toEqual([whole("deep/one"), whole("one"), "two/x"]);
   });
   test("annotations want one folder of videos", () => {
     expect(() => readSources({ videos: [at("M2Ohb0FAaJU")], annotations: { vfhq: fixture("meta_info") } })).toThrow(

@@ -1,11 +1,11 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { emptySource, type SourceClips } from "./source.ts";
-import { idsOf, videoFiles, withoutLinksTwice } from "./video-files.ts";
+import { idsOf, videoFiles } from "./video-files.ts";
 
 /** Every file of a folder that may be a video, whole. */
 export function readFolder(folder: string): SourceClips {
-  const files = withoutLinksTwice(folder, videoFiles(folder));
+  const files = videoFiles(folder);
   const ids = idsOf(folder, files);
   return { ...emptySource(), clips: files.map((path, i) => ({ video: ids[i], name: "whole", path })) };
 }

@@ -28,32 +28,12 @@ export function videoFiles(folder: string): string[] {
   return found.sort();
 }
 
-/** Each file once, by its own name rather than a link's: one film under two names would be two people. */
-export function withoutLinksTwice(folder: string, files: readonly string[]): string[] {
-  const root = realpathSync(folder);
-  const byFile = new Map<string, string>();
-  for (const path of files) {
-    const real = realOf(path);
-    const own = real === join(root, relative(folder, path));
-    if (own || !byFile.has(real)) byFile.set(real, path);
-  }
-  return [...byFile.values()].sort();
-}
-
-/** Links may lead nowhere, or round in a circle. */
+/** Links may lead nowhere, or to themselves. */
 function isFolder(path: string): boolean {
   try {
     return statSync(path).isDirectory();
   } catch {
     return false;
-  }
-}
-
-function realOf(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    return path;
   }
 }
 
