@@ -61,6 +61,9 @@ describe("CelebV-HQ", () => {
     const { clips, malformed } = readSources({ videos: [videos], annotations: { "celebv-hq": broken } });
     expect(clips).toEqual([]);
     expect(malformed).toEqual([{ where: `${broken}:2`, what: expect.stringMatching(/no JSON/) }]);
+    writeFileSync(broken, "null");
+    const nothing = readSources({ videos: [videos], annotations: { "celebv-hq": broken } });
+    expect(nothing.malformed).toEqual([{ where: broken, what: "it holds no clips" }]);
   });
 });
 
