@@ -9,15 +9,6 @@ export const escapeHtml = (text: string): string =>
     (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" })[c] as string,
   );
 
-const percent = (share: number) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
-
-/** A row of the funnel: what is left, or what went, and by which setting. */
-export function funnelRow(name: string, count: number, of: number, kind: "left" | "dropped", setting = ""): string {
-  const share = of > 0 ? count / of : 0;
-  const bar = `<span class="bar ${kind}" style="width:${(100 * share).toFixed(2)}%"></span>`;
-  return `<tr class="${kind}"><td>${escapeHtml(name)}${setting && ` <code>${escapeHtml(setting)}</code>`}</td><td class="n">${count}</td><td class="n">${percent(share)}</td><td class="track">${bar}</td></tr>`;
-}
-
 /**
  * Two histograms over each other: all measured faces behind, the kept ones in front, each as shares of its own.
  * @param least where the filter stands

@@ -9,7 +9,8 @@ import { outcomes } from "./assemble.ts";
 import type { Thumb } from "./dropped-sample.ts";
 import { REASONS, type Reason } from "./observation.ts";
 import type { Recipe } from "./recipe.ts";
-import { escapeHtml, funnelRow, histogramSvg, legend, posesSvg } from "./report-figures.ts";
+import { escapeHtml, histogramSvg, legend, posesSvg } from "./report-figures.ts";
+import { funnel, settingsOf } from "./report-funnel.ts";
 import { STYLE } from "./report-style.ts";
 import type { CurateSettings } from "./settings.ts";
 import type { SetSummary } from "./summary.ts";
@@ -97,46 +98,6 @@ function heldOut({ test, validation }: SetSplit): string {
     `${sources.length} videos with ${ids.length} identities for ${what}`;
   return `Held out: ${told(test, "testing")}, ${told(validation, "validation")}.`;
 }
-
-/** The settings that decide on a reason: what to change where the report shows that too many go, or too few. */
-const DECIDED_BY: Partial<Record<Reason, (keyof CurateSettings)[]>> = {
-  small: ["minSize"],
-  edge: ["maxOutside"],
-  blurred: ["minDetail"],
-  turned: ["maxYaw", "maxPitch"],
-  unclear: ["minQuality"],
-  stranger: ["sameFace"],
-  few: ["images"],
-};
-
-const settingsOf = (why: Reason, settings: CurateSettings): string =>
-  (DECIDED_BY[why] ?? []).map((name) => `${name} ${settings[name]}`).join(", ");
-
-function funnel(
-  { frames, emptyFrames, faces, dropped: why, kept, cuts }: SetSummary,
-  settings: CurateSettings,
-): string {
-  const rows = [
-    funnelRow("frames looked at", frames, frames, "left"),
-    funnelRow("no face found", emptyFrames, frames, "dropped"),
-    funnelRow("faces found (several in a frame count each)", faces, faces, "left"),
-  ];
-  let left = faces;
-  for (const [reason, text] of Object.entries(REASONS) as [Reason, string][]) {
-    if (why[reason] === 0) continue;
-    rows.push(funnelRow(text, why[reason], faces, "dropped", settingsOf(reason, settings)));
-    left -= why[reason];
-    const after = AFTER[reason];
-    if (after) rows.push(funnelRow(after, left, faces, "left"));
-  }
-  rows.push(funnelRow("kept", kept, faces, "left"));
-  return `<h2>What became of the frames</h2><table class="funnel">${rows.join("")}</table><p>${cuts} cuts were seen.</p>`;
-}
-
-/** What is left after the last reason of a stage. */
-const AFTER: Partial<Record<Reason, string>> = {
-  unclear: "measured: good enough to be taken",
-};
 
 function figures({ poses, sizes, qualities }: SetSummary, { minSize, minQuality }: CurateSettings): string {
   const figure = (title: string, svg: string) => `<figure><figcaption>${title}</figcaption>${svg}</figure>`;
