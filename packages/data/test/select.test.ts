@@ -92,6 +92,13 @@ describe("selectFaces", () => {
     );
     expect(selectFaces(faces, { ...settings, clusters: 8 }).chosen).toEqual([56, 57, 58, 59, 60, 61, 62, 63]);
   });
+  test("a pose that only a smeared face has is left alone", () => {
+    const faces = interview(60);
+    const smeared = faceOf(new KeyedRandom(1), { pose: { yaw: -80 }, quality: 0.06 });
+    const { chosen, dropped } = selectFaces([...faces.map((face) => ({ ...face, quality: 0.3 })), smeared], settings);
+    expect(chosen).toHaveLength(8);
+    expect(dropped.get(60)).toBe("worse");
+  });
   test("near duplicates go; somebody who holds still has too few views", () => {
     const random = new KeyedRandom(6);
     const still = Array.from({ length: 40 }, () =>

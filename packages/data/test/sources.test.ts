@@ -1,13 +1,13 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { boxIn, safeKey } from "../src/curate/clip.ts";
 import { readSources } from "../src/curate/sources/read.ts";
 
 const fixture = (name: string) => fileURLToPath(new URL(`fixtures/sources/${name}`, import.meta.url));
-const root = mkdtempSync(join(tmpdir(), "omni-id-sources-"));
+const root = realpathSync(mkdtempSync(join(tmpdir(), "omni-id-sources-")));
 afterAll(() => rmSync(root, { recursive: true }));
 
 const videos = join(root, "videos");
@@ -61,6 +61,9 @@ describe("CelebV-HQ", () => {
     const { clips, malformed } = readSources({ videos: [videos], annotations: { "celebv-hq": broken } });
     expect(clips).toEqual([]);
     expect(malformed).toEqual([{ where: `${broken}:2`, what: expect.stringMatching(/no JSON/) }]);
+    writeFileSync(broken, "null");
+    const nothing = readSources({ videos: [videos], annotations: { "celebv-hq": broken } });
+    expect(nothing.malformed).toEqual([{ where: broken, what: "it holds no clips" }]);
   });
 });
 
@@ -166,6 +169,28 @@ describe("folders, lists and files", () => {
     expect(clips.map(({ video }) => video)).toEqual(["a", "b", "deep/b", "twice.avi", "twice.mp4"]);
     expect(clips.every(({ name, span, box }) => name === "whole" && !span && !box)).toBe(true);
   });
+  test("links are followed, never in a circle, and a film counts once", () => {
+    const folder = join(root, "linked");
+    put(join(folder, "real", "b.mp4"));
+    put(join(root, "elsewhere", "c.mp4"));
+    symlinkSync(join("real", "b.mp4"), join(folder, "a.mp4")); // another name of b
+    symlinkSync("real", join(folder, "again"));
+    symlinkSync(folder, join(folder, "real", "round"));
+    symlinkSync(join(root, "elsewhere"), join(folder, "outside"));
+    symlinkSync("self.mp4", join(folder, "self.mp4"));
+    symlinkSync("/nowhere.mp4", join(folder, "nowhere.mp4"));
+    const { clips } = readSources({ videos: [folder] });
+    // What leads nowhere is told later, with the reason.
+    expect(clips.map(({ video }) => video)).toEqual(["nowhere", "outside/c", "real/b", "self"]);
+    const both = readSources({ videos: [folder, join(root, "elsewhere")] });
+    expect(both.clips.map(({ video }) => video)).toEqual(["c", "nowhere", "real/b", "self"]);
+  });
+  test.skipIf(sep === "\\")("a backslash in a name is no folder", () => {
+    put(join(root, "slashes", "x", "y.mp4"));
+    put(join(root, "slashes", "x\\y.mp4"));
+    const { clips } = readSources({ videos: [join(root, "slashes")] });
+    expect(clips.map(({ video }) => video)).toEqual(["x/y", "x\\y"]);
+  });
   test("a list names files from its own folder; missing ones are counted, comments skipped", () => {
     const list = join(root, "list.txt");
     writeFileSync(list, `# mine\nvideos/M2Ohb0FAaJU.mp4\n\n${at("oC9r-CTbToE")}\nvideos/none.mp4\n`);
@@ -180,7 +205,11 @@ describe("folders, lists and files", () => {
     put(join(root, "one", "x.mp4"));
     put(join(root, "two", "x.mp4"));
     const { clips } = readSources({ videos: [join(root, "one"), join(root, "two")] });
-    expect(new Set(clips.map(({ video }) => video)).size).toBe(2);
+    expect(clips.map(({ video }) => video)).toEqual(["one/x", "two/x"]);
+    put(join(root, "deep", "one", "x.mp4"));
+    const three = readSources({ videos: ["one", "two", join("deep", "one")].map((name) => join(root, name)) });
+    const whole = (place: string) => join(root, place, "x.mp4").slice(1); // two folders are called "one"
+    expect(three.clips.map(({ video }) => video)).toEqual([whole("deep/one"), whole("one"), "two/x"]);
   });
   test("annotations want one folder of videos", () => {
     expect(() => readSources({ videos: [at("M2Ohb0FAaJU")], annotations: { vfhq: fixture("meta_info") } })).toThrow(

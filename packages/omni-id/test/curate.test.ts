@@ -186,7 +186,7 @@ describe("data curate", () => {
       const ids = set.ids.filter((id) => id.startsWith(`${video}-`));
       await writeSamples(place("half", "work", `${video}.tar`), await Promise.all(ids.map((id) => set.sample(id))));
     }
-    rmSync(place("half", "assembled"));
+    rmSync(place("half", "assembled.txt"));
     rmSync(place("half", "people-000001.tar"));
     cpSync(place("half", "people-000000.tar"), place("half", "people-000002.tar"));
     writeFileSync(place("half", "people-000001.tar.123.tmp"), "half a shard");

@@ -44,7 +44,7 @@ export async function assembleShards(
 ): Promise<number> {
   const rows = rowsOf(out);
   const stamp = stampOf(rows, { shardSize, seed }, split);
-  const marker = join(out, "assembled");
+  const marker = join(out, "assembled.txt");
   if (!existsSync(marker) || readFileSync(marker, "utf8") !== stamp) {
     await restore(out, rows);
     rmSync(marker, { force: true });

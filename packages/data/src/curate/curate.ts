@@ -1,4 +1,4 @@
-import { cpus } from "node:os";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import {
   detectorModel,
@@ -9,7 +9,7 @@ import {
   recogniserModel,
 } from "@omni-id/face/analysis";
 import { writeFileAtomically } from "../atomic-file.ts";
-import { compiledWorker, WorkerEnded, WorkerPool } from "../worker-pool.ts";
+import { compiledWorker, WorkerPool } from "../worker-pool.ts";
 import { assembleShards, outcomes } from "./assemble.ts";
 import type { VideoResult } from "./curate-video.ts";
 import type { ClipProgress } from "./observe-clip.ts";
@@ -50,8 +50,8 @@ export interface CurateProgress {
   framesPerSecond: number;
   people: number;
   pictures: number;
-  /** As the share and the time so far tell. */
-  secondsLeft: number;
+  /** As the share and the time so far tell; nothing before they tell anything. */
+  secondsLeft?: number;
 }
 
 export interface CurateResult {
@@ -75,7 +75,7 @@ export interface CurateResult {
  * @throws when there are no clips, ffmpeg or models are missing, or the folder was begun by another recipe
  */
 export async function curate(options: CurateOptions): Promise<CurateResult> {
-  const { out, settings, part, signal, workers = Math.max(1, cpus().length) } = options;
+  const { out, settings, part, signal, workers = availableParallelism() } = options;
   const ffmpeg = findFfmpeg(options.ffmpeg);
   for (const model of [detectorModel, landmarkModel, poseModel, recogniserModel]) modelFile(model);
   const net = options.quality ? await QualityNet.load(options.quality) : undefined;
@@ -106,7 +106,7 @@ export async function curate(options: CurateOptions): Promise<CurateResult> {
             );
             tally.done(job.video, result, clock);
           } catch (error) {
-            if (!(error instanceof WorkerEnded)) tally.failed(job.video, (error as Error).message);
+            if (!signal?.aborted) tally.failed(job.video, (error as Error).message);
           }
         }),
       );
@@ -196,7 +196,7 @@ class Tally {
       framesPerSecond: this.frames / Math.max(seconds, 1e-3),
       people: this.#people,
       pictures: this.#pictures,
-      secondsLeft: mine > 0 ? (seconds / mine) * left : 0,
+      secondsLeft: mine > 0 ? (seconds / mine) * left : undefined,
     });
   }
 }

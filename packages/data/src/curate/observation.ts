@@ -10,6 +10,7 @@ export const REASONS = {
   unclear: "recorded too badly: dark, noisy, compressed or hidden",
   stray: "seen too briefly to tell who it is",
   stranger: "does not look like the rest of its person",
+  worse: "recorded much worse than the rest of its person",
   duplicate: "nearly the same as a better one",
   unneeded: "another one of its pose is better",
   enough: "the chosen ones cover its pose",

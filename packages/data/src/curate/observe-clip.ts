@@ -1,9 +1,10 @@
-import type { Box } from "@omni-id/face/analysis";
+import type { Box, RgbImage } from "@omni-id/face/analysis";
 import { boxIn, type Clip } from "./clip.ts";
 import { thumbnail } from "./cuts.ts";
 import type { ClipEnd, ClipJournal } from "./journal.ts";
+import type { FrameSeen } from "./observation.ts";
 import { type FrameMemory, type Observer, observeFrame } from "./observe.ts";
-import { decodeFrames, planFrames, type VideoFrame } from "./video/decode.ts";
+import { decodeFrames, planFrames } from "./video/decode.ts";
 import { type Ffmpeg, VideoError } from "./video/ffmpeg.ts";
 import { probeVideo, type VideoInfo } from "./video/probe.ts";
 
@@ -33,24 +34,24 @@ export async function observeClip(
     const person = clip.box && inside(boxIn(clip.box, info.width, info.height), plan.region);
     const claimed = (plan.end ?? info.seconds ?? plan.start) - plan.start;
     const done = journal.frames.at(-1);
-    let memory: FrameMemory | undefined;
+    let before: { seen: FrameSeen; image: RgbImage; memory: FrameMemory } | undefined;
     for await (const frame of decodeFrames(clip, { ffmpeg, info, fps, from: done?.n ?? 0 })) {
-      if (done && frame.n === done.n) {
+      const { n, t, image } = frame;
+      if (done && n === done.n) {
         // Decoded again only to be compared with the next one.
-        memory = { thumbnail: thumbnail(frame.image), faces: done.faces.length > 0 };
+        before = { seen: done, image, memory: { thumbnail: thumbnail(image), faces: done.faces.length > 0 } };
         continue;
       }
-      memory = await look(frame);
-      onProgress?.({ frames: 1, share: claimed > 0 ? Math.min(1, frame.n / fps / claimed) : 0 });
+      // A slow video, or a gap in its clock, comes as one frame again and again: it is looked at once.
+      const { seen, memory } =
+        before && Buffer.compare(before.image.data, image.data) === 0
+          ? { seen: { ...before.seen, n, t, cut: false }, memory: before.memory }
+          : await observeFrame(observer, frame, before?.memory, person);
+      before = { seen: journal.add(seen), image, memory };
+      onProgress?.({ frames: 1, share: claimed > 0 ? Math.min(1, n / fps / claimed) : 0 });
     }
     const frames = journal.frames.length;
     return finish({ frames, ...earlyEnd(frames / fps, claimed, info) });
-
-    async function look(frame: VideoFrame): Promise<FrameMemory> {
-      const made = await observeFrame(observer, frame, memory, person);
-      journal.add(made.seen);
-      return made.memory;
-    }
   } catch (error) {
     if (!(error instanceof VideoError)) throw error;
     return finish({ frames: journal.frames.length, refused: error.message });

@@ -51,7 +51,7 @@ export async function removeVideo(out: string, video: string, { now = new Date()
     for (const path of [at.observations, at.people, at.dropped, at.outcome])
       rmSync(path, { recursive: true, force: true });
     forget(out, video, new Set(identities));
-    writeFileAtomically(join(out, "assembled"), assembledStamp(out, recipe.settings));
+    writeFileAtomically(join(out, "assembled.txt"), assembledStamp(out, recipe.settings));
     await writeReport(out);
     return { video, identities, pictures, shards, searched: await search(out, video, identities, new Set(pictures)) };
   } finally {
@@ -136,8 +136,12 @@ async function search(
       entries++;
       const bytes = await readEntry(entry);
       const json = entry.path.endsWith(".json") ? bytes.toString("utf8") : "";
-      if (traceIn(entry.path.slice(0, entry.path.indexOf("."))) || traceIn(json) || pictures.has(sha256(bytes))) {
-        throw left(`${path}: ${entry.path}`);
+      const id = entry.path.slice(0, entry.path.indexOf("."));
+      if (traceIn(id) || traceIn(json)) throw left(`${path}: ${entry.path}`);
+      if (pictures.has(sha256(bytes))) {
+        throw new Error(
+          `"${video}" is removed, but "${id}" holds the same picture (${path}: ${entry.path}): the film is here under another id too; remove that one as well`,
+        );
       }
     }
   }

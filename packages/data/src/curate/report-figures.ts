@@ -9,17 +9,11 @@ export const escapeHtml = (text: string): string =>
     (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" })[c] as string,
   );
 
-const percent = (share: number) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
-
-/** A row of the funnel: what is left, or what went. */
-export function funnelRow(name: string, count: number, of: number, kind: "left" | "dropped"): string {
-  const share = of > 0 ? count / of : 0;
-  const bar = `<span class="bar ${kind}" style="width:${(100 * share).toFixed(2)}%"></span>`;
-  return `<tr class="${kind}"><td>${escapeHtml(name)}</td><td class="n">${count}</td><td class="n">${percent(share)}</td><td class="track">${bar}</td></tr>`;
-}
-
-/** Two histograms over each other: all measured faces behind, the kept ones in front, each as shares of its own. */
-export function histogramSvg({ from, step, measured, kept }: Histogram, unit: string): string {
+/**
+ * Two histograms over each other: all measured faces behind, the kept ones in front, each as shares of its own.
+ * @param least where the filter stands
+ */
+export function histogramSvg({ from, step, measured, kept }: Histogram, unit: string, least: number): string {
   const [width, height, bottom] = [420, 130, 18];
   const used = measured.reduce((last, count, i) => (count > 0 ? i : last), 0) + 1;
   const shares = (counts: number[]) => {
@@ -36,11 +30,13 @@ export function histogramSvg({ from, step, measured, kept }: Histogram, unit: st
   const every = Math.ceil(used / 8);
   const label = (i: number) => String(Math.round((from + i * step) * 100) / 100);
   const ticks = Array.from({ length: Math.floor(used / every) + 1 }, (_, k) => k * every).map(
-    (i) => `<text x="${(i * bar).toFixed(1)}" y="${height - 4}">${label(i)}</text>`,
+    (i) => `<text x="${(i * bar).toFixed(1)}" y="${height - 4}" text-anchor="middle">${label(i)}</text>`,
   );
-  return `<svg viewBox="-10 0 ${width + 30} ${height}" role="img">${back.map((share, i) => rect(share, i, MEASURED, 0.5)).join("")}${front
+  const filter = (((least - from) / step) * bar).toFixed(1);
+  const line = `<line x1="${filter}" x2="${filter}" y1="0" y2="${height - bottom}" stroke="#c8743c" stroke-dasharray="3 2"/>`;
+  return `<svg viewBox="-14 0 ${width + 30} ${height}" role="img">${back.map((share, i) => rect(share, i, MEASURED, 0.5)).join("")}${front
     .map((share, i) => rect(share, i, KEPT, bar * 0.22))
-    .join("")}${ticks.join("")}<text x="${width}" y="12" text-anchor="end">${escapeHtml(unit)}</text></svg>`;
+    .join("")}${line}${ticks.join("")}<text x="${width}" y="12" text-anchor="end">${escapeHtml(unit)}</text></svg>`;
 }
 
 /** Counts by yaw and pitch as a map of shades, the counts written in. */
@@ -68,4 +64,4 @@ export function posesSvg(counts: SetSummary["poses"]["kept"]): string {
   return `<svg viewBox="0 -8 ${left + columns * cell + 20} ${rows * 24 + 28}" role="img">${cells.join("")}${yaws.join("")}${pitches.join("")}</svg>`;
 }
 
-export const legend = `<p class="legend"><i style="background:${MEASURED}"></i>all measured faces <i style="background:${KEPT}"></i>kept faces</p>`;
+export const legend = `<p class="legend"><i style="background:${MEASURED}"></i>all measured faces <i style="background:${KEPT}"></i>kept faces <i style="background:#c8743c;width:2px"></i>the filter</p>`;

@@ -7,7 +7,8 @@ h1{font-size:1.7rem}h2{margin-top:2.4rem;border-bottom:1px solid #8884}h3{margin
 table.funnel{border-collapse:collapse;width:100%}
 .funnel td{padding:.1rem .5rem}.funnel td.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .funnel tr.dropped td:first-child{padding-left:1.8rem;opacity:.75}.funnel tr.left{font-weight:600}
-.track{width:45%}.bar{display:block;height:.75rem;min-width:1px}.bar.left{background:#2a7f9e}.bar.dropped{background:#c8743c}
+code{font-size:.8em;opacity:.75;font-weight:400}
+.track{width:40%}.bar{display:block;height:.75rem;min-width:1px}.bar.left{background:#2a7f9e}.bar.dropped{background:#c8743c}
 .figures{display:grid;grid-template-columns:1fr 1fr;gap:1.2rem}figure{margin:0}figcaption{font-size:.85rem;margin-bottom:.3rem}
 svg{width:100%;height:auto}svg text{font-size:10px;fill:currentColor}
 .legend{font-size:.85rem}.legend i{display:inline-block;width:.8em;height:.8em;margin:0 .3em 0 1em}

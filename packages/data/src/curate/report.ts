@@ -4,13 +4,15 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { writeFileAtomically } from "../atomic-file.ts";
 import { ShardSet } from "../shards.ts";
-import { readSplit } from "../split-file.ts";
+import { readSplit, type SetSplit } from "../split-file.ts";
 import { outcomes } from "./assemble.ts";
 import type { Thumb } from "./dropped-sample.ts";
 import { REASONS, type Reason } from "./observation.ts";
 import type { Recipe } from "./recipe.ts";
-import { escapeHtml, funnelRow, histogramSvg, legend, posesSvg } from "./report-figures.ts";
+import { escapeHtml, histogramSvg, legend, posesSvg } from "./report-figures.ts";
+import { funnel, settingsOf } from "./report-funnel.ts";
 import { STYLE } from "./report-style.ts";
+import type { CurateSettings } from "./settings.ts";
 import type { SetSummary } from "./summary.ts";
 
 /** What `curation.json` holds. */
@@ -35,11 +37,11 @@ export async function writeReport(out: string): Promise<string> {
   const pictures = new Pictures(out);
   const sections = [
     heading(curation, out),
-    funnel(curation.summary),
-    figures(curation.summary),
+    funnel(curation.summary, curation.settings),
+    figures(curation.summary, curation.settings),
     await people(pictures, curation),
     await worst(pictures, out),
-    dropped(out),
+    dropped(out, curation.settings),
     troubles(curation),
   ];
   const title = "Curated set";
@@ -82,9 +84,7 @@ const picture = (base64: string, title: string) =>
 function heading({ summary, settings, quality }: CurationFile, out: string): string {
   const { videos, fruitful, clips, frames, identities, people, kept } = summary;
   const split = readSplit(out);
-  const held = split
-    ? `${split.test.sources.length} videos with ${split.test.ids.length} identities are held out for testing, ${split.validation.sources.length} with ${split.validation.ids.length} for validation.`
-    : "A part of a set: who is held out is decided when the parts are merged.";
+  const held = split ? heldOut(split) : "A part of a set: who is held out is decided when the parts are merged.";
   const recipe = Object.entries(settings).map(([name, value]) => `${name} ${value}`);
   return `<h1>${identities} identities × ${settings.images} faces</h1>
 <p>From ${videos} videos (${clips} clips, ${frames} frames looked at, ${settings.fps} a second). ${people} people were told apart; ${identities} of them, in ${fruitful} videos, have ${settings.images} faces that differ enough: ${kept} pictures of ${settings.size} pixels.</p>
@@ -92,36 +92,20 @@ function heading({ summary, settings, quality }: CurationFile, out: string): str
 <p class="recipe">${recipe.join(" · ")}${quality ? ` · quality by a model (${quality.slice(0, 12)})` : ""}</p>`;
 }
 
-function funnel({ frames, emptyFrames, faces, dropped: why, kept, cuts }: SetSummary): string {
-  const rows = [
-    funnelRow("frames looked at", frames, frames, "left"),
-    funnelRow("no face found", emptyFrames, frames, "dropped"),
-    funnelRow("faces found (several in a frame count each)", faces, faces, "left"),
-  ];
-  let left = faces;
-  for (const [reason, text] of Object.entries(REASONS) as [Reason, string][]) {
-    if (why[reason] === 0) continue;
-    rows.push(funnelRow(text, why[reason], faces, "dropped"));
-    left -= why[reason];
-    const after = AFTER[reason];
-    if (after) rows.push(funnelRow(after, left, faces, "left"));
-  }
-  rows.push(funnelRow("kept", kept, faces, "left"));
-  return `<h2>What became of the frames</h2><table class="funnel">${rows.join("")}</table><p>${cuts} cuts were seen.</p>`;
+function heldOut({ test, validation }: SetSplit): string {
+  if (test.sources.length + validation.sources.length === 0) return "So few videos that none is held out for testing.";
+  const told = ({ sources, ids }: SetSplit["test"], what: string) =>
+    `${sources.length} videos with ${ids.length} identities for ${what}`;
+  return `Held out: ${told(test, "testing")}, ${told(validation, "validation")}.`;
 }
 
-/** What is left after the last reason of a stage. */
-const AFTER: Partial<Record<Reason, string>> = {
-  unclear: "measured: good enough to be taken",
-};
-
-function figures({ poses, sizes, qualities }: SetSummary): string {
+function figures({ poses, sizes, qualities }: SetSummary, { minSize, minQuality }: CurateSettings): string {
   const figure = (title: string, svg: string) => `<figure><figcaption>${title}</figcaption>${svg}</figure>`;
   return `<h2>Poses, sizes, quality</h2><div class="figures">${[
     figure("kept faces by yaw (across) and pitch (down)", posesSvg(poses.kept)),
     figure("all measured faces by yaw and pitch", posesSvg(poses.measured)),
-    figure("side of the aligned face in its frame", histogramSvg(sizes, "pixels")),
-    figure("quality", histogramSvg(qualities, "0…1")),
+    figure("side of the aligned face in its frame", histogramSvg(sizes, "pixels", minSize)),
+    figure("quality", histogramSvg(qualities, "0…1", minQuality)),
   ].join("")}</div>${legend}`;
 }
 
@@ -167,7 +151,7 @@ async function worst(pictures: Pictures, out: string): Promise<string> {
   return `<h2>The worst that were kept</h2><p>Quality ${found[0].quality.toFixed(3)} and up. If they are bad, raise <code>minQuality</code>; if all are good, lower it.</p><div class="tiles">${tiles.join("")}</div>`;
 }
 
-function dropped(out: string): string {
+function dropped(out: string, settings: CurateSettings): string {
   const byReason = new Map<Reason, Thumb[]>();
   const folder = join(out, "journal");
   const files = existsSync(folder)
@@ -188,7 +172,8 @@ function dropped(out: string): string {
       const told = [`at ${second} s`, ...named({ size, detail, quality })];
       return picture(base64, told.join(", "));
     });
-    return [`<h3>${REASONS[why]}</h3><div class="tiles">${tiles.join("")}</div>`];
+    const by = settingsOf(why, settings);
+    return [`<h3>${REASONS[why]}${by && ` <code>${by}</code>`}</h3><div class="tiles">${tiles.join("")}</div>`];
   });
   return `<h2>Dropped faces, by reason</h2><p>A few of each, drawn by the seed; the figures show on pointing.</p>${rows.join("")}`;
 }

@@ -7,6 +7,8 @@ const SAME_POSE = 3;
 const SAME_LOOK = 4;
 /** Faces that a cluster holds on average at least: a choice of one is none. */
 const LEAST_CHOICE = 2;
+/** A face below this share of its person's median quality is not taken, whatever its pose; profiles come to about half. */
+const MUCH_WORSE = 0.4;
 /** How much quality counts beside distance when poses are chosen. */
 const QUALITY = 0.5;
 
@@ -17,7 +19,8 @@ type Choosable = Pick<MeasuredFace, "pose" | "quality" | "look">;
 /**
  * The faces of a person that are kept (paper, 3.4): head poses are over-clustered, the best recorded face of each
  * cluster is a candidate, near duplicates among them go, and of the rest those are taken that cover the poses. Where
- * too few candidates differ, other faces that do may take their places.
+ * too few candidates differ, other faces that do may take their places. Faces recorded much worse than most are left
+ * out from the start: a pose that only a smeared face has is not worth having.
  * @returns numbers of the chosen faces in the order of time, and why each other one was not taken; fewer than
  * `images` are never chosen
  */
@@ -26,16 +29,20 @@ export function selectFaces(
   { images, clusters, seed }: SelectSettings,
 ): { chosen: number[]; dropped: Map<number, Reason> } {
   const better = (a: number, b: number) => faces[b].quality - faces[a].quality || a - b;
-  const count = Math.min(clusters, Math.max(images, Math.floor(faces.length / LEAST_CHOICE)));
-  const members = cluster(
-    faces.map(({ pose }) => posePoint(pose)),
-    count,
-    seed,
-  );
-  const candidates = members.map((numbers) => [...numbers].sort(better)[0]).sort(better);
-  const others = faces.map((_, i) => i).filter((i) => !candidates.includes(i));
-
   const dropped = new Map<number, Reason>();
+  const median = faces.map(({ quality }) => quality).sort((a, b) => a - b)[faces.length >> 1] ?? 0;
+  const good: number[] = [];
+  for (const [i, { quality }] of faces.entries()) {
+    if (quality < MUCH_WORSE * median) dropped.set(i, "worse");
+    else good.push(i);
+  }
+
+  const count = Math.min(clusters, Math.max(images, Math.floor(good.length / LEAST_CHOICE)));
+  const points = good.map((i) => posePoint(faces[i].pose));
+  const members = cluster(points, count, seed).map((places) => places.map((place) => good[place]));
+  const candidates = members.map((numbers) => [...numbers].sort(better)[0]).sort(better);
+  const others = good.filter((i) => !candidates.includes(i));
+
   const different: number[] = [];
   const consider = (numbers: readonly number[], enough: number) => {
     for (const i of numbers) {

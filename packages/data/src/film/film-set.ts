@@ -15,9 +15,10 @@ export interface FilmSetOptions {
 const RATES = [18, 23, 28, 33];
 
 /**
- * Films of all that a curation has to cope with: a head that turns, one that mostly looks into the camera, two people together, cuts to another person and
- * back, somebody who leaves and returns, changing light, motion blur, and a video in which one person is seen twice in
- * other clothes. Every film has people of its own. The same seed gives the same films.
+ * Films of all that a curation has to cope with: a head that turns, one that mostly looks into the camera, two people
+ * together, cuts to another person and back, somebody who leaves and returns, changing light, motion blur, and a video
+ * in which one person is seen twice in other clothes. Every film has people of its own. The same seed gives the same
+ * films.
  */
 export function drawFilmSet({ seed, rounds, height = 240, fps = 10, pace = 1 }: FilmSetOptions): Film[] {
   const films: Film[] = [];

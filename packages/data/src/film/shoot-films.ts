@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import { cpus } from "node:os";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { compiledWorker, WorkerPool } from "../worker-pool.ts";
 import type { Film, FilmTruth } from "./film.ts";
@@ -14,7 +14,7 @@ export interface ShootFilmsOptions {
 
 /** Renders films that are not there yet into `{name}.mp4` and `{name}.truth.json`, and reads the truth of all. */
 export async function shootFilms(films: readonly Film[], options: ShootFilmsOptions): Promise<FilmTruth[]> {
-  const { out, ffmpeg, workers = Math.max(1, cpus().length), onProgress } = options;
+  const { out, ffmpeg, workers = availableParallelism(), onProgress } = options;
   const framesOf = ({ shots, fps }: Film) => shots.reduce((sum, { seconds }) => sum + Math.round(seconds * fps), 0);
   const missing = films.filter((film) => !isThere(film, out));
   const total = missing.reduce((sum, film) => sum + framesOf(film), 0);

@@ -1,10 +1,9 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { RgbImage } from "@omni-id/face/analysis";
 import { drawPerson } from "../synth/person.ts";
 import { Portrait, type SyntheticImage } from "../synth/render.ts";
+import { startEncoder } from "./encoder.ts";
 import { type Actor, type FaceTruth, type Film, type FilmTruth, personOf, type Shot } from "./film.ts";
 import { Performance } from "./motion.ts";
 
@@ -138,56 +137,4 @@ function smear({ width, height, data }: RgbImage, [dx, dy]: readonly number[], l
     }
   }
   return { width, height, data: out };
-}
-
-/** x264 behind a pipe; single-threaded and bit-exact, so that a film is the same file every time. */
-function startEncoder(ffmpeg: string, { height, fps, crf }: Film, file: string) {
-  const input = [
-    "-f",
-    "rawvideo",
-    "-pix_fmt",
-    "rgb24",
-    "-s",
-    `${2 * height}x${height}`,
-    "-r",
-    String(fps),
-    "-i",
-    "pipe:0",
-  ];
-  const codec = ["-c:v", "libx264", "-preset", "veryfast", "-crf", String(crf), "-pix_fmt", "yuv420p", "-threads", "1"];
-  const args = [
-    "-v",
-    "error",
-    "-y",
-    ...input,
-    ...codec,
-    "-fflags",
-    "+bitexact",
-    "-flags:v",
-    "+bitexact",
-    "-f",
-    "mp4",
-    file,
-  ];
-  const child = spawn(ffmpeg, args, { stdio: ["pipe", "ignore", "pipe"] });
-  let stderr = "";
-  child.stderr.on("data", (part: Buffer) => {
-    stderr = (stderr + part.toString()).slice(-2000);
-  });
-  child.stdin.on("error", () => {}); // told by the exit code
-  const closed = new Promise<number | null>((resolve) => {
-    child.once("error", () => resolve(-1));
-    child.once("close", resolve);
-  });
-  return {
-    write: async ({ data }: RgbImage) => {
-      if (!child.stdin.write(data)) await Promise.race([once(child.stdin, "drain").catch(() => closed), closed]);
-    },
-    end: async () => {
-      child.stdin.end();
-      if ((await closed) !== 0)
-        throw new Error(`${ffmpeg} could not write ${file}: ${stderr.trim() || "no reason given"}`);
-    },
-    kill: () => void child.kill("SIGKILL"),
-  };
 }

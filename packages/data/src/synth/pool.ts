@@ -1,4 +1,4 @@
-import { cpus } from "node:os";
+import { availableParallelism } from "node:os";
 import { compiledWorker, WorkerPool } from "../worker-pool.ts";
 import type { Person } from "./person.ts";
 import type { RenderJob, SyntheticImage } from "./render.ts";
@@ -22,7 +22,7 @@ export const syntheticId = (identity: number) => `synth-${String(identity).padSt
 export class SynthPool {
   readonly #pool: WorkerPool<Job, { person: Person; images: SyntheticImage[] }>;
 
-  constructor({ workers = Math.max(1, cpus().length) }: { workers?: number } = {}) {
+  constructor({ workers = availableParallelism() }: { workers?: number } = {}) {
     this.#pool = new WorkerPool(compiledWorker(import.meta.url, "worker.js"), workers);
   }
 

@@ -34,7 +34,8 @@ export function curateProgress(): { update: (progress: CurateProgress) => void; 
 }
 
 function describe({ framesPerSecond, people, pictures, secondsLeft }: CurateProgress): string {
-  return `${framesPerSecond.toFixed(1)} frames/s · ${people} people · ${pictures} faces · ${duration(secondsLeft)} left`;
+  const left = secondsLeft === undefined ? "" : ` · ${duration(secondsLeft)} left`;
+  return `${framesPerSecond.toFixed(1)} frames/s · ${people} people · ${pictures} faces${left}`;
 }
 
 function duration(seconds: number): string {

@@ -13,7 +13,7 @@ import {
 } from "@omni-id/data";
 import { curateProgress } from "./curate-progress.ts";
 import { whole } from "./options.ts";
-import { interruptible, print, progress } from "./output.ts";
+import { Interrupted, interruptible, note, outFolder, print, progress } from "./output.ts";
 
 export function curateCommand() {
   return new Command("curate")
@@ -43,6 +43,7 @@ export function curateCommand() {
     .action(async (videos, options) => {
       const settings = curateSettings(options.preset, options.set);
       const part = options.shard ? parsePart(options.shard) : undefined;
+      outFolder(options.out);
       const { signal, release } = interruptible();
       const bar = curateProgress();
       const result = await curate({
@@ -60,9 +61,8 @@ export function curateCommand() {
       release();
       tellTroubles(result);
       if (!result.finished) {
-        process.stderr.write("stopped; the same command goes on where it stopped\n");
-        process.exitCode = 130;
-        return;
+        note("stopped; the same command goes on where it stopped");
+        throw new Interrupted();
       }
       const { identities, kept, videos: count } = result.summary;
       print(result, {
@@ -93,7 +93,8 @@ const TOLD = 10;
 
 function tellTroubles({ missing, malformed, failed, summary: { refused } }: CurateResult): void {
   const tell = (lines: string[], of: string) => {
-    for (const line of lines.slice(0, TOLD)) process.stderr.write(`${line}\n`);
+    // A file's name may hold line breaks, or orders to the terminal.
+    for (const line of lines.slice(0, TOLD)) process.stderr.write(`${line.replace(/\p{Cc}/gu, "?")}\n`);
     if (lines.length > TOLD) process.stderr.write(`… and ${lines.length - TOLD} more ${of}\n`);
   };
   tell(
@@ -122,6 +123,7 @@ export function mergeCommand() {
     .requiredOption("-o, --out <folder>", "folder of the whole set")
     .option("--json", "print the result as JSON")
     .action(async (parts, options) => {
+      outFolder(options.out);
       const bar = progress("videos");
       const result = await mergeParts({
         parts,

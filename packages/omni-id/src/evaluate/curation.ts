@@ -9,16 +9,11 @@ import {
   shootFilms,
 } from "@omni-id/data";
 import { type ChoicesReport, compareChoices } from "./film-choice.ts";
-import { type MatchedFilm, matchFilm, measured } from "./film-truth.ts";
+import { type CutReport, compareCuts } from "./film-cuts.ts";
+import { type MatchedFilm, matchFilm, measured, VISIBLE } from "./film-truth.ts";
 import { type Provenance, provenance } from "./provenance.ts";
 import { type LadderResult, measureQualityLadder } from "./quality-ladder.ts";
-import { type Estimate, mean } from "./statistics.ts";
-
-/** A rate with what it was counted over. */
-export interface Rate {
-  value: number;
-  n: number;
-}
+import { type Estimate, mean, type Rate, rate } from "./statistics.ts";
 
 export interface CurationReport {
   provenance: Provenance;
@@ -29,10 +24,8 @@ export interface CurationReport {
     recall: Rate;
     /** Faces found that are true ones. */
     precision: Rate;
-    /** Cuts that were seen, and seen cuts that are cuts. */
-    cutRecall: Rate;
-    cutPrecision: Rate;
   };
+  cuts: CutReport;
   /** Mean absolute error of measured faces, degrees; `sum` is the paper's pose error. */
   pose: { yaw: number; pitch: number; roll: number; sum: number; n: number };
   identity: {
@@ -94,7 +87,8 @@ export async function evaluateCuration(
       frames: truths.reduce((sum, { frames }) => sum + frames.length, 0),
       people: people.size,
     },
-    detection: { ...detection(matched), ...cuts(matched, settings.fps) },
+    detection: detection(matched),
+    cuts: compareCuts(matched),
     pose: poseError(matched),
     identity: identity(matched, settings.images),
     choice: compareChoices(matched, settings.images, seed),
@@ -103,12 +97,7 @@ export async function evaluateCuration(
   return { report, result };
 }
 
-const rate = (hits: readonly boolean[]): Rate => ({ value: mean(hits.map(Number)), n: hits.length });
-
-/** A face counts as visible when nearly all of its landmarks are in the picture. */
-const VISIBLE = 0.95;
-
-function detection(films: readonly MatchedFilm[]): Pick<CurationReport["detection"], "recall" | "precision"> {
+function detection(films: readonly MatchedFilm[]): CurationReport["detection"] {
   const found: boolean[] = [];
   for (const { truth, faces, looked } of films) {
     for (const frame of looked) {
@@ -120,22 +109,6 @@ function detection(films: readonly MatchedFilm[]): Pick<CurationReport["detectio
     recall: rate(found),
     precision: rate(films.flatMap(({ faces }) => faces.map(({ truth }) => truth !== undefined))),
   };
-}
-
-/** A cut is seen at the first frame that was looked at after it. */
-function cuts(
-  films: readonly MatchedFilm[],
-  fps: number,
-): Pick<CurationReport["detection"], "cutRecall" | "cutPrecision"> {
-  const [seen, real]: boolean[][] = [[], []];
-  for (const { truth, outcome } of films) {
-    const told = outcome.clips.flatMap((clip) => clip.cuts);
-    const there = truth.frames.flatMap(({ t, shot }, i) => (i > 0 && shot !== truth.frames[i - 1].shot ? [t] : []));
-    const fits = (cut: number, at: number) => at - cut > -0.01 && at - cut < 1 / fps + 0.01;
-    for (const cut of there) real.push(told.some((at) => fits(cut, at)));
-    for (const at of told) seen.push(there.some((cut) => fits(cut, at)));
-  }
-  return { cutRecall: rate(real), cutPrecision: rate(seen) };
 }
 
 function poseError(films: readonly MatchedFilm[]): CurationReport["pose"] {
@@ -183,6 +156,7 @@ function countBy(values: readonly string[]): Map<string, number> {
 export function describeCuration({
   films,
   detection: d,
+  cuts,
   pose,
   identity: i,
   choice: c,
@@ -200,12 +174,13 @@ export function describeCuration({
   );
   return [
     `${films.count} films, ${films.frames} frames, ${films.people} people`,
-    `faces found ${percent(d.recall)}, true ones among those found ${percent(d.precision)}; cuts seen ${percent(d.cutRecall)}, true ones ${percent(d.cutPrecision)}`,
+    `faces found ${percent(d.recall)}, true ones among those found ${percent(d.precision)}`,
+    `cuts to other people seen ${percent(cuts.toOthers)}, jumps within a scene ${percent(cuts.jumps)}; true ones among those seen ${percent(cuts.precision)}; people torn by a wrong one ${percent(cuts.torn)}`,
     `pose error ${pose.sum.toFixed(1)}° (yaw ${pose.yaw.toFixed(1)}, pitch ${pose.pitch.toFixed(1)}, roll ${pose.roll.toFixed(1)}; N = ${pose.n})`,
     `identities: purity ${percent(i.purity)}, wholly one person ${percent(i.pure)}; people made one identity ${percent(i.complete)}, split ${percent(i.split)}`,
     `eight of each of ${c.n} people (95 % intervals):`,
     ...rows,
-    `  spread over random: ${number(c.spreadOverRandom)}`,
+    `  spread over random: ${number(c.spreadOverRandom)}, over equally spaced: ${number(c.spreadOverEquallySpaced)}`,
     `quality measure, strengths ordered rightly on ${quality.pictures} faces: ${damages.join(" · ")}`,
   ];
 }

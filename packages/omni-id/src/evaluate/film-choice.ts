@@ -19,8 +19,9 @@ export interface ChoiceReport {
 /** Over the kept people, from the same faces of each; random is the mean of 200 draws. */
 export type ChoicesReport = Record<"curated" | "random" | "equallySpaced", ChoiceReport> & {
   n: number;
-  /** Spread of the curated eight over that of random ones. */
+  /** Spread of the curated eight over that of random ones, and of equally spaced ones. */
   spreadOverRandom: Estimate;
+  spreadOverEquallySpaced: Estimate;
 };
 
 type TrueFace = MatchedFace & { truth: FaceTruth };
@@ -57,12 +58,15 @@ export function compareChoices(films: readonly MatchedFilm[], images: number, se
     blur: estimate(list.map(({ blur }) => blur)),
     twins: estimate(list.map(({ twins }) => twins)),
   });
+  const wider = (than: "random" | "equallySpaced") =>
+    estimate(rows.curated.map(({ spread }, i) => spread / rows[than][i].spread));
   return {
     n: rows.curated.length,
     curated: report(rows.curated),
     random: report(rows.random),
     equallySpaced: report(rows.equallySpaced),
-    spreadOverRandom: estimate(rows.curated.map(({ spread }, i) => spread / rows.random[i].spread)),
+    spreadOverRandom: wider("random"),
+    spreadOverEquallySpaced: wider("equallySpaced"),
   };
 }
 

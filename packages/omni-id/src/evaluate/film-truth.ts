@@ -68,3 +68,6 @@ function centred(points: readonly number[]): number[] {
 /** Whether a face passed all measurements, so that it could have been taken. */
 export const measured = ({ seen }: MatchedFace) =>
   seen.quality !== undefined && !["unclear", "turned", "edge", "small"].includes(seen.why ?? "");
+
+/** A face counts as visible when nearly all of its landmarks are in the picture. */
+export const VISIBLE = 0.95;

@@ -33,6 +33,14 @@ export function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
+/** A share with what it was counted over. */
+export interface Rate {
+  value: number;
+  n: number;
+}
+
+export const rate = (hits: readonly boolean[]): Rate => ({ value: mean(hits.map(Number)), n: hits.length });
+
 /**
  * Area under the ROC curve: the chance that a random positive scores above a random negative; ties count half
  * (Mann–Whitney).

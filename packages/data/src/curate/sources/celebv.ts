@@ -45,7 +45,7 @@ function readCelebv(annotations: string, videos: VideoIndex, boxOf: (edges: Edge
   const source = emptySource();
   const text = readFileSync(annotations, "utf8");
   const lineOf = (at: number) => text.slice(0, Math.max(0, at)).split("\n").length;
-  let json: Record<string, unknown>;
+  let json: Record<string, unknown> | null;
   try {
     json = JSON.parse(text);
   } catch (error) {
@@ -54,8 +54,9 @@ function readCelebv(annotations: string, videos: VideoIndex, boxOf: (edges: Edge
     source.malformed.push({ where: `${annotations}:${lineOf(at)}`, what: `no JSON (${message})` });
     return source;
   }
-  const entries = Object.entries((json.clips as Record<string, CelebvEntry> | undefined) ?? json);
-  for (const [key, entry] of entries) {
+  const entries = json && Object.entries((json.clips as Record<string, CelebvEntry> | undefined) ?? json);
+  if (!entries) source.malformed.push({ where: annotations, what: "it holds no clips" });
+  for (const [key, entry] of entries ?? []) {
     const name = key.replace(/\.mp4$/, "");
     try {
       const clip = celebvClip(name, entry as CelebvEntry, boxOf);

@@ -1,5 +1,5 @@
-import { existsSync, readFileSync, statSync } from "node:fs";
-import { dirname, extname, join, resolve } from "node:path";
+import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { basename, dirname, extname, join, resolve } from "node:path";
 import type { Clip } from "../clip.ts";
 import { readCelebvHq, readCelebvText } from "./celebv.ts";
 import { readFiles, readFolder, readList } from "./files.ts";
@@ -32,7 +32,7 @@ export interface SourceOptions {
  */
 export function readSources({ videos, annotations = {}, captions }: SourceOptions): SourceClips {
   const sets = Object.entries(annotations) as [Dataset, string][];
-  const parts = sets.length > 0 ? readAnnotated(videos, sets) : apart(videos.map(readPlain));
+  const parts = sets.length > 0 ? readAnnotated(videos, sets) : apart(videos, once(videos.map(readPlain)));
   const all = emptySource();
   for (const part of parts) {
     all.clips.push(...part.clips);
@@ -54,24 +54,60 @@ function captioned(clip: Clip, folder: string): Clip {
 }
 
 function readPlain(place: string): SourceClips {
-  if (statSync(place).isDirectory()) return readFolder(place);
+  if (isFolder(place)) return readFolder(place);
   return extname(place).toLowerCase() === ".txt" ? readList(place) : readFiles(dirname(place), [place]);
 }
 
-/** Files of one name in two places are two videos: they are then called by their paths. */
-function apart(parts: readonly SourceClips[]): SourceClips[] {
-  const paths = new Map<string, Set<string>>();
-  for (const { video, path } of parts.flatMap(({ clips }) => clips)) {
-    paths.set(video, (paths.get(video) ?? new Set()).add(resolve(path)));
+/** A film under two names, by links, would be two people: it is taken once, by its own name where that is given. */
+function once(parts: readonly SourceClips[]): SourceClips[] {
+  const nameOf = new Map<string, string>();
+  for (const { path } of parts.flatMap(({ clips }) => clips)) {
+    const file = fileOf(path);
+    if (!nameOf.has(file) || resolve(path) === file) nameOf.set(file, path);
   }
-  const named = (clip: Clip) =>
-    (paths.get(clip.video)?.size ?? 0) > 1 ? { ...clip, video: resolve(clip.path).replace(/^[\\/]+/, "") } : clip;
-  return parts.map((part) => ({ ...part, clips: part.clips.map(named) }));
+  return parts.map((part) => ({
+    ...part,
+    clips: part.clips.filter(({ path }) => nameOf.get(fileOf(path)) === path),
+  }));
 }
+
+/** Where links end; the path itself where they lead nowhere. */
+function fileOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return resolve(path);
+  }
+}
+
+/** Files of one name in two places are two videos: their folders are put before the names, if need be the whole path. */
+function apart(places: readonly string[], parts: readonly SourceClips[]): SourceClips[] {
+  const folders = places.map((place) => basename(resolve(isFolder(place) ? place : dirname(place))));
+  return rename(
+    rename(parts, ({ video }, part) => `${folders[part]}/${video}`),
+    ({ path }) => resolve(path).replace(/^[\\/]+/, ""),
+  );
+}
+
+/** Gives another name to the videos whose name several files share. */
+function rename(parts: readonly SourceClips[], nameOf: (clip: Clip, part: number) => string): SourceClips[] {
+  const files = new Map<string, Set<string>>();
+  for (const { video, path } of parts.flatMap(({ clips }) => clips)) {
+    files.set(video, (files.get(video) ?? new Set()).add(resolve(path)));
+  }
+  return parts.map((part, p) => ({
+    ...part,
+    clips: part.clips.map((clip) =>
+      (files.get(clip.video)?.size ?? 0) > 1 ? { ...clip, video: nameOf(clip, p) } : clip,
+    ),
+  }));
+}
+
+const isFolder = (place: string) => statSync(place).isDirectory();
 
 function readAnnotated(videos: readonly string[], sets: readonly [Dataset, string][]): SourceClips[] {
   const [folder] = videos;
-  if (videos.length !== 1 || !statSync(folder).isDirectory()) {
+  if (videos.length !== 1 || !isFolder(folder)) {
     throw new Error(`annotations (${sets.map(([name]) => name).join(", ")}) want one folder of videos beside them`);
   }
   const index = new VideoIndex(folder);

@@ -1,5 +1,5 @@
-import { readdirSync } from "node:fs";
-import { extname, join, relative } from "node:path";
+import { readdirSync, realpathSync, statSync } from "node:fs";
+import { extname, join, relative, sep } from "node:path";
 
 /** Endings of files that lie beside videos and are none. */
 const NOT_VIDEO = new Set(
@@ -8,19 +8,33 @@ const NOT_VIDEO = new Set(
   ),
 );
 
-/** All files of a folder that may be videos, in the order of their paths. @throws when the folder cannot be read */
+/**
+ * All files of a folder that may be videos, in the order of their paths; links to folders are followed.
+ * @throws when the folder cannot be read
+ */
 export function videoFiles(folder: string): string[] {
   const found: string[] = [];
-  const visit = (place: string) => {
-    for (const entry of readdirSync(place, { withFileTypes: true })) {
-      if (entry.name.startsWith(".")) continue;
-      const path = join(place, entry.name);
-      if (entry.isDirectory()) visit(path);
-      else if (!NOT_VIDEO.has(extname(entry.name).slice(1).toLowerCase())) found.push(path);
+  const visit = (place: string, above: readonly string[]) => {
+    const here = realpathSync(place);
+    if (above.includes(here)) return; // a link to a folder that it lies in
+    for (const name of readdirSync(place)) {
+      if (name.startsWith(".")) continue;
+      const path = join(place, name);
+      if (isFolder(path)) visit(path, [...above, here]);
+      else if (!NOT_VIDEO.has(extname(name).slice(1).toLowerCase())) found.push(path);
     }
   };
-  visit(folder);
+  visit(folder, []);
   return found.sort();
+}
+
+/** Links may lead nowhere, or to themselves. */
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 /** Finds videos by their id, which is the file's name without its ending. */
@@ -49,7 +63,7 @@ const stemOf = (path: string) => {
 /** An id for each file: its path below `root` without the ending; with it where two files differ in nothing else. */
 export function idsOf(root: string, files: readonly string[]): string[] {
   const short = files.map((file) => {
-    const path = relative(root, file).replaceAll("\\", "/");
+    const path = relative(root, file).split(sep).join("/");
     return path.slice(0, path.length - extname(path).length);
   });
   const count = new Map<string, number>();

@@ -54,6 +54,6 @@ export function complaint(stderr: string): string {
     .map((line) => line.replace(/^\[[^\]]*\]\s*/, "").trim())
     .filter((line) => line !== "" && !/^(Error marking filters as finished|Conversion failed)/.test(line));
   const known = lines.find((line) => /moov atom not found/.test(line));
-  if (known) return "the file is cut off: its index is missing (moov atom not found)";
+  if (known) return "cut off, or no MP4 at all: its index is missing (moov atom not found)";
   return lines.at(-1)?.replace(/^file:.*?: /, "") ?? "nothing in it can be decoded";
 }

@@ -28,6 +28,7 @@ interface ProbedStream {
   r_frame_rate?: string;
   sample_aspect_ratio?: string;
   duration?: string;
+  start_time?: string;
   color_transfer?: string;
   disposition?: { attached_pic?: number };
   side_data_list?: { rotation?: number | string }[];
@@ -65,7 +66,9 @@ function describe(video: ProbedStream, duration?: string): VideoInfo {
     video.side_data_list?.find((data) => data.rotation !== undefined)?.rotation ?? video.tags?.rotate,
   );
   const turned = Math.abs(Math.round(rotation / 90)) % 2 === 1;
-  const seconds = Number(video.duration ?? duration);
+  // Containers that name no duration of the stream count their own from zero, wherever it starts.
+  const seconds =
+    video.duration === undefined ? Number(duration) - (Number(video.start_time) || 0) : Number(video.duration);
   return {
     stream: video.index,
     width: turned ? height : wide,
