@@ -30,7 +30,7 @@ export const TABLES = {
   "first-stage": {
     file: "first-stage.json",
     command: "npx omni-id evaluate",
-    render(report) {
+    render(report, command) {
       const { l1, l1Interval, recognisers, verification, closed } = report;
       const interval = ({ mean, ci }) => `${fixed(mean)} (${fixed(ci[0])}–${fixed(ci[1])})`;
       const row = (name, key) => [
@@ -66,14 +66,14 @@ export const TABLES = {
           `${["1", "3", "5"].map((count) => Math.round(100 * closed[count])).join(" / ")} % of the way from somebody else to ` +
           `the person. Verification (ROC AUC) at 1 / 3 / 5 photos: ${auc(verification)}; the recogniser itself ` +
           `${auc(verification.recogniser)}.`,
-        `Measured by \`npx omni-id evaluate\`: ${source(report, report.seed)}.`,
+        `Measured by \`${command}\`: ${source(report, report.seed)}.`,
       ];
     },
   },
   generation: {
     file: "generation.json",
     command: "npx omni-id evaluate --stage flow --colour-only",
-    render(report) {
+    render(report, command) {
       const { recognisers, closed, firstOf44, poseDegrees, detected, copyPaste, colourOnly } = report;
       const interval = ({ mean, ci }, digits = 3) =>
         `${fixed(mean, digits)} (${fixed(ci[0], digits)}–${fixed(ci[1], digits)})`;
@@ -126,7 +126,7 @@ export const TABLES = {
           `model's own error on real photos ${degrees(estimator)}. Copy-paste score ${interval(copyPaste)} (above 0: nearer ` +
           `to an input than to the target). The detector finds a face in ${percent(detected.generated)} of the pictures ` +
           `(real ones: ${percent(detected.real)}).`,
-        `Measured by \`npx omni-id evaluate --stage flow --colour-only\`: ${source(report, report.seed)}.`,
+        `Measured by \`${command}\`: ${source(report, report.seed)}.`,
       ];
     },
   },
@@ -255,12 +255,17 @@ export const TABLES = {
   },
 };
 
+/** The same figures of models that learned by the paper's own form. */
+const paperForm = (name, command) => ({ ...TABLES[name], file: `${name}-paper.json`, command });
+TABLES["first-stage-paper"] = paperForm("first-stage", "npx omni-id evaluate --weights runs/paper-mtd/weights");
+TABLES["generation-paper"] = paperForm("generation", "npx omni-id evaluate --stage flow --weights runs/paper-weights");
+
 /** The text that stands between the markers of a table. */
 export function renderTable(name, results) {
   const { file, command, render } = TABLES[name];
   const path = join(results, file);
   if (!existsSync(path)) return `_Not measured yet: \`${command}\`_`;
-  return render(JSON.parse(readFileSync(path, "utf8"))).join("\n\n");
+  return render(JSON.parse(readFileSync(path, "utf8")), command).join("\n\n");
 }
 
 /** A document with all its tables filled. @throws for a marker that is unknown or not closed */
