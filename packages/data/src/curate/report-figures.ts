@@ -13,7 +13,7 @@ export const escapeHtml = (text: string): string =>
  * Two histograms over each other: all measured faces behind, the kept ones in front, each as shares of its own.
  * @param least where the filter stands
  */
-export function histogramSvg({ from, step, measured, kept }: Histogram, unit: string, least: number): string {
+export function histogramSvg({ from, step, measured, kept }: Histogram, least: number): string {
   const [width, height, bottom] = [420, 130, 18];
   const used = measured.reduce((last, count, i) => (count > 0 ? i : last), 0) + 1;
   const shares = (counts: number[]) => {
@@ -36,7 +36,7 @@ export function histogramSvg({ from, step, measured, kept }: Histogram, unit: st
   const line = `<line x1="${filter}" x2="${filter}" y1="0" y2="${height - bottom}" stroke="#c8743c" stroke-dasharray="3 2"/>`;
   return `<svg viewBox="-14 0 ${width + 30} ${height}" role="img">${back.map((share, i) => rect(share, i, MEASURED, 0.5)).join("")}${front
     .map((share, i) => rect(share, i, KEPT, bar * 0.22))
-    .join("")}${line}${ticks.join("")}<text x="${width}" y="12" text-anchor="end">${escapeHtml(unit)}</text></svg>`;
+    .join("")}${line}${ticks.join("")}</svg>`;
 }
 
 /** Counts by yaw and pitch as a map of shades, the counts written in. */

@@ -81,13 +81,15 @@ class Pictures {
 const picture = (base64: string, title: string) =>
   `<img width="${TILE}" height="${TILE}" alt="" title="${escapeHtml(title)}" src="data:image/jpeg;base64,${base64}">`;
 
+const counted = (count: number, one: string, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
+
 function heading({ summary, settings, quality }: CurationFile, out: string): string {
   const { videos, fruitful, clips, frames, identities, people, kept } = summary;
   const split = readSplit(out);
   const held = split ? heldOut(split) : "A part of a set: who is held out is decided when the parts are merged.";
   const recipe = Object.entries(settings).map(([name, value]) => `${name} ${value}`);
-  return `<h1>${identities} identities × ${settings.images} faces</h1>
-<p>From ${videos} videos (${clips} clips, ${frames} frames looked at, ${settings.fps} a second). ${people} people were told apart; ${identities} of them, in ${fruitful} videos, have ${settings.images} faces that differ enough: ${kept} pictures of ${settings.size} pixels.</p>
+  return `<h1>${counted(identities, "identity", "identities")} × ${settings.images} faces</h1>
+<p>From ${counted(videos, "video")} (${counted(clips, "clip")}, ${counted(frames, "frame")} looked at, ${settings.fps} a second). ${counted(people, "person was", "people were")} told apart; ${identities} of them, in ${counted(fruitful, "video")}, have ${settings.images} faces that differ enough: ${kept} pictures of ${settings.size} pixels.</p>
 <p>${held}</p>
 <p class="recipe">${recipe.join(" · ")}${quality ? ` · quality by a model (${quality.slice(0, 12)})` : ""}</p>`;
 }
@@ -95,7 +97,7 @@ function heading({ summary, settings, quality }: CurationFile, out: string): str
 function heldOut({ test, validation }: SetSplit): string {
   if (test.sources.length + validation.sources.length === 0) return "So few videos that none is held out for testing.";
   const told = ({ sources, ids }: SetSplit["test"], what: string) =>
-    `${sources.length} videos with ${ids.length} identities for ${what}`;
+    `${counted(sources.length, "video")} with ${counted(ids.length, "identity", "identities")} for ${what}`;
   return `Held out: ${told(test, "testing")}, ${told(validation, "validation")}.`;
 }
 
@@ -104,8 +106,8 @@ function figures({ poses, sizes, qualities }: SetSummary, { minSize, minQuality 
   return `<h2>Poses, sizes, quality</h2><div class="figures">${[
     figure("kept faces by yaw (across) and pitch (down)", posesSvg(poses.kept)),
     figure("all measured faces by yaw and pitch", posesSvg(poses.measured)),
-    figure("side of the aligned face in its frame", histogramSvg(sizes, "pixels", minSize)),
-    figure("quality", histogramSvg(qualities, "0…1", minQuality)),
+    figure("side of the aligned face in its frame, pixels", histogramSvg(sizes, minSize)),
+    figure("quality, 0…1", histogramSvg(qualities, minQuality)),
   ].join("")}</div>${legend}`;
 }
 
