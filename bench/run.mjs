@@ -141,7 +141,7 @@ const benchmarks = {
   "CLIP-H forward": { run: () => ours("clip-h.mjs"), goal: ["share", "≥", 0.7] },
   dispatch: { run: dispatch },
   "fused kernels": { run: () => ours("../packages/torch/bench/kernels.mjs", "--json") },
-  encode: { run: () => ours("encode.mjs") },
+  "encode, three photos": { run: () => ours("encode.mjs") },
   rendering: { run: () => ours("render.mjs") },
   curation: { run: () => ours("curate.mjs", "speed") },
   "curation memory, 10 minutes": { run: curationMemory, goal: ["ratio", "≤", 1.1] },

@@ -1,23 +1,6 @@
 // The tables of numbers in README.md, docs and the model cards: how each is drawn from its file in `results`.
-
-const fixed = (value, digits = 3) => value.toFixed(digits);
-/** `pytorchSeconds` → "pytorch seconds" */
-const words = (key) => key.replace(/(?<=[a-z])[A-Z](?=[a-z])/g, (letter) => ` ${letter.toLowerCase()}`);
-/** A Markdown table whose columns stand below each other, as the formatter wants it. */
-function table(head, rows) {
-  const widths = head.map((_, column) => Math.max(3, ...[head, ...rows].map((cells) => [...cells[column]].length)));
-  const padded = (cells) => cells.map((cell, column) => cell + " ".repeat(widths[column] - [...cell].length));
-  const rule = widths.map((width) => "-".repeat(width));
-  return [padded(head), rule, ...rows.map(padded)].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
-}
-const source = ({ commit, date, hardware }, seed) =>
-  [`commit ${commit}`, seed === undefined ? "" : `seed ${seed}`, date, hardware].filter(Boolean).join(", ");
-
-/** One row of a benchmark that has several. */
-const partOf = ({ name, precision, ratio, evaluations, euler, dpm, heun }) =>
-  evaluations === undefined
-    ? `${name} ${precision} ${fixed(ratio, 2)}`
-    : `${evaluations} evaluations: Euler ${fixed(euler, 4)}, DPM-Solver++ ${fixed(dpm, 4)}, Heun ${fixed(heun, 4)}`;
+import { BENCH_TABLES } from "./bench-tables.mjs";
+import { fixed, source, table } from "./markdown.mjs";
 
 /** Each table from the content of its file in `results`. */
 export const TABLES = {
@@ -226,27 +209,7 @@ export const TABLES = {
       ];
     },
   },
-  bench: {
-    file: "bench.json",
-    command: "npm run bench",
-    render(report) {
-      const rows = Object.entries(report.results).map(
-        ([name, { goal = "", skipped, rows: parts, note, commit, ...values }]) => {
-          const show = (value) => (typeof value === "number" ? Number(value.toPrecision(3)) : JSON.stringify(value));
-          const told = Object.entries(values).map(
-            ([key, value]) => `${words(key)} ${typeof value === "string" ? value : show(value)}`,
-          );
-          const parted = parts?.map(partOf).join(", ");
-          const older = commit && commit !== report.commit ? ` (at ${commit})` : "";
-          return [name + older, skipped ? `not run: ${skipped.split("\n")[0]}` : (parted ?? told.join(", ")), goal];
-        },
-      );
-      return [
-        table(["benchmark", "result (ratio: ours over the peer's, below 1 is faster)", "goal"], rows),
-        `Measured by \`npm run bench\`: ${source(report)}.`,
-      ];
-    },
-  },
+  ...BENCH_TABLES,
 };
 
 /** The same figures of models that learned by the paper's own form. */

@@ -74,15 +74,19 @@ describe("tables of numbers", () => {
     write("results/bench.json", {
       ...machine,
       results: {
-        "train step": { seconds: 0.51234, ratio: 0.7, goal: "ratio ≤ 0.75: met" },
+        "train step": { seconds: 0.51234, pytorchSeconds: 1.2, ratio: 0.7, peakMB: 900, goal: "ratio ≤ 0.75: met" },
+        dispatch: { microseconds: 12.345, commit: "0123456789ab" },
         "fused kernels": { rows: [{ name: "gelu", precision: "float32", ratio: 0.456 }] },
         jax: { skipped: "no such peer\nat line 3" },
       },
     });
     const filled = withoutPadding(fill("<!-- numbers:bench -->\n<!-- /numbers:bench -->", results()));
-    expect(filled).toContain("| train step | seconds 0.512, ratio 0.7 | ratio ≤ 0.75: met |");
-    expect(filled).toContain("| fused kernels | gelu float32 0.46 | |");
-    expect(filled).toContain("| jax | not run: no such peer | |");
+    const step = "**0.70** of PyTorch's time (512 ms against 1.20 s); 0.90 GB at most";
+    expect(filled).toContain(`| train step | ${step} | ratio ≤ 0.75: met | \`abc\` |`);
+    expect(filled).toContain("| dispatch | microseconds 12.3 | | `0123456` |");
+    expect(filled).toContain("| jax | not run: no such peer | | `abc` |");
+    const kernels = withoutPadding(fill("<!-- numbers:kernels -->\n<!-- /numbers:kernels -->", results()));
+    expect(kernels).toContain("| gelu | float32 | 0.46 |");
   });
 
   it("that do not exist, or do not end, are errors", () => {
