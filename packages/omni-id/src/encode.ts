@@ -1,6 +1,7 @@
 import { basename } from "node:path";
-import { type AnalysedFace, arcfaceCrop, FaceAnalyser, loadImage, portraitOf, type RgbImage } from "@omni-id/face";
+import { type AnalysedFace, FaceAnalyser, loadImage, portraitOf, type RgbImage } from "@omni-id/face";
 import { noGrad, scope } from "@omni-id/torch";
+import { faceInput } from "./backbones/face-input.ts";
 import type { Identity, PhotoNote } from "./identity.ts";
 import { rgbBatch, toUnit } from "./rgb-batch.ts";
 import type { LoadedEncoder } from "./weights.ts";
@@ -100,7 +101,9 @@ export class IdentityEncoder {
     const { bundle, name, hash } = this.encoder;
     const tokens = scope(() =>
       noGrad(() => {
-        const crops = rgbBatch(chosen.map(({ image, face }) => arcfaceCrop(image, face.landmarks)));
+        const crops = rgbBatch(
+          chosen.map(({ image, face }) => faceInput(bundle.encoder.backbone, image, face.landmarks)),
+        );
         return bundle.encoder.forward(toUnit(crops).unsqueeze(0)).squeeze(0);
       }),
     ).keep();

@@ -9,6 +9,8 @@ class PatchBackbone extends nn.Module implements Backbone {
   readonly tokens = 16;
   readonly classTokens = 4;
   readonly inputSize = 8;
+  readonly crop = "aligned";
+  readonly fingerprint = "patches";
   readonly project = new nn.Linear({ in: 12, out: 24 });
   maps(photos: Tensor): Tensor {
     return photos.reshape([-1, 3, 4, 2, 4, 2]).permute([0, 2, 4, 1, 3, 5]).reshape([-1, 16, 12]);
@@ -18,6 +20,9 @@ class PatchBackbone extends nn.Module implements Backbone {
   }
   forward(photos: Tensor): Tensor {
     return this.fromMaps(this.maps(photos));
+  }
+  pretrained(): Tensor[] {
+    return [];
   }
 }
 

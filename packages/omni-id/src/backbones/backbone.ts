@@ -1,8 +1,8 @@
 import type { nn, Tensor } from "@omni-id/torch";
 
 /**
- * The image-feature network f(·) of section 3.1, in two halves: `maps` is the pretrained network, which a data set
- * needs to run through only once while it is frozen; `fromMaps` is what E trains from its first step on.
+ * The image-feature network f(·) of section 3.1, in two halves: `maps` is what stays as it is, so that a data set needs
+ * to run through it only once; `fromMaps` is what is trained. Of CLIP all is trained, and its maps are the photos.
  */
 export interface Backbone extends nn.Module {
   /** Channels of one image token. */
@@ -13,10 +13,18 @@ export interface Backbone extends nn.Module {
   readonly classTokens: number;
   /** Side of the square input photo, in pixels. */
   readonly inputSize: number;
-  /** Photos `[B, 3, S, S]` in [−1, 1] to the pretrained network's features `[B, tokens, channels]`. */
+  /** How a face is cut out of a photo: by ArcFace's template, or with eyes and mouth where the decoders have them. */
+  readonly crop: "arcface" | "aligned";
+  /** What the maps are computed by: caches of them are named by it. */
+  readonly fingerprint: string;
+  /** Photos `[B, 3, S, S]` in [−1, 1] to what is computed once, `[B, …]`, without gradient. */
   maps(photos: Tensor): Tensor;
-  /** Those features to image tokens `[B, tokens, width]`. */
+  /** That to image tokens `[B, tokens, width]`. */
   fromMaps(maps: Tensor): Tensor;
   /** `fromMaps(maps(photos))`: `[B, 3, S, S] → [B, tokens, width]`. */
   forward(photos: Tensor): Tensor;
+  /** Parameters that came with pretrained weights: they learn at a share of the rate. */
+  pretrained(): Tensor[];
+  /** Fits the scale of the maps to a sample of the training people's, `[N, …]`, where a backbone has one. */
+  standardise?(sample: Tensor): void;
 }

@@ -96,13 +96,15 @@ export class ClipVisionModel extends nn.Module {
   }
 }
 
-/** The paper's f(·): CLIP-H's tokens of the last layer, all layers trainable. */
+/** The paper's f(·): CLIP-H's tokens of the last layer, all layers trainable: its maps are the photos as they are. */
 export class ClipBackbone extends nn.Module implements Backbone {
   readonly width: number;
   readonly tokens: number;
   /** CLIP's class token stands first and is asked like the others; none is carried. */
   readonly classTokens = 0;
   readonly inputSize: number;
+  readonly crop = "aligned";
+  readonly fingerprint: string;
   readonly clip: ClipVisionModel;
   readonly #mean: Tensor;
   readonly #deviation: Tensor;
@@ -113,12 +115,17 @@ export class ClipBackbone extends nn.Module implements Backbone {
     this.width = options.width;
     this.tokens = (options.imageSize / options.patchSize) ** 2 + 1;
     this.inputSize = options.imageSize;
+    this.fingerprint = `photos of ${options.imageSize} px, aligned`;
     this.#mean = scope(() => tensor(MEAN).view([3, 1, 1])).keep();
     this.#deviation = scope(() => tensor(DEVIATION).view([3, 1, 1])).keep();
   }
 
-  /** Photos `[B, 3, S, S]` in [−1, 1] to `[B, 1 + patches, W]`. */
   maps(photos: Tensor): Tensor {
+    return photos.detach();
+  }
+
+  /** Photos `[B, 3, S, S]` in [−1, 1] to `[B, 1 + patches, W]`. */
+  fromMaps(photos: Tensor): Tensor {
     return scope(() => {
       const device = photos.device;
       const unit = photos.add(1).div(2);
@@ -126,12 +133,11 @@ export class ClipBackbone extends nn.Module implements Backbone {
     });
   }
 
-  /** CLIP's tokens are image tokens as they are. */
-  fromMaps(maps: Tensor): Tensor {
-    return maps;
+  forward(photos: Tensor): Tensor {
+    return this.fromMaps(photos);
   }
 
-  forward(photos: Tensor): Tensor {
-    return this.maps(photos);
+  pretrained(): Tensor[] {
+    return this.clip.parameters();
   }
 }

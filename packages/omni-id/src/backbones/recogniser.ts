@@ -36,6 +36,7 @@ const FEATURE = 512;
  */
 export class RecogniserBackbone extends nn.Module implements Backbone {
   readonly inputSize = 112;
+  readonly crop = "arcface";
   readonly tokens: number;
   readonly classTokens: number;
   readonly width: number;
@@ -70,7 +71,6 @@ export class RecogniserBackbone extends nn.Module implements Backbone {
     return new RecogniserBackbone(importOnnx(file), tail, width);
   }
 
-  /** What the maps are computed by: caches of them are named by it. */
   get fingerprint(): string {
     return recogniserModel.sha256;
   }
@@ -116,6 +116,10 @@ export class RecogniserBackbone extends nn.Module implements Backbone {
 
   forward(photos: Tensor): Tensor {
     return scope(() => this.fromMaps(this.maps(photos)));
+  }
+
+  pretrained(): Tensor[] {
+    return this.tail?.parameters() ?? [];
   }
 
   /** Sets mean and deviation from a sample of the training people's maps `[N, 49, 1024]`. */

@@ -115,6 +115,14 @@ export const WANTED: readonly WantedModel[] = [
   },
 ];
 
+/** The first of a wanted model's files that is there. @throws when there is none */
+export function wantedPath(what: string): string {
+  const model = WANTED.find((one) => one.what.includes(what));
+  const found = model?.files.map((file) => join(modelsFolder(), file)).find((file) => existsSync(file));
+  if (found) return found;
+  throw new Error(`${what} is not in ${modelsFolder()}: omni-id models says which files are wanted, and from where`);
+}
+
 export interface WantedStatus extends Omit<WantedModel, "check"> {
   /** The file that is there. */
   path?: string;

@@ -8,7 +8,7 @@ import { describeGeneration, saveGenerationSheet } from "../evaluate/generation-
 import { saveReconstructionSheet } from "../evaluate/sheet.ts";
 import { DEFAULT_GUIDANCE, FaceGenerator } from "../generate/face-generator.ts";
 import type { People } from "../train/people.ts";
-import { preparePeople, recogniserOf } from "../train/prepare.ts";
+import { preparePeople } from "../train/prepare.ts";
 import { type LoadedEncoder, loadEncoder, loadMaskedDecoder } from "../weights.ts";
 import { shippedWeights } from "../weights-folder.ts";
 import { useDevice } from "./device.ts";
@@ -113,7 +113,7 @@ async function open(
   return preparePeople({
     shards,
     ids: splitOf(shards)[part],
-    backbone: recogniserOf(bundle.encoder),
+    backbone: bundle.encoder.backbone,
     imageSize: preset.imageSize,
     cache,
     jitter: part === "train",

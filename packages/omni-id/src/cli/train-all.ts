@@ -2,14 +2,16 @@ import { copyFileSync, existsSync, readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { Command } from "@commander-js/extra-typings";
+import { RecogniserBackbone } from "../backbones/recogniser.ts";
 import { provenance } from "../evaluate/provenance.ts";
 import { ADAPTER_FILE, CONTROL_FILE, FLUX_FILE } from "../flow-weights.ts";
 import type { Preset } from "../presets/schema.ts";
 import { stageCommandLine } from "../train/commands.ts";
+import { prepareAhead } from "../train/open-people.ts";
 import { RunLog } from "../train/run-log.ts";
 import { DECODER_FILE } from "../weights-folder.ts";
 import { count } from "./options.ts";
-import { outFolder, print } from "./output.ts";
+import { note, outFolder, print } from "./output.ts";
 import { type Part, runParts } from "./parts.ts";
 import { settingsOf, withTrainingOptions } from "./stage-command.ts";
 
@@ -42,6 +44,11 @@ export function trainAllCommand() {
         ...["--part-of", stageCommandLine({ stage: "all", preset, seed: options.seed, precision })],
       ];
       const parts = partsOf(preset, outFolder(out), common, options.set ?? []);
+      if (preset.backbone.kind === "onnx" && parts.some((part) => !part.done())) {
+        // All stages share this cache: made once, before two of them find it missing.
+        const backbone = RecogniserBackbone.load(preset.backbone);
+        await prepareAhead({ ...options, preset, note }, backbone);
+      }
       await runParts(parts, { atOnce: most });
 
       const together = join(out, "weights");
@@ -70,12 +77,13 @@ function partsOf(preset: Preset, out: string, common: readonly string[], set: re
       done: () => existsSync(join(weightsOf(out, name), last)), // the file that the part writes last
     };
   };
-  const control = preset.flow.control.identity > 0 ? ["flow", "base"] : ["base"];
+  const ownBase = preset.flow.latents.kind === "linear" ? ["base"] : []; // else FLUX.1 as it is
+  const identified = preset.flow.control.identity > 0 ? ["flow"] : [];
   const parts = [
     part("mtd", DECODER_FILE, []),
-    part("base", FLUX_FILE, []),
-    part("flow", ADAPTER_FILE, ["mtd", "base"], ["--encoder", mtd, "--base", base]),
-    part("control", CONTROL_FILE, control, ["--flow", flow, "--base", base]),
+    ...ownBase.map((name) => part(name, FLUX_FILE, [])),
+    part("flow", ADAPTER_FILE, ["mtd", ...ownBase], ["--encoder", mtd, "--base", base]),
+    part("control", CONTROL_FILE, [...identified, ...ownBase], ["--flow", flow, "--base", base]),
   ];
   // A frozen encoder leaves stage one's decoder as good as it was.
   if (preset.flow.adapter.encoderRate > 0) {

@@ -16,6 +16,7 @@ export const paper: Preset = {
     patchSize: 14,
     imageSize: 224,
     activation: "gelu",
+    pretrained: true,
   },
   identity: { tokens: 256, width: 1280 },
   encoder: { crossBlocks: 2, selfBlocks: 2, headWidth: 80, carriedTokens: 0 },

@@ -38,6 +38,8 @@ const backbone = z.discriminatedUnion("kind", [
     patchSize: count,
     imageSize: count,
     activation: z.enum(["gelu", "quick_gelu"]),
+    /** Start from the weights that `omni-id models` names; else from nothing. */
+    pretrained: z.boolean(),
   }),
 ]);
 

@@ -12,7 +12,6 @@ import { sample } from "./first-stage.ts";
 import { encodeRows } from "./mtd.ts";
 import { type OpenStageOptions, openPeople } from "./open-people.ts";
 import type { People } from "./people.ts";
-import { recogniserOf } from "./prepare.ts";
 import type { HeldOutReport } from "./stage.ts";
 
 export interface OpenControlStageOptions extends OpenStageOptions {
@@ -37,7 +36,7 @@ export async function openControlStage(options: OpenControlStageOptions): Promis
   const { preset, seed } = options;
   const base = await loadFlowBase(options.base, preset);
   const identity = preset.flow.control.identity > 0 ? await loadIdentityPart(options.flow, base) : undefined;
-  const { people, validation } = await openPeople(options, identity && recogniserOf(identity.encoder));
+  const { people, validation } = await openPeople(options, identity?.encoder.backbone);
 
   const model = buildControl(preset, base.base);
   model.initialiseFrom(base.base.flux);

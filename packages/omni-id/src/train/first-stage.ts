@@ -3,6 +3,7 @@ import { KeyedRandom } from "@omni-id/data";
 import { modelFile, recogniserModel } from "@omni-id/face";
 import { noGrad, scope, type Tensor } from "@omni-id/torch";
 import { buildEncoder, buildMaskedDecoder } from "../build.ts";
+import { startFromPretrained } from "../checkpoints/clip-vision.ts";
 import type { Encoder } from "../encoder.ts";
 import { heldOutTasks } from "../evaluate/protocol.ts";
 import { encodeTasks, pictureL1, reconstruct } from "../evaluate/reconstruct.ts";
@@ -15,8 +16,7 @@ import { LikenessLoss } from "./likeness.ts";
 import { MtdModel, MtdStage } from "./mtd.ts";
 import { type OpenStageOptions, openPeople } from "./open-people.ts";
 import type { People } from "./people.ts";
-import { recogniserOf } from "./prepare.ts";
-import type { HeldOutReport } from "./stage.ts";
+import { type HeldOutReport, setTrainable } from "./stage.ts";
 
 /** People of training whose mean stands for "no identity". */
 const MEAN_OVER = 256;
@@ -46,10 +46,11 @@ export async function openFirstStage(options: OpenFirstStageOptions): Promise<Fi
   const { preset, seed } = options;
   const given = options.encoder === undefined ? undefined : await loadEncoder(options.encoder);
   const encoder = given?.bundle.encoder ?? buildEncoder(preset);
-  const backbone = recogniserOf(encoder);
+  const { backbone } = encoder;
+  if (!given) startFromPretrained(backbone, preset.backbone);
   const { people, validation } = await openPeople(options, backbone);
-  if (given) given.bundle.requiresGrad_(preset.mtd.encoderRate > 0);
-  else scope(() => backbone.standardise(people.maps(sample(people, 512))));
+  if (given || preset.mtd.backboneRate === 0) setTrainable(encoder, preset.mtd);
+  if (!given) scope(() => backbone.standardise?.(people.maps(sample(people, 512))));
 
   const decoder = buildMaskedDecoder(preset);
   const before = options.decoder ? await startMaskedDecoder(decoder, options.decoder) : undefined;

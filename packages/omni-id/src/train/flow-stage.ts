@@ -19,7 +19,6 @@ import { keyedGenerator } from "./flow-draws.ts";
 import { LikenessLoss } from "./likeness.ts";
 import { type OpenStageOptions, openPeople } from "./open-people.ts";
 import type { People } from "./people.ts";
-import { recogniserOf } from "./prepare.ts";
 import type { HeldOutReport } from "./stage.ts";
 
 export interface OpenFlowStageOptions extends OpenStageOptions {
@@ -51,7 +50,7 @@ export async function openFlowStage(options: OpenFlowStageOptions): Promise<Open
   const base = await loadFlowBase(options.base, preset);
   base.base.checkpointBlocks = preset.flow.adapter.checkpoint;
   const network = encoder.bundle.encoder;
-  const { people, validation } = await openPeople(options, recogniserOf(network));
+  const { people, validation } = await openPeople(options, network.backbone);
 
   const decoder = buildFlowDecoder(preset);
   const model = new FlowModel(network, decoder);
@@ -66,6 +65,7 @@ export async function openFlowStage(options: OpenFlowStageOptions): Promise<Open
     people,
     preset: preset.flow,
     seed,
+    backboneRate: preset.mtd.backboneRate,
     likeness: preset.flow.adapter.likeness > 0 ? new LikenessLoss(modelFile(recogniserModel)) : undefined,
     heldOut: validation && ((step) => reportOn({ model, base, prompt: preset.flow.prompt }, validation, step)),
   });

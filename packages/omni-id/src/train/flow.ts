@@ -10,7 +10,15 @@ import { drawFlow, type FlowDraws, keyedGenerator } from "./flow-draws.ts";
 import type { LikenessLoss } from "./likeness.ts";
 import { encodeRows } from "./mtd.ts";
 import type { People } from "./people.ts";
-import { type HeldOutReport, type ParameterGroup, parameterGroups, type Stage, type StepResult } from "./stage.ts";
+import {
+  encoderGroups,
+  type HeldOutReport,
+  type ParameterGroup,
+  parameterGroups,
+  type Stage,
+  type StepResult,
+  setTrainable,
+} from "./stage.ts";
 
 const DRAW = { tasks: 21, flow: 22, likeness: 23 } as const;
 
@@ -40,6 +48,8 @@ export interface FlowStageOptions {
   seed: number;
   /** Needed when the preset weighs likeness. */
   likeness?: LikenessLoss;
+  /** Rate of the encoder's backbone as a share of the encoder's; 0, the default, keeps it frozen. */
+  backboneRate?: number;
   heldOut?: (step: number) => HeldOutReport;
 }
 
@@ -55,7 +65,7 @@ export class FlowStage implements Stage<FlowBatch> {
   readonly #seed: number;
   readonly #likeness: LikenessLoss | undefined;
 
-  constructor({ model, base, people, preset, seed, likeness, heldOut }: FlowStageOptions) {
+  constructor({ model, base, people, preset, seed, likeness, backboneRate = 0, heldOut }: FlowStageOptions) {
     if (preset.adapter.likeness > 0 && !likeness) {
       throw new Error("the preset weighs likeness, but no recogniser was given to measure it");
     }
@@ -66,9 +76,9 @@ export class FlowStage implements Stage<FlowBatch> {
     this.#preset = preset;
     this.#seed = seed;
     this.#likeness = likeness;
-    const { encoderRate } = preset.adapter;
-    model.encoder.requiresGrad_(encoderRate > 0);
-    this.groups = [...parameterGroups(model.decoder), ...parameterGroups(model.encoder, encoderRate)];
+    const rates = { encoderRate: preset.adapter.encoderRate, backboneRate };
+    setTrainable(model.encoder, rates);
+    this.groups = [...parameterGroups(model.decoder), ...encoderGroups(model.encoder, rates)];
   }
 
   batch(step: number): FlowBatch {

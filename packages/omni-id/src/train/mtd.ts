@@ -15,8 +15,14 @@ import type { MtdPreset } from "../presets/schema.ts";
 import { toUnit } from "../rgb-batch.ts";
 import type { LikenessLoss } from "./likeness.ts";
 import type { People } from "./people.ts";
-import { recogniserOf } from "./prepare.ts";
-import { type HeldOutReport, type ParameterGroup, parameterGroups, type Stage, type StepResult } from "./stage.ts";
+import {
+  encoderGroups,
+  type HeldOutReport,
+  type ParameterGroup,
+  parameterGroups,
+  type Stage,
+  type StepResult,
+} from "./stage.ts";
 
 /** Purposes of random draws, so that none shares its numbers with another. */
 const DRAW = { tasks: 1, tokens: 2, likeness: 3 } as const;
@@ -76,7 +82,8 @@ export class MtdStage implements Stage<MtdBatch> {
     this.#likeness = likeness;
     this.#face = faceTokens(people.masks, preset.decoder.patchSize);
     this.#tokensPerImage = this.#face.length / people.masks.shape[0];
-    this.groups = mtdGroups(model, preset);
+    const { encoder, decoder } = model;
+    this.groups = [...parameterGroups(decoder), ...(preset.encoderRate > 0 ? encoderGroups(encoder, preset) : [])];
   }
 
   batch(step: number): MtdBatch {
@@ -176,17 +183,6 @@ export class MtdStage implements Stage<MtdBatch> {
     const points = this.#people.points.indexSelect(0, tensor(rows, { dtype: "int64" }));
     return likeness.compare(unpatchify(made, patchSize).mul(mask), unpatchify(pixels, patchSize).mul(mask), points);
   }
-}
-
-/** The backbone's own network, where it is trained, takes a small share of the rate and no Muon. */
-function mtdGroups({ encoder, decoder }: MtdModel, { encoderRate, backboneRate }: MtdPreset): ParameterGroup[] {
-  const { tail } = recogniserOf(encoder);
-  const slow = new Set(tail?.parameters().filter((parameter) => parameter.requiresGrad) ?? []);
-  const groups = [...parameterGroups(decoder), ...(encoderRate > 0 ? parameterGroups(encoder, encoderRate) : [])].map(
-    (group) => ({ ...group, parameters: group.parameters.filter((parameter) => !slow.has(parameter)) }),
-  );
-  if (slow.size > 0) groups.push({ optimiser: "adamw", rate: backboneRate, parameters: [...slow] });
-  return groups;
 }
 
 /** Identities of `sets` sets of rows, one after the other in `rows`: `[sets, L, C]`. */

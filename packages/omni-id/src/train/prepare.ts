@@ -15,9 +15,10 @@ import {
   warp,
 } from "@omni-id/face";
 import { cat, loadSafetensors, saveSafetensors, scope, stack, type Tensor, tensor } from "@omni-id/torch";
+import type { Backbone } from "../backbones/backbone.ts";
+import { faceInput } from "../backbones/face-input.ts";
 import { RecogniserBackbone } from "../backbones/recogniser.ts";
 import { chunk } from "../chunk.ts";
-import type { Encoder } from "../encoder.ts";
 import { rgbBatch, toUnit } from "../rgb-batch.ts";
 import { PEOPLE_PER_PART, People, type PeoplePart } from "./people.ts";
 
@@ -30,22 +31,11 @@ const CACHE_VERSION = 2;
 const INPUT_JITTER = 1;
 const INPUT_SIDE = 112;
 
-/**
- * The backbone of an encoder whose people can be prepared.
- * @throws for CLIP: all its layers are trained, so nothing of it can be computed once
- */
-export function recogniserOf({ backbone }: Encoder): RecogniserBackbone {
-  if (backbone instanceof RecogniserBackbone) return backbone;
-  throw new Error(
-    "stage one trains on maps of a frozen recogniser; a preset whose backbone is CLIP cannot be trained yet",
-  );
-}
-
 export interface PrepareOptions {
   shards: ShardSet;
   /** Which identities of the set, in order. */
   ids: readonly string[];
-  backbone: RecogniserBackbone;
+  backbone: Backbone;
   /** Side of the aligned crops, in pixels. */
   imageSize: number;
   /** Folder that caches live in. */
@@ -61,6 +51,17 @@ export interface PrepareOptions {
  * so a stale cache is never read; parts that an interrupted run finished are used again.
  */
 export async function preparePeople(options: PrepareOptions): Promise<People> {
+  const files = await prepareParts(options);
+  const parts = files.map((file): PeoplePart => {
+    const { tensors, metadata } = loadSafetensors(file);
+    return { tensors, captions: JSON.parse(metadata.captions ?? "[]") as string[] };
+  });
+  const { ids } = options;
+  return new People(ids, imagesOf(parts[0].tensors, Math.min(PEOPLE_PER_PART, ids.length)), parts);
+}
+
+/** The same without opening what was prepared: returns the cache's files, in order. */
+export async function prepareParts(options: PrepareOptions): Promise<string[]> {
   const { shards, ids, backbone, imageSize, cache, jitter, onProgress } = options;
   if (ids.length === 0) throw new Error(`${shards.folder}: no identities for this part of the split`);
   const key = createHash("sha256")
@@ -71,17 +72,16 @@ export async function preparePeople(options: PrepareOptions): Promise<People> {
   const folder = join(cache, `people-${key}`);
   mkdirSync(folder, { recursive: true });
 
-  const parts: PeoplePart[] = [];
+  const files: string[] = [];
   for (const [number, part] of chunk(ids, PEOPLE_PER_PART).entries()) {
     const file = join(folder, `part-${String(number).padStart(4, "0")}.safetensors`);
     if (!existsSync(file)) {
       await preparePart(file, part, options);
       onProgress?.(number * PEOPLE_PER_PART + part.length, ids.length);
     }
-    const { tensors, metadata } = loadSafetensors(file);
-    parts.push({ tensors, captions: JSON.parse(metadata.captions ?? "[]") as string[] });
+    files.push(file);
   }
-  return new People(ids, imagesOf(parts[0].tensors, Math.min(PEOPLE_PER_PART, ids.length)), parts);
+  return files;
 }
 
 function imagesOf(part: ReadonlyMap<string, Tensor>, people: number): number {
@@ -89,17 +89,20 @@ function imagesOf(part: ReadonlyMap<string, Tensor>, people: number): number {
 }
 
 async function preparePart(file: string, ids: readonly string[], options: PrepareOptions): Promise<void> {
-  const { shards, backbone, imageSize, jitter } = options;
+  const { shards, backbone, imageSize } = options;
+  const recogniser =
+    backbone instanceof RecogniserBackbone ? backbone : RecogniserBackbone.load({ width: backbone.width });
   const rows: PreparedImage[] = [];
   for (const id of ids) {
     const record = await shards.read(id);
-    for (const index of record.images.keys()) rows.push(await prepareImage(record, index, imageSize, jitter));
+    for (const index of record.images.keys()) rows.push(await prepareImage(record, index, options));
   }
   scope(() => {
     const described = chunk(rows, 32).map((some) =>
       scope(() => {
-        const { maps, feature } = backbone.describe(toUnit(rgbBatch(some.map((row) => row.input))));
-        return { maps: maps.half(), feature };
+        const { maps, feature } = recogniser.describe(toUnit(rgbBatch(some.map((row) => row.arcface))));
+        if (backbone === recogniser) return { maps: maps.half(), feature };
+        return { maps: backbone.maps(toUnit(rgbBatch(some.map((row) => row.input)))).half(), feature };
       }),
     );
     const tensors = {
@@ -116,7 +119,9 @@ async function preparePart(file: string, ids: readonly string[], options: Prepar
 }
 
 interface PreparedImage {
-  /** What the backbone sees, 112 px. */
+  /** What the recogniser sees, 112 px. */
+  arcface: RgbImage;
+  /** What the backbone sees. */
   input: RgbImage;
   /** What the decoder draws. */
   crop: RgbImage;
@@ -131,8 +136,7 @@ interface PreparedImage {
 async function prepareImage(
   record: LoadedIdentity,
   index: number,
-  size: number,
-  jitter: boolean,
+  { backbone, imageSize: size, jitter }: PrepareOptions,
 ): Promise<PreparedImage> {
   const name = `${record.id}.${index}.jpg`;
   const image = await loadImage(await record.image(index), { name });
@@ -145,8 +149,11 @@ async function prepareImage(
         (_, i) => i % 3 === 0,
       )
     : faceMaskWithoutHair(crop, transformPoints(landmarks, matrix));
+  const seen = jitter ? shifted(five, record.id, index) : five;
+  const arcface = cropToFive(image, seen, ARCFACE_TEMPLATE, INPUT_SIDE).image;
   return {
-    input: cropToFive(image, jitter ? shifted(five, record.id, index) : five, ARCFACE_TEMPLATE, INPUT_SIDE).image,
+    arcface,
+    input: backbone.crop === "arcface" ? arcface : faceInput(backbone, image, landmarks),
     crop,
     mask: mask.map((byte) => Number(byte > 127)),
     landmarks: transformPoints(landmarks, matrix),

@@ -1,4 +1,5 @@
 import type { nn, Tensor } from "@omni-id/torch";
+import type { Encoder } from "../encoder.ts";
 
 export interface ParameterGroup {
   /** Optimiser of the group: Muon for hidden matrices, AdamW for all else. */
@@ -55,4 +56,29 @@ export function parameterGroups(module: nn.Module, rate = 1): ParameterGroup[] {
     { optimiser: "adamw", rate, parameters: tensors(trained.filter((entry) => !hidden(entry))) },
   ];
   return groups.filter((group) => group.parameters.length > 0);
+}
+
+/** Groups of an encoder; what its backbone brought along takes a share of the rate, and no Muon. */
+export function encoderGroups(
+  encoder: Encoder,
+  { encoderRate, backboneRate }: { encoderRate: number; backboneRate: number },
+): ParameterGroup[] {
+  const brought = new Set(encoder.backbone.pretrained());
+  const groups = parameterGroups(encoder, encoderRate).map((group) => ({
+    ...group,
+    parameters: group.parameters.filter((parameter) => !brought.has(parameter)),
+  }));
+  const slow = [...brought].filter((parameter) => parameter.requiresGrad);
+  return slow.length > 0
+    ? [...groups, { optimiser: "adamw", rate: encoderRate * backboneRate, parameters: slow }]
+    : groups;
+}
+
+/** Whether an encoder is trained; at a backbone's rate of 0 it learns around a frozen backbone. */
+export function setTrainable(
+  encoder: Encoder,
+  { encoderRate, backboneRate }: { encoderRate: number; backboneRate: number },
+): void {
+  encoder.requiresGrad_(encoderRate > 0);
+  if (backboneRate === 0) for (const parameter of encoder.backbone.pretrained()) parameter.requiresGrad_(false);
 }
