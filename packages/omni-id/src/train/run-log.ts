@@ -72,7 +72,7 @@ export class RunLog {
 
   heldOut(step: number, figures: Figures): void {
     this.#store("held-out", step, figures);
-    this.#write(`${this.#bar ? "\n" : ""}held out at step ${step}: ${format(figures)}\n`);
+    this.#write(`${this.#bar ? "\n" : ""}held out at step ${step}: ${format(figures) || "a picture"}\n`);
   }
 
   note(text: string): void {
