@@ -1,6 +1,10 @@
 import type { Scene } from "./scene.ts";
 import type { Vec3 } from "./vector.ts";
 
+/** The places of a soft shadow, in spreads. */
+const ACROSS = [0, 1, 1, -1, -1];
+const UPWARDS = [0, 1, -1, 1, -1];
+
 /** A view of the scene from a light, orthographic: the nearest depth in each direction. */
 export class DepthMap {
   readonly size: number;
@@ -45,7 +49,15 @@ export class DepthMap {
     const a = corner[3 * t] * 3;
     const b = corner[3 * t + 1] * 3;
     const c = corner[3 * t + 2] * 3;
-    const [ax, ay, bx, by, cx, cy] = [p[a], p[a + 1], p[b], p[b + 1], p[c], p[c + 1]];
+    const ax = p[a];
+    const ay = p[a + 1];
+    const az = p[a + 2];
+    const bx = p[b];
+    const by = p[b + 1];
+    const bz = p[b + 2];
+    const cx = p[c];
+    const cy = p[c + 1];
+    const cz = p[c + 2];
     const area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay);
     if (area > -1e-9 && area < 1e-9) return;
     const x0 = Math.max(0, Math.ceil(Math.min(ax, bx, cx) - 0.5));
@@ -54,59 +66,61 @@ export class DepthMap {
     const y1 = Math.min(size - 1, Math.floor(Math.max(ay, by, cy) - 0.5));
     if (x0 > x1 || y0 > y1) return;
     const inverse = 1 / area;
-    const stepAx = (by - cy) * inverse;
-    const stepBx = (cy - ay) * inverse;
+    const stepA = (by - cy) * inverse;
+    const stepB = (cy - ay) * inverse;
     for (let y = y0; y <= y1; y++) {
       let wa = ((bx - x0 - 0.5) * (cy - y - 0.5) - (cx - x0 - 0.5) * (by - y - 0.5)) * inverse;
       let wb = ((cx - x0 - 0.5) * (ay - y - 0.5) - (ax - x0 - 0.5) * (cy - y - 0.5)) * inverse;
-      let at = y * size + x0;
-      for (let x = x0; x <= x1; x++, at++, wa += stepAx, wb += stepBx) {
+      const end = y * size + x1;
+      for (let at = y * size + x0; at <= end; at++, wa += stepA, wb += stepB) {
         const wc = 1 - wa - wb;
         if (wa < 0 || wb < 0 || wc < 0) continue;
-        const z = wa * p[a + 2] + wb * p[b + 2] + wc * p[c + 2];
+        const z = wa * az + wb * bz + wc * cz;
         if (z > depth[at]) depth[at] = z;
       }
     }
   }
 
-  /** Share of the light that reaches a place, 0…1: four neighbouring texels, each lit or not. */
-  lit(x: number, y: number, z: number, bias: number): number {
+  /**
+   * Share of the light that reaches a place, 0…1: four neighbouring texels, each lit or not. With a spread (in
+   * decimetres) the shadow's edge is soft: the mean of the place and four around.
+   */
+  lit(x: number, y: number, z: number, bias: number, spread = 0): number {
     const { size } = this;
     const depth = this.#depth;
-    const dx = x - this.#centre[0];
-    const dy = y - this.#centre[1];
-    const dz = z - this.#centre[2];
-    const r = this.#right;
-    const u = this.#up;
-    const t = this.#towards;
-    const sx = (dx * r[0] + dy * r[1] + dz * r[2]) * this.#scale + size / 2 - 0.5;
-    const sy = (dx * u[0] + dy * u[1] + dz * u[2]) * this.#scale + size / 2 - 0.5;
-    const ix = Math.floor(sx);
-    const iy = Math.floor(sy);
-    if (ix < 0 || iy < 0 || ix + 1 >= size || iy + 1 >= size) return 1;
-    const own = dx * t[0] + dy * t[1] + dz * t[2] + bias;
-    const fx = sx - ix;
-    const fy = sy - iy;
-    const at = iy * size + ix;
+    const scale = this.#scale;
+    const [rx, ry, rz] = this.#right;
+    const [ux, uy, uz] = this.#up;
+    const [tx, ty, tz] = this.#towards;
+    const [cx, cy, cz] = this.#centre;
+    const taps = spread > 0 ? 5 : 1;
     let sum = 0;
-    if (depth[at] <= own) sum += (1 - fx) * (1 - fy);
-    if (depth[at + 1] <= own) sum += fx * (1 - fy);
-    if (depth[at + size] <= own) sum += (1 - fx) * fy;
-    if (depth[at + size + 1] <= own) sum += fx * fy;
-    return sum;
-  }
-
-  /** The same with a soft edge: the mean of five places around, `spread` decimetres apart. */
-  softlyLit(x: number, y: number, z: number, bias: number, spread: number): number {
-    const r = this.#right;
-    const u = this.#up;
-    let sum = this.lit(x, y, z, bias);
-    for (let i = 0; i < 4; i++) {
-      const a = i < 2 ? spread : -spread;
-      const b = i % 2 === 0 ? spread : -spread;
-      sum += this.lit(x + r[0] * a + u[0] * b, y + r[1] * a + u[1] * b, z + r[2] * a + u[2] * b, bias + spread * 0.4);
+    for (let i = 0; i < taps; i++) {
+      const a = spread * ACROSS[i];
+      const b = spread * UPWARDS[i];
+      const dx = x + rx * a + ux * b - cx;
+      const dy = y + ry * a + uy * b - cy;
+      const dz = z + rz * a + uz * b - cz;
+      const sx = (dx * rx + dy * ry + dz * rz) * scale + size / 2 - 0.5;
+      const sy = (dx * ux + dy * uy + dz * uz) * scale + size / 2 - 0.5;
+      const ix = Math.floor(sx);
+      const iy = Math.floor(sy);
+      if (ix < 0 || iy < 0 || ix + 1 >= size || iy + 1 >= size) {
+        sum += 1;
+        continue;
+      }
+      const own = dx * tx + dy * ty + dz * tz + (i > 0 ? bias + spread * 0.4 : bias);
+      const fx = sx - ix;
+      const fy = sy - iy;
+      const at = iy * size + ix;
+      let share = 0;
+      if (depth[at] <= own) share += (1 - fx) * (1 - fy);
+      if (depth[at + 1] <= own) share += fx * (1 - fy);
+      if (depth[at + size] <= own) share += (1 - fx) * fy;
+      if (depth[at + size + 1] <= own) share += fx * fy;
+      sum += share;
     }
-    return sum / 5;
+    return sum / taps;
   }
 }
 

@@ -2,37 +2,59 @@ import type { Scene } from "./scene.ts";
 
 /** A perspective camera at the origin that looks along −z. */
 export interface Camera {
-  /** Focal length, in pixels. */
+  /** Focal length, in samples. */
   focal: number;
   width: number;
   height: number;
 }
 
-/** A picture in the making: depth, which triangle each pixel shows, and linear colour. */
+/** Samples of a pixel, in each direction. */
+export const SAMPLES = 2;
+/** Where a pixel's samples lie, and last its centre, from its corner, in samples. */
+export const PLACE_X = [0.5, 1.5, 0.5, 1.5, 1] as const;
+export const PLACE_Y = [0.5, 0.5, 1.5, 1.5, 1] as const;
+export const CENTRE = 4;
+
+/** Samples that differ in depth by more than this many times the width of a pixel show two surfaces. */
+const STEEP = 4;
+
+/**
+ * A picture in the making, of 2 × 2 samples a pixel: depth, which triangle each sample shows, and linear colour. A pixel
+ * whose samples all show one surface may be made whole: it has one colour, kept at its first sample.
+ */
 export class Frame {
-  readonly width: number;
-  readonly height: number;
+  /** Side of the picture, in pixels. */
+  readonly size: number;
+  /** Samples in a row, and rows of samples. */
+  readonly side: number;
+  /** 1 for each whole pixel. */
+  readonly whole: Uint8Array;
   /** 1 / distance of the nearest opaque surface; 0 where there is none. */
   readonly depth: Float32Array;
-  /** Triangle in each pixel, −1 for the background. */
+  /** Triangle in each sample, −1 for the background. */
   readonly triangle: Int32Array;
   readonly colour: Float32Array;
-  /** Share of a pixel that is the face, 0 or 1. */
+  /** 1 where a sample is the face. */
   readonly face: Uint8Array;
-  /** Screen place (x, y) and 1 / distance of each vertex. */
+  /** From a pixel's first sample to each of its places. */
+  readonly step: readonly number[];
+  /** Screen place (x, y, in samples) and 1 / distance of each vertex. */
   screen = new Float32Array(0);
 
-  constructor(width: number, height: number) {
-    this.width = width;
-    this.height = height;
-    const pixels = width * height;
-    this.depth = new Float32Array(pixels);
-    this.triangle = new Int32Array(pixels);
-    this.colour = new Float32Array(pixels * 3);
-    this.face = new Uint8Array(pixels);
+  constructor(size: number) {
+    this.size = size;
+    this.side = size * SAMPLES;
+    const samples = this.side * this.side;
+    this.whole = new Uint8Array(size * size);
+    this.depth = new Float32Array(samples);
+    this.triangle = new Int32Array(samples);
+    this.colour = new Float32Array(samples * 3);
+    this.face = new Uint8Array(samples);
+    this.step = [0, 1, this.side, this.side + 1, 0];
   }
 
   clear(): void {
+    this.whole.fill(0);
     this.depth.fill(0);
     this.triangle.fill(-1);
     this.face.fill(0);
@@ -50,32 +72,34 @@ export class Frame {
     }
   }
 
-  /** Finds the nearest opaque triangle of every pixel. */
+  /** Finds the nearest opaque triangle of every sample. */
   drawOpaque(scene: Scene): void {
     const opaque = scene.parts.map(({ material }) => ["skin", "plain", "eye"].includes(material.surface));
     for (let t = 0; t < scene.triangles; t++) {
-      if (!opaque[scene.partOfTriangle[t]]) continue;
-      this.#cover(scene.corner, t);
+      if (opaque[scene.partOfTriangle[t]]) this.#cover(scene.corner, t);
     }
   }
 
   #cover(corner: Uint32Array, t: number): void {
-    const { screen: s, width, height, depth, triangle } = this;
+    const { screen: s, side, depth, triangle } = this;
     const a = corner[3 * t] * 3;
     const b = corner[3 * t + 1] * 3;
     const c = corner[3 * t + 2] * 3;
     const ax = s[a];
     const ay = s[a + 1];
+    const az = s[a + 2];
     const bx = s[b];
     const by = s[b + 1];
+    const bz = s[b + 2];
     const cx = s[c];
     const cy = s[c + 1];
+    const cz = s[c + 2];
     const area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay);
     if (area > -1e-9 && area < 1e-9) return;
     const x0 = Math.max(0, Math.ceil(Math.min(ax, bx, cx) - 0.5));
-    const x1 = Math.min(width - 1, Math.floor(Math.max(ax, bx, cx) - 0.5));
+    const x1 = Math.min(side - 1, Math.floor(Math.max(ax, bx, cx) - 0.5));
     const y0 = Math.max(0, Math.ceil(Math.min(ay, by, cy) - 0.5));
-    const y1 = Math.min(height - 1, Math.floor(Math.max(ay, by, cy) - 0.5));
+    const y1 = Math.min(side - 1, Math.floor(Math.max(ay, by, cy) - 0.5));
     if (x0 > x1 || y0 > y1) return;
     const inverse = 1 / area;
     const stepA = (by - cy) * inverse;
@@ -83,15 +107,41 @@ export class Frame {
     for (let y = y0; y <= y1; y++) {
       let wa = ((bx - x0 - 0.5) * (cy - y - 0.5) - (cx - x0 - 0.5) * (by - y - 0.5)) * inverse;
       let wb = ((cx - x0 - 0.5) * (ay - y - 0.5) - (ax - x0 - 0.5) * (cy - y - 0.5)) * inverse;
-      let p = y * width + x0;
-      for (let x = x0; x <= x1; x++, p++, wa += stepA, wb += stepB) {
+      const end = y * side + x1;
+      for (let p = y * side + x0; p <= end; p++, wa += stepA, wb += stepB) {
         const wc = 1 - wa - wb;
         if (wa < 0 || wb < 0 || wc < 0) continue;
-        const near = wa * s[a + 2] + wb * s[b + 2] + wc * s[c + 2];
+        const near = wa * az + wb * bz + wc * cz;
         if (near > depth[p]) {
           depth[p] = near;
           triangle[p] = t;
         }
+      }
+    }
+  }
+
+  /** Makes pixels whole whose samples show one part at about one depth (or nothing), and takes their mean depth. */
+  merge({ partOfTriangle }: Scene, { focal }: Camera): void {
+    const { size, side, whole, depth, triangle } = this;
+    const most = (STEEP * SAMPLES) / focal;
+    for (let y = 0, i = 0; y < size; y++) {
+      for (let x = 0, p = y * SAMPLES * side; x < size; x++, i++, p += SAMPLES) {
+        const q = p + side;
+        const t = triangle[p];
+        const alike = triangle[p + 1] === t && triangle[q] === t && triangle[q + 1] === t;
+        if (!alike) {
+          const least = Math.min(triangle[p + 1], triangle[q], triangle[q + 1], t);
+          if (least < 0) continue;
+          const part = partOfTriangle[t];
+          if (partOfTriangle[triangle[p + 1]] !== part) continue;
+          if (partOfTriangle[triangle[q]] !== part || partOfTriangle[triangle[q + 1]] !== part) continue;
+          const near = Math.max(depth[p], depth[p + 1], depth[q], depth[q + 1]);
+          const far = Math.min(depth[p], depth[p + 1], depth[q], depth[q + 1]);
+          // Depths are 1 / distance, and a pixel is SAMPLES / focal wide at distance 1.
+          if (near - far > near * most) continue;
+        }
+        depth[p] = (depth[p] + depth[p + 1] + depth[q] + depth[q + 1]) / 4;
+        whole[i] = 1;
       }
     }
   }
