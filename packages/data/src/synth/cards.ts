@@ -1,24 +1,34 @@
 import { type Camera, CENTRE, type Frame, PLACE_X, PLACE_Y, SAMPLES } from "./frame.ts";
+import { HAIR, lightHair } from "./hair-light.ts";
 import type { Scene } from "./scene.ts";
 import { type LitLamp, place, Spot } from "./shade.ts";
-import { luminance, sampleTexture } from "./texture.ts";
+import { halfTexture, luminance, sampleTexture, type Texture } from "./texture.ts";
 
 /** Cards that lie on the skin are lifted by this share of the depth, or they would sink into it. */
 const LIFT = { hair: 0.0002, brow: 0.0012, lash: 0.0012, glass: 0 } as const;
 type Card = keyof typeof LIFT;
+/** All samples of a pixel, a bit each. */
+const ALL = 0b1111;
+/** A card's texture may have this many texels in a pixel; with more, thin hairs would flicker from pixel to pixel. */
+const COARSE = 4;
 /** More than a scene's triangles. */
 const NUMBERS = 2 ** 20;
 
-/** Draws hair, brows, lashes and glass over the opaque surfaces, from far to near. */
+/**
+ * Draws hair, brows, lashes and glass over the opaque surfaces, from far to near.
+ * @param everySample whether a card is shaded at each sample; else once a pixel, with its texture as coarse as pixels are
+ */
 export function drawCards(
   frame: Frame,
   scene: Scene,
   camera: Camera,
   ambient: Float32Array,
   lamps: readonly LitLamp[],
+  everySample: boolean,
 ): void {
   const surfaces = scene.parts.map(({ material }) => material.surface);
-  const painter = new CardPainter(frame, scene, camera, ambient, lamps, lightHair(scene, ambient, lamps));
+  const hairLight = lightHair(scene, ambient, lamps);
+  const painter = new CardPainter(frame, scene, camera, ambient, lamps, hairLight, everySample);
   for (const t of fromFarToNear(frame, scene, (part) => surfaces[part] in LIFT)) painter.triangle(t);
 }
 
@@ -38,55 +48,14 @@ function fromFarToNear({ screen: s }: Frame, scene: Scene, chosen: (part: number
   return Array.from(keys.subarray(0, count).sort(), (key) => key % NUMBERS);
 }
 
-/** Numbers a vertex of {@link lightHair}: diffuse light, then gleam, each red, green, blue. */
-const HAIR = 6;
-
-/**
- * Light on every vertex of hair. Strands let it wrap around, and their two sides are alike. Hair has so many layers
- * that lighting it by pixel would cost more than all the rest of the picture.
- */
-function lightHair(scene: Scene, ambient: Float32Array, lamps: readonly LitLamp[]): Float32Array {
-  const out = new Float32Array(scene.vertices * HAIR);
-  const { position: p, normal: n } = scene;
-  for (const [number, { material, mesh }] of scene.parts.entries()) {
-    if (material.surface !== "hair") continue;
-    const start = scene.offsets[number];
-    for (let i = start; i < start + mesh.source.length; i++) {
-      const k = 3 * i;
-      const at = HAIR * i;
-      for (let c = 0; c < 3; c++) out[at + c] = ambient[k + c];
-      const away = 1 / Math.sqrt(p[k] * p[k] + p[k + 1] * p[k + 1] + p[k + 2] * p[k + 2]);
-      const vx = -p[k] * away;
-      const vy = -p[k + 1] * away;
-      const vz = -p[k + 2] * away;
-      const side = n[k] * vx + n[k + 1] * vy + n[k + 2] * vz < 0 ? -1 : 1;
-      const nx = n[k] * side;
-      const ny = n[k + 1] * side;
-      const nz = n[k + 2] * side;
-      for (const { direction: d, colour, shadow, softness } of lamps) {
-        const nl = nx * d[0] + ny * d[1] + nz * d[2];
-        if (nl < -0.35) continue;
-        const x = p[k] + n[k] * 0.03;
-        const lit = shadow.lit(x, p[k + 1] + n[k + 1] * 0.03, p[k + 2] + n[k + 2] * 0.03, 0.06, softness + 0.03);
-        const hx = d[0] + vx;
-        const hy = d[1] + vy;
-        const hz = d[2] + vz;
-        const nh = Math.max(0, (nx * hx + ny * hy + nz * hz) / Math.sqrt(hx * hx + hy * hy + hz * hz));
-        const soft = Math.max(0, (nl + 0.35) * 0.6) * lit;
-        const gleam = nh ** 12 * Math.max(0, nl + 0.2) * lit * material.gloss;
-        for (let c = 0; c < 3; c++) {
-          out[at + c] += soft * colour[c];
-          out[at + 3 + c] += gleam * colour[c] * (0.02 + 0.3 * material.tint[c]);
-        }
-      }
-    }
-  }
-  return out;
-}
-
 class CardPainter {
+  /** Colour of the spot, and how much of it shows. */
   readonly #sample = new Float32Array(4);
+  #alpha = 0.5;
+  /** For glass: how much of the surroundings it mirrors. */
+  #mirror = 0.5;
   readonly #spot = new Spot();
+  #texture: Texture | undefined;
 
   constructor(
     readonly frame: Frame,
@@ -95,17 +64,22 @@ class CardPainter {
     readonly ambient: Float32Array,
     readonly lamps: readonly LitLamp[],
     readonly hairLight: Float32Array,
+    readonly everySample: boolean,
   ) {}
 
   triangle(t: number): void {
-    const { frame, scene, camera } = this;
+    const { frame, scene, everySample } = this;
     const { screen: s, size, side, whole, depth, step } = frame;
     const spot = this.#spot;
     const { material } = scene.parts[scene.partOfTriangle[t]];
     const lift = 1 + LIFT[material.surface as Card];
-    const a = 3 * scene.corner[3 * t];
-    const b = 3 * scene.corner[3 * t + 1];
-    const c = 3 * scene.corner[3 * t + 2];
+    spot.material = material;
+    spot.a = scene.corner[3 * t];
+    spot.b = scene.corner[3 * t + 1];
+    spot.c = scene.corner[3 * t + 2];
+    const a = 3 * spot.a;
+    const b = 3 * spot.b;
+    const c = 3 * spot.c;
     const ax = s[a];
     const ay = s[a + 1];
     const az = s[a + 2];
@@ -117,10 +91,7 @@ class CardPainter {
     const cz = s[c + 2];
     const area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay);
     if (Math.abs(area) < 1e-9) return;
-    spot.material = material;
-    spot.a = a / 3;
-    spot.b = b / 3;
-    spot.c = c / 3;
+    this.#texture = everySample ? material.texture : this.#coarse(area);
     const x0 = Math.max(0, Math.ceil(Math.min(ax, bx, cx) - 0.5)) >> 1;
     const x1 = Math.min(side - 1, Math.floor(Math.max(ax, bx, cx) - 0.5)) >> 1;
     const y0 = Math.max(0, Math.ceil(Math.min(ay, by, cy) - 0.5)) >> 1;
@@ -128,8 +99,9 @@ class CardPainter {
     const inverse = 1 / area;
     for (let y = y0; y <= y1; y++) {
       for (let x = x0; x <= x1; x++) {
-        const one = whole[y * size + x];
-        for (let k = one ? CENTRE : 0; k < (one ? CENTRE + 1 : CENTRE); k++) {
+        const first = (y * side + x) * SAMPLES;
+        let covered = 0;
+        for (let k = 0; k < CENTRE; k++) {
           const qx = x * SAMPLES + PLACE_X[k];
           const qy = y * SAMPLES + PLACE_Y[k];
           const la = ((bx - qx) * (cy - qy) - (cx - qx) * (by - qy)) * inverse;
@@ -137,45 +109,98 @@ class CardPainter {
           const lc = 1 - la - lb;
           if (la < 0 || lb < 0 || lc < 0) continue;
           const near = la * az + lb * bz + lc * cz;
-          const p = (y * side + x) * SAMPLES + step[k];
-          if (near * lift < depth[p]) continue;
-          const far = 1 / near;
-          spot.wa = la * az * far;
-          spot.wb = lb * bz * far;
-          spot.wc = lc * cz * far;
-          const z = -1 / near;
-          spot.z = z;
-          spot.x = (-(qx - camera.width / 2) * z) / camera.focal;
-          spot.y = ((qy - camera.height / 2) * z) / camera.focal;
-          this.#paint(p);
+          if (near * lift < depth[first + step[k]]) continue;
+          covered |= 1 << k;
+          if (!everySample) continue;
+          spot.wa = la;
+          spot.wb = lb;
+          spot.wc = lc;
+          if (this.#shade(qx, qy)) this.#blend(first + step[k]);
         }
+        if (everySample || covered === 0) continue;
+        const qx = (x + 0.5) * SAMPLES;
+        const qy = (y + 0.5) * SAMPLES;
+        spot.wa = ((bx - qx) * (cy - qy) - (cx - qx) * (by - qy)) * inverse;
+        spot.wb = ((cx - qx) * (ay - qy) - (ax - qx) * (cy - qy)) * inverse;
+        spot.wc = 1 - spot.wa - spot.wb;
+        spot.holdInside();
+        if (!this.#shade(qx, qy)) continue;
+        const pixel = y * size + x;
+        if (covered !== ALL && whole[pixel]) frame.split(pixel);
+        if (whole[pixel]) this.#blend(first);
+        else for (let k = 0; k < CENTRE; k++) if (covered & (1 << k)) this.#blend(first + step[k]);
       }
     }
   }
 
-  /** Blends the spot over the sample `p`. */
-  #paint(p: number): void {
-    const { scene, ambient } = this;
+  /** The current triangle's texture, with texels about as large as pixels. `area`: twice its own, in samples. */
+  #coarse(area: number): Texture | undefined {
+    const { uv } = this.scene;
+    const { a, b, c } = this.#spot;
+    let { texture } = this.#spot.material;
+    if (!texture) return undefined;
+    const ux = uv[2 * b] - uv[2 * a];
+    const uy = uv[2 * b + 1] - uv[2 * a + 1];
+    const vx = uv[2 * c] - uv[2 * a];
+    const vy = uv[2 * c + 1] - uv[2 * a + 1];
+    const share = Math.abs(ux * vy - uy * vx);
+    const pixels = Math.abs(area) / SAMPLES ** 2;
+    while (texture.width > 16 && share * texture.width * texture.height > COARSE * pixels) texture = halfTexture(texture);
+    return texture;
+  }
+
+  /** Finds colour and opacity of the spot, from its weights on the screen. @returns whether there is anything to see */
+  #shade(qx: number, qy: number): boolean {
+    const { scene, camera, ambient } = this;
+    const { screen } = this.frame;
     const { uv } = scene;
-    const { colour, face } = this.frame;
     const spot = this.#spot;
-    const { a, b, c, wa, wb, wc, material } = spot;
+    const sample = this.#sample;
+    const { a, b, c, material } = spot;
+    const na = spot.wa * screen[3 * a + 2];
+    const nb = spot.wb * screen[3 * b + 2];
+    const nc = spot.wc * screen[3 * c + 2];
+    const near = na + nb + nc;
+    const far = 1 / near;
+    const wa = na * far;
+    const wb = nb * far;
+    const wc = nc * far;
+    spot.wa = wa;
+    spot.wb = wb;
+    spot.wc = wc;
+    if (material.surface !== "glass") {
+      const u = wa * uv[2 * a] + wb * uv[2 * b] + wc * uv[2 * c];
+      const v = wa * uv[2 * a + 1] + wb * uv[2 * b + 1] + wc * uv[2 * c + 1];
+      if (this.#texture) sampleTexture(this.#texture, u, v, sample);
+      this.#alpha = Math.min(1, sample[3] * material.gain);
+      if (this.#alpha < 0.02) return false;
+    }
+    if (material.surface === "hair") {
+      this.#hair();
+      return true;
+    }
+    const z = -1 / near;
+    spot.z = z;
+    spot.x = (-(qx - camera.width / 2) * z) / camera.focal;
+    spot.y = ((qy - camera.height / 2) * z) / camera.focal;
+    place(spot, scene, ambient);
+    const facing = Math.abs(spot.nx * spot.vx + spot.ny * spot.vy + spot.nz * spot.vz);
+    if (material.surface === "glass") this.#mirror = 0.03 + 0.4 * (1 - facing) ** 5;
+    else this.#flat();
+    return true;
+  }
+
+  /** Blends the spot's colour over the sample `p`. */
+  #blend(p: number): void {
+    const { colour, face } = this.frame;
+    const { material, ambient } = this.#spot;
+    const sample = this.#sample;
+    const alpha = this.#alpha;
     const o = 3 * p;
     if (material.surface === "glass") {
-      place(spot, scene, ambient);
-      const facing = Math.abs(spot.nx * spot.vx + spot.ny * spot.vy + spot.nz * spot.vz);
-      const mirror = 0.03 + 0.4 * (1 - facing) ** 5;
-      for (let k = 0; k < 3; k++) colour[o + k] = colour[o + k] * 0.95 + spot.ambient[k] * mirror;
+      for (let k = 0; k < 3; k++) colour[o + k] = colour[o + k] * 0.95 + ambient[k] * this.#mirror;
       return;
     }
-    const u = wa * uv[2 * a] + wb * uv[2 * b] + wc * uv[2 * c];
-    const v = wa * uv[2 * a + 1] + wb * uv[2 * b + 1] + wc * uv[2 * c + 1];
-    const sample = this.#sample;
-    if (material.texture) sampleTexture(material.texture, u, v, sample);
-    const alpha = Math.min(1, sample[3] * material.gain);
-    if (alpha < 0.02) return;
-    if (material.surface === "hair") this.#hair();
-    else this.#flat();
     for (let k = 0; k < 3; k++) colour[o + k] += (sample[k] - colour[o + k]) * alpha;
     // Hair over the forehead is not the face; a beard is.
     if (!material.face && alpha > 0.5) face[p] = 0;
@@ -201,7 +226,6 @@ class CardPainter {
   /** Brows and lashes are too thin for shading of their own. */
   #flat(): void {
     const spot = this.#spot;
-    place(spot, this.scene, this.ambient);
     const { tint } = spot.material;
     for (let k = 0; k < 3; k++) {
       let light = spot.ambient[k];

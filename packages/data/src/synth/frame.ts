@@ -15,12 +15,9 @@ export const PLACE_X = [0.5, 1.5, 0.5, 1.5, 1] as const;
 export const PLACE_Y = [0.5, 0.5, 1.5, 1.5, 1] as const;
 export const CENTRE = 4;
 
-/** Samples that differ in depth by more than this many times the width of a pixel show two surfaces. */
-const STEEP = 4;
-
 /**
  * A picture in the making, of 2 × 2 samples a pixel: depth, which triangle each sample shows, and linear colour. A pixel
- * whose samples all show one surface may be made whole: it has one colour, kept at its first sample.
+ * whose samples all show one surface may be whole: it has one colour, kept at its first sample.
  */
 export class Frame {
   /** Side of the picture, in pixels. */
@@ -120,29 +117,45 @@ export class Frame {
     }
   }
 
-  /** Makes pixels whole whose samples show one part at about one depth (or nothing), and takes their mean depth. */
-  merge({ partOfTriangle }: Scene, { focal }: Camera): void {
-    const { size, side, whole, depth, triangle } = this;
-    const most = (STEEP * SAMPLES) / focal;
+  /**
+   * Makes pixels whole whose samples all show one triangle and its neighbours, or nothing. Eyes are left as they are:
+   * small, and full of detail.
+   */
+  merge({ corner, parts, partOfTriangle }: Scene): void {
+    const { size, side, whole, triangle } = this;
+    const fine = parts.map(({ material }) => material.surface === "eye");
     for (let y = 0, i = 0; y < size; y++) {
       for (let x = 0, p = y * SAMPLES * side; x < size; x++, i++, p += SAMPLES) {
-        const q = p + side;
         const t = triangle[p];
-        const alike = triangle[p + 1] === t && triangle[q] === t && triangle[q + 1] === t;
-        if (!alike) {
-          const least = Math.min(triangle[p + 1], triangle[q], triangle[q + 1], t);
-          if (least < 0) continue;
-          const part = partOfTriangle[t];
-          if (partOfTriangle[triangle[p + 1]] !== part) continue;
-          if (partOfTriangle[triangle[q]] !== part || partOfTriangle[triangle[q + 1]] !== part) continue;
-          const near = Math.max(depth[p], depth[p + 1], depth[q], depth[q + 1]);
-          const far = Math.min(depth[p], depth[p + 1], depth[q], depth[q + 1]);
-          // Depths are 1 / distance, and a pixel is SAMPLES / focal wide at distance 1.
-          if (near - far > near * most) continue;
-        }
-        depth[p] = (depth[p] + depth[p + 1] + depth[q] + depth[q + 1]) / 4;
-        whole[i] = 1;
+        const right = triangle[p + 1];
+        const below = triangle[p + side];
+        const across = triangle[p + side + 1];
+        const joined = joins(corner, t, right) && joins(corner, t, below) && joins(corner, t, across);
+        if (joined && !(t >= 0 && fine[partOfTriangle[t]])) whole[i] = 1;
       }
     }
   }
+
+  /** Gives each sample of a whole pixel its colour. */
+  split(pixel: number): void {
+    const { size, side, whole, colour, face, step } = this;
+    const first = (Math.floor(pixel / size) * side + (pixel % size)) * SAMPLES;
+    for (let k = 1; k < CENTRE; k++) {
+      const p = first + step[k];
+      colour.copyWithin(3 * p, 3 * first, 3 * first + 3);
+      face[p] = face[first];
+    }
+    whole[pixel] = 0;
+  }
+}
+
+/** Whether two triangles (−1: none) are the same or share a vertex. */
+function joins(corner: Uint32Array, t: number, u: number): boolean {
+  if (t === u) return true;
+  if (t < 0 || u < 0) return false;
+  const a = corner[3 * t];
+  const b = corner[3 * t + 1];
+  const c = corner[3 * t + 2];
+  for (let k = 3 * u; k < 3 * u + 3; k++) if (corner[k] === a || corner[k] === b || corner[k] === c) return true;
+  return false;
 }

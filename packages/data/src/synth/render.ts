@@ -92,10 +92,10 @@ export class Portrait {
     frame.clear();
     frame.project(scene, camera);
     frame.drawOpaque(scene);
-    if (!everySample) frame.merge(scene, camera);
+    if (!everySample) frame.merge(scene);
     paintBackground(view, frame);
     shadeOpaque(frame, scene, camera, ambient, lamps);
-    drawCards(frame, scene, camera, ambient, lamps);
+    drawCards(frame, scene, camera, ambient, lamps, everySample);
 
     return {
       ...develop(frame, view),

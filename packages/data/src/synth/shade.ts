@@ -33,6 +33,17 @@ export class Spot {
   readonly albedo = new Float64Array(3);
   /** Light from the surroundings. */
   readonly ambient = new Float32Array(3);
+
+  /** Moves the weights into the triangle: the centre of a pixel may lie just beside it. */
+  holdInside(): void {
+    const wa = Math.max(0, this.wa);
+    const wb = Math.max(0, this.wb);
+    const wc = Math.max(0, this.wc);
+    const scale = 1 / (wa + wb + wc);
+    this.wa = wa * scale;
+    this.wb = wb * scale;
+    this.wc = wc * scale;
+  }
 }
 
 /** Colours every sample of the opaque surfaces, or the centre of whole pixels. */
@@ -60,8 +71,9 @@ export function shadeOpaque(
       const qy = top + PLACE_Y[k];
       spot.material = material;
       weigh(spot, frame, scene.corner, t, qx, qy);
-      if (k === CENTRE) holdInside(spot);
-      const z = -1 / depth[p];
+      if (k === CENTRE) spot.holdInside();
+      // A whole pixel's depth is that of its centre.
+      const z = k === CENTRE ? -4 / (depth[p] + depth[p + 1] + depth[p + side] + depth[p + side + 1]) : -1 / depth[p];
       spot.z = z;
       spot.x = (-(qx - camera.width / 2) * z) / camera.focal;
       spot.y = ((qy - camera.height / 2) * z) / camera.focal;
@@ -105,17 +117,6 @@ function weigh(spot: Spot, { screen: s }: Frame, corner: Uint32Array, t: number,
   spot.a = a;
   spot.b = b;
   spot.c = c;
-  spot.wa = wa * scale;
-  spot.wb = wb * scale;
-  spot.wc = wc * scale;
-}
-
-/** The centre of a whole pixel may lie just beside the triangle of its first sample. */
-function holdInside(spot: Spot): void {
-  const wa = Math.max(0, spot.wa);
-  const wb = Math.max(0, spot.wb);
-  const wc = Math.max(0, spot.wc);
-  const scale = 1 / (wa + wb + wc);
   spot.wa = wa * scale;
   spot.wb = wb * scale;
   spot.wc = wc * scale;
