@@ -128,22 +128,26 @@ export function paintBackground({ seed, background }: View, frame: Frame): void 
 
 /** Interpolates the backdrop over the samples, or whole pixels, that show no triangle. */
 function enlarge(pixels: Float32Array, gain: number, { size, side, whole, triangle, colour, step }: Frame): void {
-  for (let i = 0; i < size * size; i++) {
-    const left = (i % size) * SAMPLES;
-    const top = Math.floor(i / size) * SAMPLES;
-    for (let k = whole[i] ? CENTRE : 0; k < (whole[i] ? CENTRE + 1 : CENTRE); k++) {
-      const p = top * side + left + step[k];
-      if (triangle[p] >= 0) continue;
-      const x = Math.max(0, Math.min(SIDE - 1.001, ((left + PLACE_X[k]) / side) * SIDE - 0.5));
-      const y = Math.max(0, Math.min(SIDE - 1.001, ((top + PLACE_Y[k]) / side) * SIDE - 0.5));
-      const x0 = Math.floor(x);
-      const y0 = Math.floor(y);
-      for (let c = 0; c < 3; c++) {
-        const at = (y0 * SIDE + x0) * 3 + c;
-        const below = at + SIDE * 3;
-        const upper = pixels[at] + (pixels[at + 3] - pixels[at]) * (x - x0);
-        const lower = pixels[below] + (pixels[below + 3] - pixels[below]) * (x - x0);
-        colour[3 * p + c] = gain * (upper + (lower - upper) * (y - y0));
+  // Places along a line in half samples, since pixels' centres lie between samples.
+  const places = Float64Array.from({ length: 2 * side }, (_, i) =>
+    Math.max(0, Math.min(SIDE - 1.001, (i / 2 / side) * SIDE - 0.5)),
+  );
+  for (let j = 0, i = 0; j < size; j++) {
+    for (let l = 0, first = j * SAMPLES * side; l < size; l++, i++, first += SAMPLES) {
+      for (let k = whole[i] ? CENTRE : 0; k < (whole[i] ? CENTRE + 1 : CENTRE); k++) {
+        const p = first + step[k];
+        if (triangle[p] >= 0) continue;
+        const x = places[2 * (l * SAMPLES + PLACE_X[k])];
+        const y = places[2 * (j * SAMPLES + PLACE_Y[k])];
+        const x0 = x | 0;
+        const y0 = y | 0;
+        for (let c = 0; c < 3; c++) {
+          const at = (y0 * SIDE + x0) * 3 + c;
+          const below = at + SIDE * 3;
+          const upper = pixels[at] + (pixels[at + 3] - pixels[at]) * (x - x0);
+          const lower = pixels[below] + (pixels[below + 3] - pixels[below]) * (x - x0);
+          colour[3 * p + c] = gain * (upper + (lower - upper) * (y - y0));
+        }
       }
     }
   }

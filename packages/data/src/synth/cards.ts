@@ -1,7 +1,7 @@
 import { type Camera, CENTRE, type Frame, PLACE_X, PLACE_Y, SAMPLES } from "./frame.ts";
 import { HAIR, lightHair } from "./hair-light.ts";
 import type { Scene } from "./scene.ts";
-import { type LitLamp, place, Spot } from "./shade.ts";
+import { fifthPower, type LitLamp, place, Spot } from "./shade.ts";
 import { halfTexture, luminance, sampleTexture, type Texture } from "./texture.ts";
 
 /** Cards that lie on the skin are lifted by this share of the depth, or they would sink into it. */
@@ -11,6 +11,8 @@ type Card = keyof typeof LIFT;
 const ALL = 0b1111;
 /** A card's texture may have this many texels in a pixel; with more, thin hairs would flicker from pixel to pixel. */
 const COARSE = 4;
+/** How light a strand is, by its texture's luminance relative to the mean, in steps of 1 / 256. */
+const STRAND = Float32Array.from({ length: 1024 }, (_, i) => Math.max(0.35, Math.min(2, ((i + 0.5) / 256) ** 0.55)));
 /** More than a scene's triangles. */
 const NUMBERS = 2 ** 20;
 
@@ -54,7 +56,7 @@ class CardPainter {
   #alpha = 0.5;
   /** For glass: how much of the surroundings it mirrors. */
   #mirror = 0.5;
-  readonly #spot = new Spot();
+  readonly #spot: Spot;
   #texture: Texture | undefined;
 
   constructor(
@@ -65,7 +67,9 @@ class CardPainter {
     readonly lamps: readonly LitLamp[],
     readonly hairLight: Float32Array,
     readonly everySample: boolean,
-  ) {}
+  ) {
+    this.#spot = new Spot(everySample);
+  }
 
   triangle(t: number): void {
     const { frame, scene, everySample } = this;
@@ -97,8 +101,18 @@ class CardPainter {
     const y0 = Math.max(0, Math.ceil(Math.min(ay, by, cy) - 0.5)) >> 1;
     const y1 = Math.min(side - 1, Math.floor(Math.max(ay, by, cy) - 0.5)) >> 1;
     const inverse = 1 / area;
+    // Weights change by less than this from a pixel's centre to its samples.
+    const reachA = (Math.abs(by - cy) + Math.abs(cx - bx)) * Math.abs(inverse) * 0.5005;
+    const reachB = (Math.abs(cy - ay) + Math.abs(ax - cx)) * Math.abs(inverse) * 0.5005;
+    const reachC = (Math.abs(ay - by) + Math.abs(bx - ax)) * Math.abs(inverse) * 0.5005;
     for (let y = y0; y <= y1; y++) {
       for (let x = x0; x <= x1; x++) {
+        const mx = x * SAMPLES + 1;
+        const my = y * SAMPLES + 1;
+        const ma = ((bx - mx) * (cy - my) - (cx - mx) * (by - my)) * inverse;
+        const mb = ((cx - mx) * (ay - my) - (ax - mx) * (cy - my)) * inverse;
+        const mc = 1 - ma - mb;
+        if (ma < -reachA || mb < -reachB || mc < -reachC) continue;
         const first = (y * side + x) * SAMPLES;
         let covered = 0;
         for (let k = 0; k < CENTRE; k++) {
@@ -118,13 +132,11 @@ class CardPainter {
           if (this.#shade(qx, qy)) this.#blend(first + step[k]);
         }
         if (everySample || covered === 0) continue;
-        const qx = (x + 0.5) * SAMPLES;
-        const qy = (y + 0.5) * SAMPLES;
-        spot.wa = ((bx - qx) * (cy - qy) - (cx - qx) * (by - qy)) * inverse;
-        spot.wb = ((cx - qx) * (ay - qy) - (ax - qx) * (cy - qy)) * inverse;
-        spot.wc = 1 - spot.wa - spot.wb;
+        spot.wa = ma;
+        spot.wb = mb;
+        spot.wc = mc;
         spot.holdInside();
-        if (!this.#shade(qx, qy)) continue;
+        if (!this.#shade(mx, my)) continue;
         const pixel = y * size + x;
         if (covered !== ALL && whole[pixel]) frame.split(pixel);
         if (whole[pixel]) this.#blend(first);
@@ -185,7 +197,7 @@ class CardPainter {
     spot.y = ((qy - camera.height / 2) * z) / camera.focal;
     place(spot, scene, ambient);
     const facing = Math.abs(spot.nx * spot.vx + spot.ny * spot.vy + spot.nz * spot.vz);
-    if (material.surface === "glass") this.#mirror = 0.03 + 0.4 * (1 - facing) ** 5;
+    if (material.surface === "glass") this.#mirror = 0.03 + 0.4 * fifthPower(1 - facing, spot);
     else this.#flat();
     return true;
   }
@@ -215,7 +227,9 @@ class CardPainter {
     const b = HAIR * this.#spot.b;
     const c = HAIR * this.#spot.c;
     const relative = luminance(sample[0], sample[1], sample[2]) / material.mean;
-    const strand = Math.max(0.35, Math.min(2, relative ** 0.55));
+    const strand = this.everySample
+      ? Math.max(0.35, Math.min(2, relative ** 0.55))
+      : STRAND[Math.min(STRAND.length - 1, (relative * 256) | 0)];
     for (let k = 0; k < 3; k++) {
       const diffuse = light[a + k] * wa + light[b + k] * wb + light[c + k] * wc;
       const gleam = light[a + 3 + k] * wa + light[b + 3 + k] * wb + light[c + 3 + k] * wc;

@@ -95,6 +95,7 @@ export class DepthMap {
     const [cx, cy, cz] = this.#centre;
     const taps = spread > 0 ? 5 : 1;
     let sum = 0;
+    const softBias = bias + spread * 0.4;
     for (let i = 0; i < taps; i++) {
       const a = spread * ACROSS[i];
       const b = spread * UPWARDS[i];
@@ -109,7 +110,7 @@ export class DepthMap {
         sum += 1;
         continue;
       }
-      const own = dx * tx + dy * ty + dz * tz + (i > 0 ? bias + spread * 0.4 : bias);
+      const own = dx * tx + dy * ty + dz * tz + (i > 0 ? softBias : bias);
       const fx = sx - ix;
       const fy = sy - iy;
       const at = iy * size + ix;
@@ -121,6 +122,36 @@ export class DepthMap {
       sum += share;
     }
     return sum / taps;
+  }
+
+  /** The same with a spread, with its places found in the map's own plane: faster, but not to the last bit. */
+  litSoftly(x: number, y: number, z: number, bias: number, spread: number): number {
+    const { size } = this;
+    const depth = this.#depth;
+    const r = this.#right;
+    const u = this.#up;
+    const t = this.#towards;
+    const dx = x - this.#centre[0];
+    const dy = y - this.#centre[1];
+    const dz = z - this.#centre[2];
+    const cx = (dx * r[0] + dy * r[1] + dz * r[2]) * this.#scale + size / 2 - 0.5;
+    const cy = (dx * u[0] + dy * u[1] + dz * u[2]) * this.#scale + size / 2 - 0.5;
+    const own = dx * t[0] + dy * t[1] + dz * t[2] + bias;
+    const reach = spread * this.#scale;
+    if (cx < reach || cy < reach || cx + reach >= size - 1 || cy + reach >= size - 1) return 1;
+    let sum = 0;
+    for (let i = 0; i < 5; i++) {
+      const sx = cx + reach * ACROSS[i];
+      const sy = cy + reach * UPWARDS[i];
+      const at = (sy | 0) * size + (sx | 0);
+      const fx = sx - (sx | 0);
+      const fy = sy - (sy | 0);
+      const limit = i > 0 ? own + spread * 0.4 : own;
+      const top = (depth[at] <= limit ? 1 - fx : 0) + (depth[at + 1] <= limit ? fx : 0);
+      const bottom = (depth[at + size] <= limit ? 1 - fx : 0) + (depth[at + size + 1] <= limit ? fx : 0);
+      sum += top + (bottom - top) * fy;
+    }
+    return sum / 5;
   }
 }
 

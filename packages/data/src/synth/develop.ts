@@ -25,35 +25,39 @@ function expose(frame: Frame, exposure: number): { exposed: Float32Array; mask: 
   const exposed = new Float32Array(size * size * 3);
   const mask = new Uint8Array(size * size);
   const gain = exposure * 512;
-  for (let i = 0; i < size * size; i++) {
-    const first = (Math.floor(i / size) * side + (i % size)) * SAMPLES;
-    const count = whole[i] ? 1 : SAMPLES * SAMPLES;
-    let inside = 0;
-    for (let j = 0; j < count; j++) {
-      const p = first + step[j];
-      for (let k = 0; k < 3; k++)
-        exposed[3 * i + k] += TONE[Math.min(TONE_STEPS - 1, Math.max(0, (colour[3 * p + k] * gain) | 0))] / count;
-      inside += face[p];
+  for (let y = 0, i = 0; y < size; y++) {
+    for (let x = 0, first = y * SAMPLES * side; x < size; x++, i++, first += SAMPLES) {
+      const count = whole[i] ? 1 : SAMPLES * SAMPLES;
+      const share = 1 / count;
+      let inside = 0;
+      for (let j = 0; j < count; j++) {
+        const p = first + step[j];
+        for (let k = 0; k < 3; k++) {
+          const level = Math.max(0, Math.min(TONE_STEPS - 1, (colour[3 * p + k] * gain) | 0));
+          exposed[3 * i + k] += TONE[level] * share;
+        }
+        inside += face[p];
+      }
+      mask[i] = inside >= count / 2 ? 255 : 0;
     }
-    mask[i] = inside >= count / 2 ? 255 : 0;
   }
   return { exposed, mask };
 }
 
 /** Sharpens or blurs, and adds grain: bytes of sRGB. */
-function print(exposed: Float32Array, size: number, view: View): Uint8Array {
-  const r = new KeyedRandom(view.seed, 0x6ea1, ...(view.frame === undefined ? [] : [view.frame]));
-  const data = new Uint8Array(size * size * 3);
-  for (let y = 0; y < size; y++) {
+function print(exposed: Float32Array, size: number, { seed, frame, noise, sharpen }: View): Uint8Array {
+  const r = new KeyedRandom(seed, 0x6ea1, ...(frame === undefined ? [] : [frame]));
+  const row = size * 3;
+  const data = new Uint8Array(size * row);
+  for (let y = 0, at = 0; y < size; y++) {
     for (let x = 0; x < size; x++) {
-      const grain = (r.uniform() + r.uniform() + r.uniform() - 1.5) * 2 * view.noise;
+      const grain = (r.uniform() + r.uniform() + r.uniform() - 1.5) * 2 * noise;
       const inner = x > 0 && y > 0 && x < size - 1 && y < size - 1;
-      for (let k = 0; k < 3; k++) {
-        const at = (y * size + x) * 3 + k;
+      for (let k = 0; k < 3; k++, at++) {
         let value = exposed[at];
         if (inner) {
-          const around = (exposed[at - 3] + exposed[at + 3] + exposed[at - size * 3] + exposed[at + size * 3]) / 4;
-          value += (value - around) * view.sharpen;
+          const around = (exposed[at - 3] + exposed[at + 3] + exposed[at - row] + exposed[at + row]) / 4;
+          value += (value - around) * sharpen;
         }
         const bounded = Math.max(0, Math.min(1, value));
         data[at] = Math.max(0, Math.min(255, SRGB[(bounded * TONE_STEPS) | 0] + grain + 0.5));

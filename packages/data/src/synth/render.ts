@@ -94,7 +94,7 @@ export class Portrait {
     frame.drawOpaque(scene);
     if (!everySample) frame.merge(scene);
     paintBackground(view, frame);
-    shadeOpaque(frame, scene, camera, ambient, lamps);
+    shadeOpaque(frame, scene, camera, ambient, lamps, everySample);
     drawCards(frame, scene, camera, ambient, lamps, everySample);
 
     return {

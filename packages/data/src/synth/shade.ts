@@ -34,6 +34,9 @@ export class Spot {
   /** Light from the surroundings. */
   readonly ambient = new Float32Array(3);
 
+  /** @param everySample whether all samples are shaded; if not, powers are computed a faster way, which differs in the last bit */
+  constructor(readonly everySample: boolean) {}
+
   /** Moves the weights into the triangle: the centre of a pixel may lie just beside it. */
   holdInside(): void {
     const wa = Math.max(0, this.wa);
@@ -46,6 +49,11 @@ export class Spot {
   }
 }
 
+/** x⁵. */
+export function fifthPower(x: number, { everySample }: Spot): number {
+  return everySample ? x ** 5 : x * x * x * x * x;
+}
+
 /** Colours every sample of the opaque surfaces, or the centre of whole pixels. */
 export function shadeOpaque(
   frame: Frame,
@@ -53,46 +61,49 @@ export function shadeOpaque(
   camera: Camera,
   ambient: Float32Array,
   lamps: readonly LitLamp[],
+  everySample: boolean,
 ): void {
   const { size, side, whole, triangle, colour, face, depth, step } = frame;
   const sample = new Float32Array(4);
   const out = new Float32Array(3);
-  const spot = new Spot();
-  for (let i = 0; i < size * size; i++) {
-    const left = (i % size) * SAMPLES;
-    const top = Math.floor(i / size) * SAMPLES;
-    for (let k = whole[i] ? CENTRE : 0; k < (whole[i] ? CENTRE + 1 : CENTRE); k++) {
-      const p = top * side + left + step[k];
-      const t = triangle[p];
-      if (t < 0) continue;
-      const part = scene.parts[scene.partOfTriangle[t]];
-      const { material } = part;
-      const qx = left + PLACE_X[k];
-      const qy = top + PLACE_Y[k];
-      spot.material = material;
-      weigh(spot, frame, scene.corner, t, qx, qy);
-      if (k === CENTRE) spot.holdInside();
-      // A whole pixel's depth is that of its centre.
-      const z = k === CENTRE ? -4 / (depth[p] + depth[p + 1] + depth[p + side] + depth[p + side + 1]) : -1 / depth[p];
-      spot.z = z;
-      spot.x = (-(qx - camera.width / 2) * z) / camera.focal;
-      spot.y = ((qy - camera.height / 2) * z) / camera.focal;
-      place(spot, scene, ambient);
-      albedo(spot, scene.uv, sample);
-      if (material.surface === "eye") {
-        // The upper lid and lashes shade the eyeball.
-        for (let j = 0; j < 3; j++) spot.ambient[j] *= 0.85;
-      }
-      light(spot, lamps, out);
-      colour[3 * p] = out[0];
-      colour[3 * p + 1] = out[1];
-      colour[3 * p + 2] = out[2];
-      if (material.face) face[p] = 1;
-      else if (part.faceVertices) {
-        const { faceVertices: f } = part;
-        const start = scene.offsets[scene.partOfTriangle[t]];
-        const inside = f[spot.a - start] * spot.wa + f[spot.b - start] * spot.wb + f[spot.c - start] * spot.wc;
-        face[p] = Number(inside > 0.5);
+  const spot = new Spot(everySample);
+  for (let y = 0, i = 0; y < size; y++) {
+    for (let x = 0, first = y * SAMPLES * side; x < size; x++, i++, first += SAMPLES) {
+      for (let k = whole[i] ? CENTRE : 0; k < (whole[i] ? CENTRE + 1 : CENTRE); k++) {
+        const p = first + step[k];
+        const t = triangle[p];
+        if (t < 0) continue;
+        const qx = x * SAMPLES + PLACE_X[k];
+        const qy = y * SAMPLES + PLACE_Y[k];
+        const part = scene.parts[scene.partOfTriangle[t]];
+        const { material, faceVertices } = part;
+        spot.material = material;
+        weigh(spot, frame, scene.corner, t, qx, qy);
+        if (k === CENTRE) spot.holdInside();
+        // A whole pixel's depth is that of its centre.
+        const z = k === CENTRE ? -4 / (depth[p] + depth[p + 1] + depth[p + side] + depth[p + side + 1]) : -1 / depth[p];
+        spot.z = z;
+        spot.x = (-(qx - camera.width / 2) * z) / camera.focal;
+        spot.y = ((qy - camera.height / 2) * z) / camera.focal;
+        place(spot, scene, ambient);
+        albedo(spot, scene.uv, sample);
+        if (material.surface === "eye") {
+          // The upper lid and lashes shade the eyeball.
+          for (let j = 0; j < 3; j++) spot.ambient[j] *= 0.85;
+        }
+        light(spot, lamps, out);
+        colour[3 * p] = out[0];
+        colour[3 * p + 1] = out[1];
+        colour[3 * p + 2] = out[2];
+        if (material.face) face[p] = 1;
+        else if (faceVertices) {
+          const start = scene.offsets[scene.partOfTriangle[t]];
+          const inside =
+            faceVertices[spot.a - start] * spot.wa +
+            faceVertices[spot.b - start] * spot.wb +
+            faceVertices[spot.c - start] * spot.wc;
+          face[p] = Number(inside > 0.5);
+        }
       }
     }
   }
@@ -177,7 +188,9 @@ function light(spot: Spot, lamps: readonly LitLamp[], out: Float32Array): void {
     const { direction: d, colour, softness, shadow } = lamps[i];
     const nl = nx * d[0] + ny * d[1] + nz * d[2];
     if (nl < (skin ? -0.3 : 0)) continue;
-    const lit = shadow.lit(x + nx * 0.02, y + ny * 0.02, z + nz * 0.02, 0.015, softness * 0.5);
+    const lit = spot.everySample
+      ? shadow.lit(x + nx * 0.02, y + ny * 0.02, z + nz * 0.02, 0.015, softness * 0.5)
+      : shadow.litSoftly(x + nx * 0.02, y + ny * 0.02, z + nz * 0.02, 0.015, softness * 0.5);
     if (lit === 0) continue;
     if (skin) {
       // Light enters skin and leaves it elsewhere, red furthest: it reaches around the edge of the shadow.
@@ -198,7 +211,7 @@ function light(spot: Spot, lamps: readonly LitLamp[], out: Float32Array): void {
     }
   }
   // A glancing view mirrors the surroundings.
-  const glance = (1 - facing) ** 5;
+  const glance = fifthPower(1 - facing, spot);
   const mirror = spot.gloss * (0.02 + 0.25 * glance);
   out[0] = rgb[0] * dr + sr + mirror * ambient[0];
   out[1] = rgb[1] * dg + sg + mirror * ambient[1];
@@ -219,6 +232,6 @@ function highlight(spot: Spot, d: readonly number[], nl: number, facing: number)
   const q = nh * nh * (alpha2 - 1) + 1;
   const k = 0.28;
   const visible = 1 / ((nl * (1 - k) + k) * (facing * (1 - k) + k));
-  const fresnel = 0.028 + 0.972 * (1 - vh) ** 5;
+  const fresnel = 0.028 + 0.972 * fifthPower(1 - vh, spot);
   return (alpha2 / (q * q)) * visible * 0.25 * fresnel * gloss * nl;
 }
