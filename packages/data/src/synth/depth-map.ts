@@ -1,3 +1,4 @@
+import { drawTriangle } from "./raster.ts";
 import type { Scene } from "./scene.ts";
 import type { Vec3 } from "./vector.ts";
 
@@ -40,44 +41,8 @@ export class DepthMap {
       projected[i + 1] = (x * up[0] + y * up[1] + z * up[2]) * this.#scale + size / 2;
       projected[i + 2] = x * towards[0] + y * towards[1] + z * towards[2];
     }
-    for (let t = 0; t < scene.triangles; t++) if (!scene.thin[t]) this.#triangle(scene.corner, t, projected);
-  }
-
-  #triangle(corner: Uint32Array, t: number, p: Float32Array): void {
-    const { size } = this;
-    const depth = this.#depth;
-    const a = corner[3 * t] * 3;
-    const b = corner[3 * t + 1] * 3;
-    const c = corner[3 * t + 2] * 3;
-    const ax = p[a];
-    const ay = p[a + 1];
-    const az = p[a + 2];
-    const bx = p[b];
-    const by = p[b + 1];
-    const bz = p[b + 2];
-    const cx = p[c];
-    const cy = p[c + 1];
-    const cz = p[c + 2];
-    const area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay);
-    if (area > -1e-9 && area < 1e-9) return;
-    const x0 = Math.max(0, Math.ceil(Math.min(ax, bx, cx) - 0.5));
-    const x1 = Math.min(size - 1, Math.floor(Math.max(ax, bx, cx) - 0.5));
-    const y0 = Math.max(0, Math.ceil(Math.min(ay, by, cy) - 0.5));
-    const y1 = Math.min(size - 1, Math.floor(Math.max(ay, by, cy) - 0.5));
-    if (x0 > x1 || y0 > y1) return;
-    const inverse = 1 / area;
-    const stepA = (by - cy) * inverse;
-    const stepB = (cy - ay) * inverse;
-    for (let y = y0; y <= y1; y++) {
-      let wa = ((bx - x0 - 0.5) * (cy - y - 0.5) - (cx - x0 - 0.5) * (by - y - 0.5)) * inverse;
-      let wb = ((cx - x0 - 0.5) * (ay - y - 0.5) - (ax - x0 - 0.5) * (cy - y - 0.5)) * inverse;
-      const end = y * size + x1;
-      for (let at = y * size + x0; at <= end; at++, wa += stepA, wb += stepB) {
-        const wc = 1 - wa - wb;
-        if (wa < 0 || wb < 0 || wc < 0) continue;
-        const z = wa * az + wb * bz + wc * cz;
-        if (z > depth[at]) depth[at] = z;
-      }
+    for (let t = 0; t < scene.triangles; t++) {
+      if (!scene.thin[t]) drawTriangle(projected, scene.corner, t, size, this.#depth);
     }
   }
 

@@ -1,3 +1,4 @@
+import { drawTriangle } from "./raster.ts";
 import type { Scene } from "./scene.ts";
 
 /** A perspective camera at the origin that looks along −z. */
@@ -69,51 +70,21 @@ export class Frame {
     }
   }
 
-  /** Finds the nearest opaque triangle of every sample. */
-  drawOpaque(scene: Scene): void {
-    const opaque = scene.parts.map(({ material }) => ["skin", "plain", "eye"].includes(material.surface));
-    for (let t = 0; t < scene.triangles; t++) {
-      if (opaque[scene.partOfTriangle[t]]) this.#cover(scene.corner, t);
-    }
-  }
-
-  #cover(corner: Uint32Array, t: number): void {
+  /**
+   * Finds the nearest opaque triangle of every sample.
+   * @param closed whether to take skin and eyes for closed surfaces, whose far sides are never seen. Of a thousand
+   * pictures that may change a few samples
+   */
+  drawOpaque(scene: Scene, closed: boolean): void {
+    const { corner, parts, partOfTriangle } = scene;
     const { screen: s, side, depth, triangle } = this;
-    const a = corner[3 * t] * 3;
-    const b = corner[3 * t + 1] * 3;
-    const c = corner[3 * t + 2] * 3;
-    const ax = s[a];
-    const ay = s[a + 1];
-    const az = s[a + 2];
-    const bx = s[b];
-    const by = s[b + 1];
-    const bz = s[b + 2];
-    const cx = s[c];
-    const cy = s[c + 1];
-    const cz = s[c + 2];
-    const area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay);
-    if (area > -1e-9 && area < 1e-9) return;
-    const x0 = Math.max(0, Math.ceil(Math.min(ax, bx, cx) - 0.5));
-    const x1 = Math.min(side - 1, Math.floor(Math.max(ax, bx, cx) - 0.5));
-    const y0 = Math.max(0, Math.ceil(Math.min(ay, by, cy) - 0.5));
-    const y1 = Math.min(side - 1, Math.floor(Math.max(ay, by, cy) - 0.5));
-    if (x0 > x1 || y0 > y1) return;
-    const inverse = 1 / area;
-    const stepA = (by - cy) * inverse;
-    const stepB = (cy - ay) * inverse;
-    for (let y = y0; y <= y1; y++) {
-      let wa = ((bx - x0 - 0.5) * (cy - y - 0.5) - (cx - x0 - 0.5) * (by - y - 0.5)) * inverse;
-      let wb = ((cx - x0 - 0.5) * (ay - y - 0.5) - (ax - x0 - 0.5) * (cy - y - 0.5)) * inverse;
-      const end = y * side + x1;
-      for (let p = y * side + x0; p <= end; p++, wa += stepA, wb += stepB) {
-        const wc = 1 - wa - wb;
-        if (wa < 0 || wb < 0 || wc < 0) continue;
-        const near = wa * az + wb * bz + wc * cz;
-        if (near > depth[p]) {
-          depth[p] = near;
-          triangle[p] = t;
-        }
-      }
+    const opaque = parts.map(({ material }) => ["skin", "plain", "eye"].includes(material.surface));
+    const oneSided = parts.map(({ material }) => closed && material.surface !== "plain");
+    for (let t = 0; t < scene.triangles; t++) {
+      const part = partOfTriangle[t];
+      if (!opaque[part]) continue;
+      if (oneSided[part] && turnedArea(s, corner, t) > 0) continue;
+      drawTriangle(s, corner, t, side, depth, triangle);
     }
   }
 
@@ -147,6 +118,14 @@ export class Frame {
     }
     whole[pixel] = 0;
   }
+}
+
+/** Twice a triangle's area on the screen, above 0 where its far side shows. */
+function turnedArea(s: Float32Array, corner: Uint32Array, t: number): number {
+  const a = corner[3 * t] * 3;
+  const b = corner[3 * t + 1] * 3;
+  const c = corner[3 * t + 2] * 3;
+  return (s[b] - s[a]) * (s[c + 1] - s[a + 1]) - (s[c] - s[a]) * (s[b + 1] - s[a + 1]);
 }
 
 /** Whether two triangles (−1: none) are the same or share a vertex. */

@@ -91,7 +91,7 @@ export class Portrait {
     const ambient = ambientLight(scene, this.#openness, view.light, body, head);
     frame.clear();
     frame.project(scene, camera);
-    frame.drawOpaque(scene);
+    frame.drawOpaque(scene, !everySample);
     if (!everySample) frame.merge(scene);
     paintBackground(view, frame);
     shadeOpaque(frame, scene, camera, ambient, lamps, everySample);
