@@ -95,18 +95,19 @@ class CardPainter {
     const cz = s[c + 2];
     const area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay);
     if (Math.abs(area) < 1e-9) return;
+    const x0 = Math.max(0, Math.ceil(Math.min(ax, bx, cx) - 0.5));
+    const x1 = Math.min(side - 1, Math.floor(Math.max(ax, bx, cx) - 0.5));
+    const y0 = Math.max(0, Math.ceil(Math.min(ay, by, cy) - 0.5));
+    const y1 = Math.min(side - 1, Math.floor(Math.max(ay, by, cy) - 0.5));
+    if (frame.hides(Math.max(az, bz, cz) * lift * (1 + 1e-9), x0, y0, x1, y1)) return;
     this.#texture = everySample ? material.texture : this.#coarse(area);
-    const x0 = Math.max(0, Math.ceil(Math.min(ax, bx, cx) - 0.5)) >> 1;
-    const x1 = Math.min(side - 1, Math.floor(Math.max(ax, bx, cx) - 0.5)) >> 1;
-    const y0 = Math.max(0, Math.ceil(Math.min(ay, by, cy) - 0.5)) >> 1;
-    const y1 = Math.min(side - 1, Math.floor(Math.max(ay, by, cy) - 0.5)) >> 1;
     const inverse = 1 / area;
     // Weights change by less than this from a pixel's centre to its samples.
     const reachA = (Math.abs(by - cy) + Math.abs(cx - bx)) * Math.abs(inverse) * 0.5005;
     const reachB = (Math.abs(cy - ay) + Math.abs(ax - cx)) * Math.abs(inverse) * 0.5005;
     const reachC = (Math.abs(ay - by) + Math.abs(bx - ax)) * Math.abs(inverse) * 0.5005;
-    for (let y = y0; y <= y1; y++) {
-      for (let x = x0; x <= x1; x++) {
+    for (let y = y0 >> 1; y <= y1 >> 1; y++) {
+      for (let x = x0 >> 1; x <= x1 >> 1; x++) {
         const mx = x * SAMPLES + 1;
         const my = y * SAMPLES + 1;
         const ma = ((bx - mx) * (cy - my) - (cx - mx) * (by - my)) * inverse;

@@ -16,6 +16,9 @@ export const PLACE_X = [0.5, 1.5, 0.5, 1.5, 1] as const;
 export const PLACE_Y = [0.5, 0.5, 1.5, 1.5, 1] as const;
 export const CENTRE = 4;
 
+/** Side of a tile, in samples. */
+const TILE = 16;
+
 /**
  * A picture in the making, of 2 × 2 samples a pixel: depth, which triangle each sample shows, and linear colour. A pixel
  * whose samples all show one surface may be whole: it has one colour, kept at its first sample.
@@ -36,6 +39,9 @@ export class Frame {
   readonly face: Uint8Array;
   /** From a pixel's first sample to each of its places. */
   readonly step: readonly number[];
+  /** The least depth in each tile of samples. */
+  readonly #tiles: Float32Array;
+  readonly #tilesAcross: number;
   /** Screen place (x, y, in samples) and 1 / distance of each vertex. */
   screen = new Float32Array(0);
 
@@ -48,6 +54,8 @@ export class Frame {
     this.triangle = new Int32Array(samples);
     this.colour = new Float32Array(samples * 3);
     this.face = new Uint8Array(samples);
+    this.#tilesAcross = Math.ceil(this.side / TILE);
+    this.#tiles = new Float32Array(this.#tilesAcross ** 2);
     this.step = [0, 1, this.side, this.side + 1, 0];
   }
 
@@ -86,6 +94,29 @@ export class Frame {
       if (oneSided[part] && turnedArea(s, corner, t) > 0) continue;
       drawTriangle(s, corner, t, side, depth, triangle);
     }
+    this.#tile();
+  }
+
+  #tile(): void {
+    const { side, depth } = this;
+    this.#tiles.fill(Number.POSITIVE_INFINITY);
+    for (let y = 0, p = 0; y < side; y++) {
+      const row = Math.floor(y / TILE) * this.#tilesAcross;
+      for (let x = 0; x < side; x++, p++) {
+        const tile = row + ((x / TILE) | 0);
+        if (depth[p] < this.#tiles[tile]) this.#tiles[tile] = depth[p];
+      }
+    }
+  }
+
+  /** Whether all samples from (x0, y0) to (x1, y1) show something nearer than `near`, so far as tiles can tell. */
+  hides(near: number, x0: number, y0: number, x1: number, y1: number): boolean {
+    for (let y = Math.floor(y0 / TILE); y * TILE <= y1; y++) {
+      for (let x = Math.floor(x0 / TILE); x * TILE <= x1; x++) {
+        if (this.#tiles[y * this.#tilesAcross + x] <= near) return false;
+      }
+    }
+    return true;
   }
 
   /**
