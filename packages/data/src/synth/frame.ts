@@ -1,3 +1,4 @@
+import type { Material } from "./figure.ts";
 import { drawTriangle } from "./raster.ts";
 import type { Scene } from "./scene.ts";
 
@@ -86,7 +87,7 @@ export class Frame {
   drawOpaque(scene: Scene, closed: boolean): void {
     const { corner, parts, partOfTriangle } = scene;
     const { screen: s, side, depth, triangle } = this;
-    const opaque = parts.map(({ material }) => ["skin", "plain", "eye"].includes(material.surface));
+    const opaque = parts.map(({ material }) => isOpaque(material));
     const oneSided = parts.map(({ material }) => closed && material.surface !== "plain");
     for (let t = 0; t < scene.triangles; t++) {
       const part = partOfTriangle[t];
@@ -95,6 +96,21 @@ export class Frame {
       drawTriangle(s, corner, t, side, depth, triangle);
     }
     this.#tile();
+  }
+
+  /** 1 for each vertex of a triangle that shows in some sample, and of every card. */
+  seenVertices({ corner, parts, offsets, vertices, triangles }: Scene): Uint8Array {
+    const seen = new Uint8Array(vertices);
+    const known = new Uint8Array(triangles);
+    for (const t of this.triangle) {
+      if (t < 0 || known[t]) continue;
+      known[t] = 1;
+      for (let k = 3 * t; k < 3 * t + 3; k++) seen[corner[k]] = 1;
+    }
+    for (const [i, { material, mesh }] of parts.entries()) {
+      if (!isOpaque(material)) seen.fill(1, offsets[i], offsets[i] + mesh.source.length);
+    }
+    return seen;
   }
 
   #tile(): void {
@@ -150,6 +166,8 @@ export class Frame {
     whole[pixel] = 0;
   }
 }
+
+const isOpaque = ({ surface }: Material) => surface === "skin" || surface === "plain" || surface === "eye";
 
 /** Twice a triangle's area on the screen, above 0 where its far side shows. */
 function turnedArea(s: Float32Array, corner: Uint32Array, t: number): number {

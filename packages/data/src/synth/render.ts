@@ -88,12 +88,12 @@ export class Portrait {
       shadow.draw(scene, lamp.direction, [0, -0.25 * half, -distance - 0.2], (2.1 * figure.faceSize) / 0.65);
       return { ...lamp, shadow };
     });
-    const ambient = ambientLight(scene, this.#openness, view.light, body, head);
     frame.clear();
     frame.project(scene, camera);
     frame.drawOpaque(scene, !everySample);
     if (!everySample) frame.merge(scene);
     paintBackground(view, frame);
+    const ambient = ambientLight(scene, this.#openness, view.light, body, head, frame.seenVertices(scene));
     shadeOpaque(frame, scene, camera, ambient, lamps, everySample);
     drawCards(frame, scene, camera, ambient, lamps, everySample);
 
