@@ -1,5 +1,6 @@
 import { type Camera, CENTRE, type Frame, PLACE_X, PLACE_Y, SAMPLES } from "./frame.ts";
 import { HAIR, lightHair } from "./hair-light.ts";
+import { ScreenTriangle } from "./raster.ts";
 import type { Scene } from "./scene.ts";
 import { fifthPower, type LitLamp, place, Spot } from "./shade.ts";
 import { halfTexture, luminance, sampleTexture, type Texture } from "./texture.ts";
@@ -57,6 +58,7 @@ class CardPainter {
   /** For glass: how much of the surroundings it mirrors. */
   #mirror = 0.5;
   readonly #spot: Spot;
+  readonly #card = new ScreenTriangle();
   #texture: Texture | undefined;
 
   constructor(
@@ -72,82 +74,83 @@ class CardPainter {
   }
 
   triangle(t: number): void {
-    const { frame, scene, everySample } = this;
-    const { screen: s, size, side, whole, depth, step } = frame;
+    const { frame, scene } = this;
+    const { screen: s, side } = frame;
     const spot = this.#spot;
+    const card = this.#card;
     const { material } = scene.parts[scene.partOfTriangle[t]];
-    const lift = 1 + LIFT[material.surface as Card];
+    card.lift = 1 + LIFT[material.surface as Card];
     spot.material = material;
     spot.a = scene.corner[3 * t];
     spot.b = scene.corner[3 * t + 1];
     spot.c = scene.corner[3 * t + 2];
-    const a = 3 * spot.a;
-    const b = 3 * spot.b;
-    const c = 3 * spot.c;
-    const ax = s[a];
-    const ay = s[a + 1];
-    const az = s[a + 2];
-    const bx = s[b];
-    const by = s[b + 1];
-    const bz = s[b + 2];
-    const cx = s[c];
-    const cy = s[c + 1];
-    const cz = s[c + 2];
-    const area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay);
-    if (Math.abs(area) < 1e-9) return;
+    if (!card.set(s, 3 * spot.a, 3 * spot.b, 3 * spot.c)) return;
+    const { ax, ay, az, bx, by, bz, cx, cy, cz } = card;
     const x0 = Math.max(0, Math.ceil(Math.min(ax, bx, cx) - 0.5));
     const x1 = Math.min(side - 1, Math.floor(Math.max(ax, bx, cx) - 0.5));
     const y0 = Math.max(0, Math.ceil(Math.min(ay, by, cy) - 0.5));
     const y1 = Math.min(side - 1, Math.floor(Math.max(ay, by, cy) - 0.5));
-    if (frame.hides(Math.max(az, bz, cz) * lift * (1 + 1e-9), x0, y0, x1, y1)) return;
-    this.#texture = everySample ? material.texture : this.#coarse(area);
-    const inverse = 1 / area;
-    // Weights change by less than this from a pixel's centre to its samples.
-    const reachA = (Math.abs(by - cy) + Math.abs(cx - bx)) * Math.abs(inverse) * 0.5005;
-    const reachB = (Math.abs(cy - ay) + Math.abs(ax - cx)) * Math.abs(inverse) * 0.5005;
-    const reachC = (Math.abs(ay - by) + Math.abs(bx - ax)) * Math.abs(inverse) * 0.5005;
+    if (frame.hides(Math.max(az, bz, cz) * card.lift * (1 + 1e-9), x0, y0, x1, y1)) return;
+    this.#texture = this.everySample ? material.texture : this.#coarse();
     for (let y = y0 >> 1; y <= y1 >> 1; y++) {
-      for (let x = x0 >> 1; x <= x1 >> 1; x++) {
-        const mx = x * SAMPLES + 1;
-        const my = y * SAMPLES + 1;
-        const ma = ((bx - mx) * (cy - my) - (cx - mx) * (by - my)) * inverse;
-        const mb = ((cx - mx) * (ay - my) - (ax - mx) * (cy - my)) * inverse;
-        const mc = 1 - ma - mb;
-        if (ma < -reachA || mb < -reachB || mc < -reachC) continue;
-        const first = (y * side + x) * SAMPLES;
-        let covered = 0;
-        for (let k = 0; k < CENTRE; k++) {
-          const qx = x * SAMPLES + PLACE_X[k];
-          const qy = y * SAMPLES + PLACE_Y[k];
-          const la = ((bx - qx) * (cy - qy) - (cx - qx) * (by - qy)) * inverse;
-          const lb = ((cx - qx) * (ay - qy) - (ax - qx) * (cy - qy)) * inverse;
-          const lc = 1 - la - lb;
-          if (la < 0 || lb < 0 || lc < 0) continue;
-          const near = la * az + lb * bz + lc * cz;
-          if (near * lift < depth[first + step[k]]) continue;
-          covered |= 1 << k;
-          if (!everySample) continue;
-          spot.wa = la;
-          spot.wb = lb;
-          spot.wc = lc;
-          if (this.#shade(qx, qy)) this.#blend(first + step[k]);
-        }
-        if (everySample || covered === 0) continue;
-        spot.wa = ma;
-        spot.wb = mb;
-        spot.wc = mc;
-        spot.holdInside();
-        if (!this.#shade(mx, my)) continue;
-        const pixel = y * size + x;
-        if (covered !== ALL && whole[pixel]) frame.split(pixel);
-        if (whole[pixel]) this.#blend(first);
-        else for (let k = 0; k < CENTRE; k++) if (covered & (1 << k)) this.#blend(first + step[k]);
-      }
+      for (let x = x0 >> 1; x <= x1 >> 1; x++) this.#pixel(x, y);
     }
   }
 
-  /** The current triangle's texture, with texels about as large as pixels. `area`: twice its own, in samples. */
-  #coarse(area: number): Texture | undefined {
+  #pixel(x: number, y: number): void {
+    const card = this.#card;
+    const { ax, ay, bx, by, cx, cy, inverse } = card;
+    const qx = x * SAMPLES + 1;
+    const qy = y * SAMPLES + 1;
+    const wa = ((bx - qx) * (cy - qy) - (cx - qx) * (by - qy)) * inverse;
+    const wb = ((cx - qx) * (ay - qy) - (ax - qx) * (cy - qy)) * inverse;
+    const wc = 1 - wa - wb;
+    if (wa < -card.reachA || wb < -card.reachB || wc < -card.reachC) return;
+    const covered = this.#cover(x, y);
+    if (this.everySample || covered === 0) return;
+    const spot = this.#spot;
+    spot.wa = wa;
+    spot.wb = wb;
+    spot.wc = wc;
+    spot.holdInside();
+    if (!this.#shade(qx, qy)) return;
+    const { frame } = this;
+    const { size, side, whole, step } = frame;
+    const pixel = y * size + x;
+    const first = (y * side + x) * SAMPLES;
+    if (covered !== ALL && whole[pixel]) frame.split(pixel);
+    if (whole[pixel]) this.#blend(first);
+    else for (let k = 0; k < CENTRE; k++) if (covered & (1 << k)) this.#blend(first + step[k]);
+  }
+
+  /** @returns which samples of a pixel show the card, a bit each; if every sample is shaded, they have been */
+  #cover(x: number, y: number): number {
+    const { everySample } = this;
+    const { side, depth, step } = this.frame;
+    const { ax, ay, az, bx, by, bz, cx, cy, cz, inverse, lift } = this.#card;
+    const spot = this.#spot;
+    let covered = 0;
+    for (let k = 0; k < CENTRE; k++) {
+      const qx = x * SAMPLES + PLACE_X[k];
+      const qy = y * SAMPLES + PLACE_Y[k];
+      const wa = ((bx - qx) * (cy - qy) - (cx - qx) * (by - qy)) * inverse;
+      const wb = ((cx - qx) * (ay - qy) - (ax - qx) * (cy - qy)) * inverse;
+      const wc = 1 - wa - wb;
+      if (wa < 0 || wb < 0 || wc < 0) continue;
+      const p = (y * side + x) * SAMPLES + step[k];
+      if ((wa * az + wb * bz + wc * cz) * lift < depth[p]) continue;
+      covered |= 1 << k;
+      if (!everySample) continue;
+      spot.wa = wa;
+      spot.wb = wb;
+      spot.wc = wc;
+      if (this.#shade(qx, qy)) this.#blend(p);
+    }
+    return covered;
+  }
+
+  /** The current triangle's texture, with texels about as large as pixels. */
+  #coarse(): Texture | undefined {
     const { uv } = this.scene;
     const { a, b, c } = this.#spot;
     let { texture } = this.#spot.material;
@@ -157,8 +160,9 @@ class CardPainter {
     const vx = uv[2 * c] - uv[2 * a];
     const vy = uv[2 * c + 1] - uv[2 * a + 1];
     const share = Math.abs(ux * vy - uy * vx);
-    const pixels = Math.abs(area) / SAMPLES ** 2;
-    while (texture.width > 16 && share * texture.width * texture.height > COARSE * pixels) texture = halfTexture(texture);
+    const pixels = 1 / Math.abs(this.#card.inverse) / SAMPLES ** 2;
+    while (texture.width > 16 && share * texture.width * texture.height > COARSE * pixels)
+      texture = halfTexture(texture);
     return texture;
   }
 

@@ -100,9 +100,11 @@ export class Frame {
 
   /** 1 for each vertex of a triangle that shows in some sample, and of every card. */
   seenVertices({ corner, parts, offsets, vertices, triangles }: Scene): Uint8Array {
+    const { triangle } = this;
     const seen = new Uint8Array(vertices);
     const known = new Uint8Array(triangles);
-    for (const t of this.triangle) {
+    for (let p = 0; p < triangle.length; p++) {
+      const t = triangle[p];
       if (t < 0 || known[t]) continue;
       known[t] = 1;
       for (let k = 3 * t; k < 3 * t + 3; k++) seen[corner[k]] = 1;

@@ -48,3 +48,45 @@ export function drawTriangle(
     }
   }
 }
+
+/** A triangle on the screen, in samples. One is reused for all. */
+export class ScreenTriangle {
+  ax = 0.5;
+  ay = 0.5;
+  az = 0.5;
+  bx = 0.5;
+  by = 0.5;
+  bz = 0.5;
+  cx = 0.5;
+  cy = 0.5;
+  cz = 0.5;
+  /** 1 over twice its area. */
+  inverse = 0.5;
+  /** The weights of its corners change by less than this from a pixel's centre to its samples. */
+  reachA = 0.5;
+  reachB = 0.5;
+  reachC = 0.5;
+  /** Factor on its 1 / distance. */
+  lift = 1.5;
+
+  /** @returns false where it has no area */
+  set(s: Float32Array, a: number, b: number, c: number): boolean {
+    this.ax = s[a];
+    this.ay = s[a + 1];
+    this.az = s[a + 2];
+    this.bx = s[b];
+    this.by = s[b + 1];
+    this.bz = s[b + 2];
+    this.cx = s[c];
+    this.cy = s[c + 1];
+    this.cz = s[c + 2];
+    const { ax, ay, bx, by, cx, cy } = this;
+    const area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay);
+    this.inverse = 1 / area;
+    const half = 0.5005 / Math.abs(area);
+    this.reachA = (Math.abs(by - cy) + Math.abs(cx - bx)) * half;
+    this.reachB = (Math.abs(cy - ay) + Math.abs(ax - cx)) * half;
+    this.reachC = (Math.abs(ay - by) + Math.abs(bx - ax)) * half;
+    return Math.abs(area) >= 1e-9;
+  }
+}

@@ -63,50 +63,71 @@ export function shadeOpaque(
   lamps: readonly LitLamp[],
   everySample: boolean,
 ): void {
-  const { size, side, whole, triangle, colour, face, depth, step } = frame;
-  const sample = new Float32Array(4);
-  const out = new Float32Array(3);
-  const spot = new Spot(everySample);
+  const { size, side, whole, triangle, step } = frame;
+  const shader = new Shader(frame, scene, camera, ambient, lamps, everySample);
   for (let y = 0, i = 0; y < size; y++) {
     for (let x = 0, first = y * SAMPLES * side; x < size; x++, i++, first += SAMPLES) {
-      for (let k = whole[i] ? CENTRE : 0; k < (whole[i] ? CENTRE + 1 : CENTRE); k++) {
-        const p = first + step[k];
-        const t = triangle[p];
-        if (t < 0) continue;
-        const qx = x * SAMPLES + PLACE_X[k];
-        const qy = y * SAMPLES + PLACE_Y[k];
-        const part = scene.parts[scene.partOfTriangle[t]];
-        const { material, faceVertices } = part;
-        spot.material = material;
-        weigh(spot, frame, scene.corner, t, qx, qy);
-        if (k === CENTRE) spot.holdInside();
-        // A whole pixel's depth is that of its centre.
-        const z = k === CENTRE ? -4 / (depth[p] + depth[p + 1] + depth[p + side] + depth[p + side + 1]) : -1 / depth[p];
-        spot.z = z;
-        spot.x = (-(qx - camera.width / 2) * z) / camera.focal;
-        spot.y = ((qy - camera.height / 2) * z) / camera.focal;
-        place(spot, scene, ambient);
-        albedo(spot, scene.uv, sample);
-        if (material.surface === "eye") {
-          // The upper lid and lashes shade the eyeball.
-          for (let j = 0; j < 3; j++) spot.ambient[j] *= 0.85;
-        }
-        light(spot, lamps, out);
-        colour[3 * p] = out[0];
-        colour[3 * p + 1] = out[1];
-        colour[3 * p + 2] = out[2];
-        if (material.face) face[p] = 1;
-        else if (faceVertices) {
-          const start = scene.offsets[scene.partOfTriangle[t]];
-          const inside =
-            faceVertices[spot.a - start] * spot.wa +
-            faceVertices[spot.b - start] * spot.wb +
-            faceVertices[spot.c - start] * spot.wc;
-          face[p] = Number(inside > 0.5);
-        }
-      }
+      if (whole[i]) {
+        if (triangle[first] >= 0) shader.shade(x, y, CENTRE);
+      } else for (let k = 0; k < CENTRE; k++) if (triangle[first + step[k]] >= 0) shader.shade(x, y, k);
     }
   }
+}
+
+class Shader {
+  readonly #spot: Spot;
+  readonly #sample = new Float32Array(4);
+  readonly #out = new Float32Array(3);
+
+  constructor(
+    readonly frame: Frame,
+    readonly scene: Scene,
+    readonly camera: Camera,
+    readonly ambient: Float32Array,
+    readonly lamps: readonly LitLamp[],
+    everySample: boolean,
+  ) {
+    this.#spot = new Spot(everySample);
+  }
+
+  /** Colours place `k` of a pixel. */
+  shade(x: number, y: number, k: number): void {
+    const { frame, scene, camera } = this;
+    const { side, depth, colour, face, step } = frame;
+    const spot = this.#spot;
+    const out = this.#out;
+    const p = (y * side + x) * SAMPLES + step[k];
+    const t = frame.triangle[p];
+    const number = scene.partOfTriangle[t];
+    const { material, faceVertices } = scene.parts[number];
+    const qx = x * SAMPLES + PLACE_X[k];
+    const qy = y * SAMPLES + PLACE_Y[k];
+    spot.material = material;
+    weigh(spot, frame, scene.corner, t, qx, qy);
+    if (k === CENTRE) spot.holdInside();
+    // A whole pixel's depth is that of its centre.
+    const z = k === CENTRE ? -4 / (depth[p] + depth[p + 1] + depth[p + side] + depth[p + side + 1]) : -1 / depth[p];
+    spot.z = z;
+    spot.x = (-(qx - camera.width / 2) * z) / camera.focal;
+    spot.y = ((qy - camera.height / 2) * z) / camera.focal;
+    place(spot, scene, this.ambient);
+    albedo(spot, scene.uv, this.#sample);
+    if (material.surface === "eye") {
+      // The upper lid and lashes shade the eyeball.
+      for (let j = 0; j < 3; j++) spot.ambient[j] *= 0.85;
+    }
+    light(spot, this.lamps, out);
+    colour[3 * p] = out[0];
+    colour[3 * p + 1] = out[1];
+    colour[3 * p + 2] = out[2];
+    if (material.face) face[p] = 1;
+    else if (faceVertices) face[p] = Number(between(spot, faceVertices, scene.offsets[number]) > 0.5);
+  }
+}
+
+/** A value of the vertices of a part, which begin at `start`, at the spot. */
+function between({ a, b, c, wa, wb, wc }: Spot, values: Uint8Array, start: number): number {
+  return values[a - start] * wa + values[b - start] * wb + values[c - start] * wc;
 }
 
 /** Fills the vertices of a triangle and their weights at a place on the screen. */
