@@ -15,6 +15,7 @@ export class DepthMap {
   #towards: Vec3 = [0, 0, 1];
   #centre: Vec3 = [0, 0, 0];
   #scale = 1;
+  #projected = new Float32Array(0);
 
   constructor(size: number) {
     this.size = size;
@@ -32,7 +33,8 @@ export class DepthMap {
     this.#depth.fill(Number.NEGATIVE_INFINITY);
 
     const { position } = scene;
-    const projected = new Float32Array(scene.vertices * 3);
+    if (this.#projected.length < scene.vertices * 3) this.#projected = new Float32Array(scene.vertices * 4);
+    const projected = this.#projected;
     for (let i = 0; i < scene.vertices * 3; i += 3) {
       const x = position[i] - centre[0];
       const y = position[i + 1] - centre[1];

@@ -59,8 +59,8 @@ function print(exposed: Float32Array, size: number, { seed, frame, noise, sharpe
           const around = (exposed[at - 3] + exposed[at + 3] + exposed[at - row] + exposed[at + row]) / 4;
           value += (value - around) * sharpen;
         }
-        const bounded = Math.max(0, Math.min(1, value));
-        data[at] = Math.max(0, Math.min(255, SRGB[(bounded * TONE_STEPS) | 0] + grain + 0.5));
+        const level = Math.max(0, Math.min(TONE_STEPS, (value * TONE_STEPS) | 0));
+        data[at] = Math.max(0, Math.min(255, (SRGB[level] + grain + 0.5) | 0));
       }
     }
   }
