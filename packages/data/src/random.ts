@@ -3,7 +3,10 @@
  * run was interrupted at step 730.
  */
 export class KeyedRandom {
-  #state: [number, number, number, number];
+  #a: number;
+  #b: number;
+  #c: number;
+  #counter: number;
 
   /** @param key whole numbers, such as [seed, step, purpose] */
   constructor(...key: number[]) {
@@ -19,18 +22,19 @@ export class KeyedRandom {
       h = Math.imul(h ^ (part | 0), 0x01000193) ^ Math.floor(part / 2 ** 32);
       word();
     }
-    this.#state = [word(), word(), word(), word()];
+    this.#a = word() | 0;
+    this.#b = word() | 0;
+    this.#c = word() | 0;
+    this.#counter = word() | 0;
   }
 
   /** Uniform in [0, 1), 32 bits (sfc32, Doty-Humphrey). */
   uniform(): number {
-    const s = this.#state;
-    const t = (s[0] + s[1] + s[3]) | 0;
-    s[3] = (s[3] + 1) | 0;
-    s[0] = s[1] ^ (s[1] >>> 9);
-    s[1] = (s[2] + (s[2] << 3)) | 0;
-    s[2] = ((s[2] << 21) | (s[2] >>> 11)) + t;
-    s[2] |= 0;
+    const t = (this.#a + this.#b + this.#counter) | 0;
+    this.#counter = (this.#counter + 1) | 0;
+    this.#a = this.#b ^ (this.#b >>> 9);
+    this.#b = (this.#c + (this.#c << 3)) | 0;
+    this.#c = (((this.#c << 21) | (this.#c >>> 11)) + t) | 0;
     return (t >>> 0) / 2 ** 32;
   }
 

@@ -5,6 +5,7 @@ import {
   drawPerson,
   drawView,
   inspectShards,
+  Portrait,
   renderStats,
   ShardSet,
   SynthPool,
@@ -52,6 +53,27 @@ describe("synthetic people", () => {
       }
     };
     expect(await render(1, [4])).toEqual(await render(2, [1, 2, 4]));
+  });
+
+  test("a large picture is nearly the one with every sample shaded, and its truth is the same", async () => {
+    for (const [identity, image] of [
+      [3, 0], // with glasses
+      [9, 1], // with much hair
+      [59, 0], // with a beard
+    ]) {
+      const person = drawPerson(0, identity);
+      const portrait = await Portrait.create(person, { size: 256 });
+      const view = drawView(person, image);
+      const quick = portrait.render(view, 256);
+      const full = portrait.render(view, 256, { everySample: true });
+      const apart = (a: Uint8Array, b: Uint8Array) => a.map((value, i) => Math.abs(value - b[i]));
+      const differences = apart(quick.image.data, full.image.data);
+      expect(differences.reduce((sum, d) => sum + d, 0) / differences.length).toBeLessThan(1.5);
+      expect(differences.filter((d) => d > 32).length).toBeLessThan(differences.length * 0.01);
+      expect(differences.some((d) => d > 0)).toBe(true);
+      expect(apart(quick.mask, full.mask).filter((d) => d > 0).length).toBeLessThan(256 * 256 * 0.002);
+      expect(quick.landmarks).toEqual(full.landmarks);
+    }
   });
 
   test("the analyser agrees with the renderer's truth", async () => {

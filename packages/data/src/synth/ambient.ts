@@ -42,8 +42,15 @@ export function measureOpenness(figure: Figure): Openness {
   return new Map(parts.map((part, i) => [part, slice(part, i)]));
 }
 
-/** Light from the surroundings on every vertex of a scene, `[vertices × 3]`, lamps apart. */
-export function ambientLight(scene: Scene, openness: Openness, light: Light, body: Mat3, head: Mat3): Float32Array {
+/** Light from the surroundings on every wanted vertex of a scene, `[vertices × 3]`, lamps apart. */
+export function ambientLight(
+  scene: Scene,
+  openness: Openness,
+  light: Light,
+  body: Mat3,
+  head: Mat3,
+  wanted: Uint8Array,
+): Float32Array {
   const out = new Float32Array(scene.vertices * 3);
   const frames = [body, head].map((rotation) => {
     const directions = new Float32Array(DIRECTIONS.length * 3);
@@ -63,6 +70,7 @@ export function ambientLight(scene: Scene, openness: Openness, light: Light, bod
     const hair = part.material.surface === "hair";
     const start = scene.offsets[number];
     for (let i = 0; i < part.mesh.source.length; i++) {
+      if (!wanted[start + i]) continue;
       const withHead = part.chain[part.mesh.source[i] * CHAIN_LINKS + CHAIN_LINKS - 1] > 0.5;
       const { directions, colours } = frames[Number(withHead)];
       const at = (start + i) * 3;

@@ -1,4 +1,5 @@
 import { KeyedRandom } from "../random.ts";
+import { CENTRE, type Frame, PLACE_X, PLACE_Y, SAMPLES } from "./frame.ts";
 import type { View } from "./view.ts";
 
 export type BackgroundKind = "plain" | "room" | "lights" | "nature" | "street";
@@ -105,15 +106,16 @@ const PAINTERS: Readonly<Record<BackgroundKind, (b: Backdrop, r: KeyedRandom) =>
   },
 };
 
-/** Fills `colour` (linear RGB, `[height × width × 3]`) with the view's background. */
-export function paintBackground({ seed, background }: View, colour: Float32Array, width: number, height: number): void {
+/** Paints the view's background wherever a frame shows nothing else. */
+export function paintBackground({ seed, background }: View, frame: Frame): void {
   const r = new KeyedRandom(seed, 0xbac6);
   const b = new Backdrop();
   const [one, two] = [0.3, 0.1].map((least) => background.tint.map((value) => value * r.range(least, 1)));
   const angle = r.range(0, 2 * Math.PI);
+  const [cosine, sine] = [Math.cos(angle), Math.sin(angle)];
   for (let y = 0; y < SIDE; y++) {
     for (let x = 0; x < SIDE; x++) {
-      const along = (x / SIDE - 0.5) * Math.cos(angle) + (y / SIDE - 0.5) * Math.sin(angle);
+      const along = (x / SIDE - 0.5) * cosine + (y / SIDE - 0.5) * sine;
       const t = Math.max(0, Math.min(1, 0.5 + along));
       for (let c = 0; c < 3; c++) b.pixels[(y * SIDE + x) * 3 + c] = one[c] + (two[c] - one[c]) * t;
     }
@@ -121,19 +123,31 @@ export function paintBackground({ seed, background }: View, colour: Float32Array
   PAINTERS[background.kind](b, r);
   const radius = Math.round(background.blur * SIDE);
   if (radius > 0) for (let i = 0; i < 2; i++) b.blur(radius);
+  enlarge(b.pixels, background.gain, frame);
+}
 
-  for (let y = 0; y < height; y++) {
-    const fy = Math.max(0, Math.min(SIDE - 1.001, ((y + 0.5) / height) * SIDE - 0.5));
-    const y0 = Math.floor(fy);
-    for (let x = 0; x < width; x++) {
-      const fx = Math.max(0, Math.min(SIDE - 1.001, ((x + 0.5) / width) * SIDE - 0.5));
-      const x0 = Math.floor(fx);
-      const at = (y0 * SIDE + x0) * 3;
-      for (let c = 0; c < 3; c++) {
-        const top = b.pixels[at + c] + (b.pixels[at + 3 + c] - b.pixels[at + c]) * (fx - x0);
-        const below = at + SIDE * 3 + c;
-        const bottom = b.pixels[below] + (b.pixels[below + 3] - b.pixels[below]) * (fx - x0);
-        colour[(y * width + x) * 3 + c] = background.gain * (top + (bottom - top) * (fy - y0));
+/** Interpolates the backdrop over the samples, or whole pixels, that show no triangle. */
+function enlarge(pixels: Float32Array, gain: number, { size, side, whole, triangle, colour, step }: Frame): void {
+  // Places along a line in half samples, since pixels' centres lie between samples.
+  const places = Float64Array.from({ length: 2 * side }, (_, i) =>
+    Math.max(0, Math.min(SIDE - 1.001, (i / 2 / side) * SIDE - 0.5)),
+  );
+  for (let j = 0, i = 0; j < size; j++) {
+    for (let l = 0, first = j * SAMPLES * side; l < size; l++, i++, first += SAMPLES) {
+      for (let k = whole[i] ? CENTRE : 0; k < (whole[i] ? CENTRE + 1 : CENTRE); k++) {
+        const p = first + step[k];
+        if (triangle[p] >= 0) continue;
+        const x = places[2 * (l * SAMPLES + PLACE_X[k])];
+        const y = places[2 * (j * SAMPLES + PLACE_Y[k])];
+        const x0 = x | 0;
+        const y0 = y | 0;
+        for (let c = 0; c < 3; c++) {
+          const at = (y0 * SIDE + x0) * 3 + c;
+          const below = at + SIDE * 3;
+          const upper = pixels[at] + (pixels[at + 3] - pixels[at]) * (x - x0);
+          const lower = pixels[below] + (pixels[below + 3] - pixels[below]) * (x - x0);
+          colour[3 * p + c] = gain * (upper + (lower - upper) * (y - y0));
+        }
       }
     }
   }

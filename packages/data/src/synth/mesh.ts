@@ -106,7 +106,8 @@ export function positionNormals(positions: Float32Array, meshes: readonly Mesh[]
     }
   }
   for (let i = 0; i < normals.length; i += 3) {
-    const length = Math.hypot(normals[i], normals[i + 1], normals[i + 2]) || 1;
+    if (normals[i] === 0 && normals[i + 1] === 0 && normals[i + 2] === 0) continue; // on none of the meshes
+    const length = Math.hypot(normals[i], normals[i + 1], normals[i + 2]);
     normals[i] /= length;
     normals[i + 1] /= length;
     normals[i + 2] /= length;

@@ -6,16 +6,25 @@ function lattice(x: number, y: number, z: number): number {
   return ((h ^ (h >>> 16)) >>> 0) / 2147483648 - 1;
 }
 
+/** Noise along one edge of a cell, `f` of the way. */
+function edge(x: number, y: number, z: number, f: number): number {
+  const a = lattice(x, y, z);
+  return a + (lattice(x + 1, y, z) - a) * f;
+}
+
+const ease = (t: number) => t * t * (3 - 2 * t);
+
 /** Smooth noise in about [−1, 1], one bump a unit of length. */
 export function valueNoise(x: number, y: number, z: number): number {
-  const [xi, yi, zi] = [Math.floor(x), Math.floor(y), Math.floor(z)];
-  const ease = (t: number) => t * t * (3 - 2 * t);
-  const [fx, fy, fz] = [ease(x - xi), ease(y - yi), ease(z - zi)];
-  const edge = (dy: number, dz: number) => {
-    const a = lattice(xi, yi + dy, zi + dz);
-    return a + (lattice(xi + 1, yi + dy, zi + dz) - a) * fx;
-  };
-  const near = edge(0, 0) + (edge(1, 0) - edge(0, 0)) * fy;
-  const far = edge(0, 1) + (edge(1, 1) - edge(0, 1)) * fy;
+  const xi = Math.floor(x);
+  const yi = Math.floor(y);
+  const zi = Math.floor(z);
+  const fx = ease(x - xi);
+  const fy = ease(y - yi);
+  const fz = ease(z - zi);
+  const a = edge(xi, yi, zi, fx);
+  const b = edge(xi, yi, zi + 1, fx);
+  const near = a + (edge(xi, yi + 1, zi, fx) - a) * fy;
+  const far = b + (edge(xi, yi + 1, zi + 1, fx) - b) * fy;
   return near + (far - near) * fz;
 }

@@ -7,7 +7,7 @@ import { drawCards } from "./cards.ts";
 import { DepthMap } from "./depth-map.ts";
 import { develop } from "./develop.ts";
 import { Figure } from "./figure.ts";
-import { type Camera, Frame } from "./frame.ts";
+import { type Camera, Frame, SAMPLES } from "./frame.ts";
 import { landmarkPositions } from "./landmarks.ts";
 import { drawPerson, type Person } from "./person.ts";
 import { chainPlacements, Scene } from "./scene.ts";
@@ -27,9 +27,9 @@ export interface SyntheticImage {
   caption: string;
 }
 
-/** Samples of a pixel, in each direction. */
-const SAMPLES = 2;
 const SHADOW_SIZE = 256;
+/** From this size on, a pixel that shows one surface is shaded once: at smaller ones details need every sample. */
+const MULTISAMPLED = 256;
 
 /** Draws one person in any number of views. */
 export class Portrait {
@@ -51,8 +51,11 @@ export class Portrait {
     return new Portrait(await Figure.create(loadBodyModel(), person, { detail }));
   }
 
-  /** One picture, `size` pixels wide and high. */
-  render(view: View, size: number): SyntheticImage {
+  /**
+   * One picture, `size` pixels wide and high.
+   * @param options.everySample whether each of a pixel's samples is shaded
+   */
+  render(view: View, size: number, { everySample = size < MULTISAMPLED } = {}): SyntheticImage {
     const figure = this.#figure;
     const scene = this.#scene;
     const parts = figure.partsOf(view);
@@ -76,27 +79,27 @@ export class Portrait {
     }
     scene.fill(parts, placements);
 
-    const samples = SAMPLES;
-    const side = size * samples;
+    const frame = frameOf(size);
+    const { side } = frame;
     const camera: Camera = { focal: (side / 2 / half) * distance, width: side, height: side };
-    const frame = frameOf(side);
     const lamps = view.light.lamps.map((lamp, i) => {
       this.#shadows[i] ??= new DepthMap(SHADOW_SIZE);
       const shadow = this.#shadows[i];
       shadow.draw(scene, lamp.direction, [0, -0.25 * half, -distance - 0.2], (2.1 * figure.faceSize) / 0.65);
       return { ...lamp, shadow };
     });
-    const ambient = ambientLight(scene, this.#openness, view.light, body, head);
     frame.clear();
-    paintBackground(view, frame.colour, side, side);
     frame.project(scene, camera);
-    frame.drawOpaque(scene);
-    shadeOpaque(frame, scene, camera, ambient, lamps);
-    drawCards(frame, scene, camera, ambient, lamps);
+    frame.drawOpaque(scene, !everySample);
+    if (!everySample) frame.merge(scene);
+    paintBackground(view, frame);
+    const ambient = ambientLight(scene, this.#openness, view.light, body, head, frame.seenVertices(scene));
+    shadeOpaque(frame, scene, camera, ambient, lamps, everySample);
+    drawCards(frame, scene, camera, ambient, lamps, everySample);
 
     return {
-      ...develop(frame, view, samples),
-      landmarks: this.#landmarks(frame, samples),
+      ...develop(frame, view),
+      landmarks: this.#landmarks(frame),
       pose: { yaw: view.yaw, pitch: view.pitch, roll: view.roll },
       expression: view.expression,
       caption: describePicture(this.person, view),
@@ -104,15 +107,15 @@ export class Portrait {
   }
 
   /** The projected vertices, in pixels of the finished picture. */
-  #landmarks(frame: Frame, samples: number): Float32Array {
+  #landmarks(frame: Frame): Float32Array {
     const { model } = this.#figure;
     const vertexOf = firstVertices(model.head.source);
     const out = new Float32Array(136);
     for (const [i, position] of landmarkPositions(model).entries()) {
       const vertex = vertexOf.get(position);
       if (vertex === undefined) throw new Error(`landmark ${i} is not on the head's mesh`);
-      out[2 * i] = frame.screen[3 * vertex] / samples;
-      out[2 * i + 1] = frame.screen[3 * vertex + 1] / samples;
+      out[2 * i] = frame.screen[3 * vertex] / SAMPLES;
+      out[2 * i + 1] = frame.screen[3 * vertex + 1] / SAMPLES;
     }
     return out;
   }
@@ -131,8 +134,8 @@ function firstVertices(source: Int32Array): Map<number, number> {
 
 let frameCache: Frame | undefined;
 
-function frameOf(side: number): Frame {
-  if (frameCache?.width !== side) frameCache = new Frame(side, side);
+function frameOf(size: number): Frame {
+  if (frameCache?.size !== size) frameCache = new Frame(size);
   return frameCache;
 }
 

@@ -1,6 +1,6 @@
 import type { DepthMap } from "./depth-map.ts";
 import type { Material } from "./figure.ts";
-import type { Camera, Frame } from "./frame.ts";
+import { type Camera, CENTRE, type Frame, PLACE_X, PLACE_Y, SAMPLES } from "./frame.ts";
 import type { Lamp } from "./light.ts";
 import type { Scene } from "./scene.ts";
 import { sampleTexture } from "./texture.ts";
@@ -9,170 +9,222 @@ export interface LitLamp extends Lamp {
   shadow: DepthMap;
 }
 
-/** A place on a surface, as shading sees it. One is reused for all pixels. */
-export interface Spot {
-  material: Material;
-  x: number;
-  y: number;
-  z: number;
-  nx: number;
-  ny: number;
-  nz: number;
+/** A place on a surface, as shading sees it. One is reused for all samples, so that shading makes no garbage. */
+export class Spot {
+  material!: Material;
+  /** The triangle's vertices, and their weights. */
+  a = 0;
+  b = 0;
+  c = 0;
+  wa = 0.5;
+  wb = 0.5;
+  wc = 0.5;
+  x = 0.5;
+  y = 0.5;
+  z = 0.5;
+  nx = 0.5;
+  ny = 0.5;
+  nz = 0.5;
   /** Towards the camera. */
-  vx: number;
-  vy: number;
-  vz: number;
-  /** Albedo. */
-  r: number;
-  g: number;
-  b: number;
-  gloss: number;
+  vx = 0.5;
+  vy = 0.5;
+  vz = 0.5;
+  gloss = 0.5;
+  readonly albedo = new Float64Array(3);
   /** Light from the surroundings. */
-  ambient: Float32Array;
+  readonly ambient = new Float32Array(3);
+
+  /** @param everySample whether all samples are shaded; if not, powers are computed a faster way, which differs in the last bit */
+  constructor(readonly everySample: boolean) {}
+
+  /** Moves the weights into the triangle: the centre of a pixel may lie just beside it. */
+  holdInside(): void {
+    const wa = Math.max(0, this.wa);
+    const wb = Math.max(0, this.wb);
+    const wc = Math.max(0, this.wc);
+    const scale = 1 / (wa + wb + wc);
+    this.wa = wa * scale;
+    this.wb = wb * scale;
+    this.wc = wc * scale;
+  }
 }
 
-/** Colours every pixel of the opaque surfaces. */
+/** x⁵. */
+export function fifthPower(x: number, { everySample }: Spot): number {
+  return everySample ? x ** 5 : x * x * x * x * x;
+}
+
+/** Colours every sample of the opaque surfaces, or the centre of whole pixels. */
 export function shadeOpaque(
   frame: Frame,
   scene: Scene,
   camera: Camera,
   ambient: Float32Array,
   lamps: readonly LitLamp[],
+  everySample: boolean,
 ): void {
-  const { width, height, triangle, screen: s, colour, face, depth } = frame;
-  const sample = new Float32Array(4);
-  const out = new Float32Array(3);
-  const spot = { ambient: new Float32Array(3) } as Spot;
-  for (let y = 0, p = 0; y < height; y++) {
-    for (let x = 0; x < width; x++, p++) {
-      const t = triangle[p];
-      if (t < 0) continue;
-      const a = scene.corner[3 * t];
-      const b = scene.corner[3 * t + 1];
-      const c = scene.corner[3 * t + 2];
-      const qx = x + 0.5;
-      const qy = y + 0.5;
-      const ax = s[3 * a] - qx;
-      const ay = s[3 * a + 1] - qy;
-      const bx = s[3 * b] - qx;
-      const by = s[3 * b + 1] - qy;
-      const cx = s[3 * c] - qx;
-      const cy = s[3 * c + 1] - qy;
-      // Screen weights times 1 / distance: perspective-correct once they sum to 1.
-      let wa = (bx * cy - cx * by) * s[3 * a + 2];
-      let wb = (cx * ay - ax * cy) * s[3 * b + 2];
-      let wc = (ax * by - bx * ay) * s[3 * c + 2];
-      const scale = 1 / (wa + wb + wc);
-      wa *= scale;
-      wb *= scale;
-      wc *= scale;
-
-      const part = scene.parts[scene.partOfTriangle[t]];
-      const { material } = part;
-      spot.material = material;
-      spot.z = -1 / depth[p];
-      spot.x = (-(qx - camera.width / 2) * spot.z) / camera.focal;
-      spot.y = ((qy - camera.height / 2) * spot.z) / camera.focal;
-      place(spot, scene, ambient, a, b, c, wa, wb, wc);
-      const u = wa * scene.uv[2 * a] + wb * scene.uv[2 * b] + wc * scene.uv[2 * c];
-      const v = wa * scene.uv[2 * a + 1] + wb * scene.uv[2 * b + 1] + wc * scene.uv[2 * c + 1];
-      albedo(spot, u, v, sample);
-      if (material.surface === "eye") {
-        // The upper lid and lashes shade the eyeball.
-        for (let k = 0; k < 3; k++) spot.ambient[k] *= 0.85;
-      }
-      light(spot, lamps, out);
-      colour[3 * p] = out[0];
-      colour[3 * p + 1] = out[1];
-      colour[3 * p + 2] = out[2];
-      if (material.face) face[p] = 1;
-      else if (part.faceVertices) {
-        const start = scene.offsets[scene.partOfTriangle[t]];
-        const inside =
-          part.faceVertices[a - start] * wa + part.faceVertices[b - start] * wb + part.faceVertices[c - start] * wc;
-        face[p] = Number(inside > 0.5);
-      }
+  const { size, side, whole, triangle, step } = frame;
+  const shader = new Shader(frame, scene, camera, ambient, lamps, everySample);
+  for (let y = 0, i = 0; y < size; y++) {
+    for (let x = 0, first = y * SAMPLES * side; x < size; x++, i++, first += SAMPLES) {
+      if (whole[i]) {
+        if (triangle[first] >= 0) shader.shade(x, y, CENTRE);
+      } else for (let k = 0; k < CENTRE; k++) if (triangle[first + step[k]] >= 0) shader.shade(x, y, k);
     }
   }
 }
 
-/** Fills normal, view direction and ambient light of a spot between three vertices. */
-export function place(
-  spot: Spot,
-  scene: Scene,
-  ambient: Float32Array,
-  a: number,
-  b: number,
-  c: number,
-  wa: number,
-  wb: number,
-  wc: number,
-): void {
-  const { normal: n } = scene;
-  const nx = wa * n[3 * a] + wb * n[3 * b] + wc * n[3 * c];
-  const ny = wa * n[3 * a + 1] + wb * n[3 * b + 1] + wc * n[3 * c + 1];
-  const nz = wa * n[3 * a + 2] + wb * n[3 * b + 2] + wc * n[3 * c + 2];
+class Shader {
+  readonly #spot: Spot;
+  readonly #sample = new Float32Array(4);
+  readonly #out = new Float32Array(3);
+
+  constructor(
+    readonly frame: Frame,
+    readonly scene: Scene,
+    readonly camera: Camera,
+    readonly ambient: Float32Array,
+    readonly lamps: readonly LitLamp[],
+    everySample: boolean,
+  ) {
+    this.#spot = new Spot(everySample);
+  }
+
+  /** Colours place `k` of a pixel. */
+  shade(x: number, y: number, k: number): void {
+    const { frame, scene, camera } = this;
+    const { side, depth, colour, face, step } = frame;
+    const spot = this.#spot;
+    const out = this.#out;
+    const p = (y * side + x) * SAMPLES + step[k];
+    const t = frame.triangle[p];
+    const number = scene.partOfTriangle[t];
+    const { material, faceVertices } = scene.parts[number];
+    const qx = x * SAMPLES + PLACE_X[k];
+    const qy = y * SAMPLES + PLACE_Y[k];
+    spot.material = material;
+    weigh(spot, frame, scene.corner, t, qx, qy);
+    if (k === CENTRE) spot.holdInside();
+    // A whole pixel's depth is that of its centre.
+    const z = k === CENTRE ? -4 / (depth[p] + depth[p + 1] + depth[p + side] + depth[p + side + 1]) : -1 / depth[p];
+    spot.z = z;
+    spot.x = (-(qx - camera.width / 2) * z) / camera.focal;
+    spot.y = ((qy - camera.height / 2) * z) / camera.focal;
+    place(spot, scene, this.ambient);
+    albedo(spot, scene.uv, this.#sample);
+    if (material.surface === "eye") {
+      // The upper lid and lashes shade the eyeball.
+      for (let j = 0; j < 3; j++) spot.ambient[j] *= 0.85;
+    }
+    light(spot, this.lamps, out);
+    colour[3 * p] = out[0];
+    colour[3 * p + 1] = out[1];
+    colour[3 * p + 2] = out[2];
+    if (material.face) face[p] = 1;
+    else if (faceVertices) face[p] = Number(between(spot, faceVertices, scene.offsets[number]) > 0.5);
+  }
+}
+
+/** A value of the vertices of a part, which begin at `start`, at the spot. */
+function between({ a, b, c, wa, wb, wc }: Spot, values: Uint8Array, start: number): number {
+  return values[a - start] * wa + values[b - start] * wb + values[c - start] * wc;
+}
+
+/** Fills the vertices of a triangle and their weights at a place on the screen. */
+function weigh(spot: Spot, { screen: s }: Frame, corner: Uint32Array, t: number, qx: number, qy: number): void {
+  const a = corner[3 * t];
+  const b = corner[3 * t + 1];
+  const c = corner[3 * t + 2];
+  const ax = s[3 * a] - qx;
+  const ay = s[3 * a + 1] - qy;
+  const bx = s[3 * b] - qx;
+  const by = s[3 * b + 1] - qy;
+  const cx = s[3 * c] - qx;
+  const cy = s[3 * c + 1] - qy;
+  // Screen weights times 1 / distance: perspective-correct once they sum to 1.
+  const wa = (bx * cy - cx * by) * s[3 * a + 2];
+  const wb = (cx * ay - ax * cy) * s[3 * b + 2];
+  const wc = (ax * by - bx * ay) * s[3 * c + 2];
+  const scale = 1 / (wa + wb + wc);
+  spot.a = a;
+  spot.b = b;
+  spot.c = c;
+  spot.wa = wa * scale;
+  spot.wb = wb * scale;
+  spot.wc = wc * scale;
+}
+
+/** Fills normal, view direction and ambient light of a spot between its vertices. */
+export function place(spot: Spot, { normal: n }: Scene, ambient: Float32Array): void {
+  const { wa, wb, wc, x, y, z } = spot;
+  const a = 3 * spot.a;
+  const b = 3 * spot.b;
+  const c = 3 * spot.c;
+  const nx = wa * n[a] + wb * n[b] + wc * n[c];
+  const ny = wa * n[a + 1] + wb * n[b + 1] + wc * n[c + 1];
+  const nz = wa * n[a + 2] + wb * n[b + 2] + wc * n[c + 2];
   const scale = 1 / (Math.sqrt(nx * nx + ny * ny + nz * nz) + 1e-9);
   spot.nx = nx * scale;
   spot.ny = ny * scale;
   spot.nz = nz * scale;
-  const away = 1 / Math.sqrt(spot.x * spot.x + spot.y * spot.y + spot.z * spot.z);
-  spot.vx = -spot.x * away;
-  spot.vy = -spot.y * away;
-  spot.vz = -spot.z * away;
-  for (let k = 0; k < 3; k++)
-    spot.ambient[k] = wa * ambient[3 * a + k] + wb * ambient[3 * b + k] + wc * ambient[3 * c + k];
+  const away = 1 / Math.sqrt(x * x + y * y + z * z);
+  spot.vx = -x * away;
+  spot.vy = -y * away;
+  spot.vz = -z * away;
+  for (let k = 0; k < 3; k++) spot.ambient[k] = wa * ambient[a + k] + wb * ambient[b + k] + wc * ambient[c + k];
 }
 
-function albedo(spot: Spot, u: number, v: number, sample: Float32Array): void {
+/** Fills colour and gloss of a spot from its material's texture. */
+function albedo(spot: Spot, uv: Float32Array, sample: Float32Array): void {
+  const { a, b, c, wa, wb, wc, albedo: rgb } = spot;
   const { texture, window, tint, gloss, surface } = spot.material;
-  spot.r = tint[0];
-  spot.g = tint[1];
-  spot.b = tint[2];
   spot.gloss = gloss;
+  rgb[0] = tint[0];
+  rgb[1] = tint[1];
+  rgb[2] = tint[2];
   if (!texture) return;
-  if (window)
-    sampleTexture(
-      texture,
-      (u - window.u0) / (window.u1 - window.u0),
-      (v - window.v0) / (window.v1 - window.v0),
-      sample,
-    );
-  else sampleTexture(texture, u, v, sample);
-  spot.r *= sample[0];
-  spot.g *= sample[1];
-  spot.b *= sample[2];
+  let u = wa * uv[2 * a] + wb * uv[2 * b] + wc * uv[2 * c];
+  let v = wa * uv[2 * a + 1] + wb * uv[2 * b + 1] + wc * uv[2 * c + 1];
+  if (window) {
+    u = (u - window.u0) / (window.u1 - window.u0);
+    v = (v - window.v0) / (window.v1 - window.v0);
+  }
+  sampleTexture(texture, u, v, sample);
+  for (let k = 0; k < 3; k++) rgb[k] *= sample[k];
   if (surface === "skin") spot.gloss = sample[3];
 }
 
 /** Light that leaves a spot towards the camera. */
 function light(spot: Spot, lamps: readonly LitLamp[], out: Float32Array): void {
-  const { x, y, z, nx, ny, nz, vx, vy, vz } = spot;
+  const { x, y, z, nx, ny, nz, ambient, albedo: rgb } = spot;
   const skin = spot.material.surface === "skin";
-  let dr = spot.ambient[0];
-  let dg = spot.ambient[1];
-  let db = spot.ambient[2];
+  let dr = ambient[0];
+  let dg = ambient[1];
+  let db = ambient[2];
   let sr = 0;
   let sg = 0;
   let sb = 0;
-  const facing = Math.max(0.05, nx * vx + ny * vy + nz * vz);
+  const facing = Math.max(0.05, nx * spot.vx + ny * spot.vy + nz * spot.vz);
   for (let i = 0; i < lamps.length; i++) {
     const { direction: d, colour, softness, shadow } = lamps[i];
     const nl = nx * d[0] + ny * d[1] + nz * d[2];
-    if (nl < -0.3) continue;
-    const lit = shadow.softlyLit(x + nx * 0.02, y + ny * 0.02, z + nz * 0.02, 0.015, softness * 0.5);
+    if (nl < (skin ? -0.3 : 0)) continue;
+    const lit = spot.everySample
+      ? shadow.lit(x + nx * 0.02, y + ny * 0.02, z + nz * 0.02, 0.015, softness * 0.5)
+      : shadow.litSoftly(x + nx * 0.02, y + ny * 0.02, z + nz * 0.02, 0.015, softness * 0.5);
+    if (lit === 0) continue;
     if (skin) {
       // Light enters skin and leaves it elsewhere, red furthest: it reaches around the edge of the shadow.
       const soft = Math.sqrt(lit);
       dr += Math.max(0, (nl + 0.3) * 0.77) * (lit + (soft - lit) * 0.7) * colour[0];
       dg += Math.max(0, (nl + 0.13) * 0.885) * (lit + (soft - lit) * 0.2) * colour[1];
       db += Math.max(0, (nl + 0.06) * 0.943) * lit * colour[2];
-    } else if (nl > 0) {
+    } else {
       dr += nl * lit * colour[0];
       dg += nl * lit * colour[1];
       db += nl * lit * colour[2];
     }
-    if (nl > 0 && lit > 0) {
+    if (nl > 0) {
       const shine = highlight(spot, d, nl, facing) * lit;
       sr += shine * colour[0];
       sg += shine * colour[1];
@@ -180,11 +232,11 @@ function light(spot: Spot, lamps: readonly LitLamp[], out: Float32Array): void {
     }
   }
   // A glancing view mirrors the surroundings.
-  const glance = (1 - facing) ** 5;
+  const glance = fifthPower(1 - facing, spot);
   const mirror = spot.gloss * (0.02 + 0.25 * glance);
-  out[0] = spot.r * dr + sr + mirror * spot.ambient[0];
-  out[1] = spot.g * dg + sg + mirror * spot.ambient[1];
-  out[2] = spot.b * db + sb + mirror * spot.ambient[2];
+  out[0] = rgb[0] * dr + sr + mirror * ambient[0];
+  out[1] = rgb[1] * dg + sg + mirror * ambient[1];
+  out[2] = rgb[2] * db + sb + mirror * ambient[2];
 }
 
 /** A microfacet highlight (GGX) of a rough dielectric; the eye's is small and sharp. */
@@ -201,6 +253,6 @@ function highlight(spot: Spot, d: readonly number[], nl: number, facing: number)
   const q = nh * nh * (alpha2 - 1) + 1;
   const k = 0.28;
   const visible = 1 / ((nl * (1 - k) + k) * (facing * (1 - k) + k));
-  const fresnel = 0.028 + 0.972 * (1 - vh) ** 5;
+  const fresnel = 0.028 + 0.972 * fifthPower(1 - vh, spot);
   return (alpha2 / (q * q)) * visible * 0.25 * fresnel * gloss * nl;
 }

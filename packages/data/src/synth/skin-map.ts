@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type BodyModel, HEAD_WINDOW } from "./body-model.ts";
 import { outline, polygonDistance } from "./landmarks.ts";
 import { loadTexture, sampleTexture, type Texture } from "./texture.ts";
-import { smoothstep } from "./vector.ts";
+import { gauss, smoothstep } from "./vector.ts";
 
 /** Where a part of the head's texture lies on the base face, and what is known there. Rows from the top. */
 export interface SkinMap {
@@ -19,6 +19,15 @@ export interface SkinMap {
   lips: Float32Array;
   /** Distance to the eyes' opening. */
   eye: Float32Array;
+  /** Where the front of the head, cheeks, tip of the nose, chin and the middle of the forehead are, 0…1. */
+  front: Float64Array;
+  cheek: Float64Array;
+  nose: Float64Array;
+  chin: Float64Array;
+  forehead: Float64Array;
+  /** Rings under the eyes: their place across the face, and along it. */
+  ringX: Float64Array;
+  ringY: Float64Array;
   /** The package's skins on this map, linear RGB, with their colour cast held back. */
   skins: ReadonlyMap<string, Float32Array>;
   /** The same for the rest of the body. */
@@ -77,6 +86,7 @@ async function makeSkinMap(model: BodyModel, height: number): Promise<SkinMap> {
   const scalp = new Float32Array(size);
   const lips = new Float32Array(size);
   const eye = new Float32Array(size).fill(9);
+  const [front, cheek, nose, chin, forehead, ringX, ringY] = Array.from({ length: 7 }, () => new Float64Array(size));
   const lipLine = outline(model, [48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59]);
   const eyeLine = outline(model, [36, 37, 38, 39, 40, 41]);
   for (let p = 0; p < size; p++) {
@@ -85,7 +95,15 @@ async function makeSkinMap(model: BodyModel, height: number): Promise<SkinMap> {
     scalp[p] = aboveHairline(x, y, z);
     if (z > 1.2 && y > 6.3 && y < 6.85 && Math.abs(x) < 0.4)
       lips[p] = smoothstep(0.022, -0.022, polygonDistance(x, y, lipLine));
-    if (z > 1 && y > 6.9 && y < 7.7 && Math.abs(x) < 0.75) eye[p] = polygonDistance(-Math.abs(x), y, eyeLine);
+    const side = Math.abs(x);
+    front[p] = smoothstep(0.5, 0.95, z);
+    cheek[p] = gauss(side - 0.42, 0.27) * gauss(y - 6.98, 0.25) * front[p];
+    nose[p] = z > 1.45 ? gauss(x, 0.13) * gauss(y - 6.95, 0.16) : 0;
+    chin[p] = gauss(x, 0.27) * gauss(y - 6.33, 0.18) * front[p];
+    forehead[p] = gauss(x, 0.3) * smoothstep(7.1, 7.5, y);
+    ringX[p] = gauss(side - 0.27, 0.15);
+    ringY[p] = gauss(y - 7.185, 0.055);
+    if (z > 1 && y > 6.9 && y < 7.7 && side < 0.75) eye[p] = polygonDistance(-side, y, eyeLine);
   }
   const skins = new Map<string, Float32Array>();
   const bodies = new Map<string, Texture>();
@@ -97,7 +115,8 @@ async function makeSkinMap(model: BodyModel, height: number): Promise<SkinMap> {
     const body = await loadTexture(join(folder, readdirSync(folder)[0]), BODY_SIDE);
     bodies.set(name, { ...body, data: body.data.map((value, i) => value * (cast[i % 4] ?? 1)) });
   }
-  return { width, height, place, used, scalp, lips, eye, skins, bodies };
+  const places = { front, cheek, nose, chin, forehead, ringX, ringY };
+  return { width, height, place, used, scalp, lips, eye, ...places, skins, bodies };
 }
 
 /** The base mesh's place of every texel; texels just outside an edge take the edge's, so that seams do not show. */

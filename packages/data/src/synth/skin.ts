@@ -2,15 +2,13 @@ import { valueNoise } from "./noise.ts";
 import type { Person } from "./person.ts";
 import type { SkinMap } from "./skin-map.ts";
 import type { Texture } from "./texture.ts";
-import { smoothstep } from "./vector.ts";
+import { gauss, smoothstep } from "./vector.ts";
 
 export interface PaintedSkin {
   /** The head's own texture; alpha holds how glossy a place is. */
   head: Texture;
   body: Texture;
 }
-
-const gauss = (x: number, width: number) => Math.exp(-((x / width) ** 2));
 
 /** Which skins of the package a person's is mixed from, by origin and age. */
 function skinShares({ macro: { origin }, sex, years }: Person): [string, number][] {
@@ -38,44 +36,36 @@ function skinShares({ macro: { origin }, sex, years }: Person): [string, number]
 
 /** Paints a person's skin: the mixed base, then blood, freckles, moles, lips, beard and scalp by their place. */
 export function paintSkin(map: SkinMap, person: Person): PaintedSkin {
-  const { width, height, place, used } = map;
-  const { skin } = person;
+  const { width, height, used } = map;
+  const { tone } = person.skin;
   const shares = skinShares(person);
+  const bases = shares.map(([name, share]) => ({ base: map.skins.get(name) as Float32Array, share }));
   const data = new Float32Array(width * height * 4);
-  const moles = skin.moles.map(([x, y, radius]) => ({ x, y, radius }));
-  const rgb = [0, 0, 0];
+  const rgb = new Float64Array(3);
   for (let p = 0; p < width * height; p++) {
     if (!used[p]) continue;
-    const [x, y, z] = place.subarray(3 * p, 3 * p + 3);
     rgb.fill(0);
-    for (const [name, share] of shares) {
-      const base = map.skins.get(name) as Float32Array;
-      for (let k = 0; k < 3; k++) rgb[k] += base[3 * p + k] * share * skin.tone[k];
+    for (const { base, share } of bases) {
+      for (let k = 0; k < 3; k++) rgb[k] += base[3 * p + k] * share * tone[k];
     }
-    const gloss = paintPlace(rgb, person, { x, y, z, lips: map.lips[p], eye: map.eye[p], scalp: map.scalp[p], moles });
-    data.set(rgb, 4 * p);
-    data[4 * p + 3] = gloss;
+    data[4 * p + 3] = paintPlace(rgb, person, map, p);
+    for (let k = 0; k < 3; k++) data[4 * p + k] = rgb[k];
   }
-  return { head: { width, height, data }, body: mixBody(map, shares, skin.tone) };
+  return { head: { width, height, data }, body: mixBody(map, shares, tone) };
 }
 
-interface Place {
-  x: number;
-  y: number;
-  z: number;
-  lips: number;
-  eye: number;
-  scalp: number;
-  moles: readonly { x: number; y: number; radius: number }[];
-}
-
-/** Changes the colour of one place; returns its gloss. */
-function paintPlace(rgb: number[], { skin }: Person, { x, y, z, lips, eye, scalp, moles }: Place): number {
+/** Changes the colour of the place of texel `p`; returns its gloss. */
+function paintPlace(rgb: Float64Array, { skin }: Person, map: SkinMap, p: number): number {
+  const x = map.place[3 * p];
+  const y = map.place[3 * p + 1];
+  const z = map.place[3 * p + 2];
+  const cheek = map.cheek[p];
+  const nose = map.nose[p];
+  const lips = map.lips[p];
   const side = Math.abs(x);
   const [ox, oy, oz] = skin.noise;
   const coarse = valueNoise(x * 6 + ox, y * 6 + oy, z * 6 + oz);
   const fine = valueNoise(x * 26 + oz, y * 26 + ox, z * 26 + oy);
-  const front = smoothstep(0.5, 0.95, z);
   const scale = (r: number, g: number, b: number) => {
     rgb[0] *= r;
     rgb[1] *= g;
@@ -85,17 +75,14 @@ function paintPlace(rgb: number[], { skin }: Person, { x, y, z, lips, eye, scalp
     for (let k = 0; k < 3; k++) rgb[k] += (colour[k] - rgb[k]) * share;
   };
 
-  const cheek = gauss(side - 0.42, 0.27) * gauss(y - 6.98, 0.25) * front;
-  const nose = z > 1.45 ? gauss(x, 0.13) * gauss(y - 6.95, 0.16) : 0;
-  const chin = gauss(x, 0.27) * gauss(y - 6.33, 0.18) * front;
   const ear = side > 0.72 ? 0.35 : 0;
-  const blood = skin.redness * (0.55 * cheek + 0.6 * nose + 0.25 * chin + 0.18 * coarse * skin.mottle + ear);
+  const blood = skin.redness * (0.55 * cheek + 0.6 * nose + 0.25 * map.chin[p] + 0.18 * coarse * skin.mottle + ear);
   scale(1 + blood * 0.12, 1 - blood * 0.24, 1 - blood * 0.22);
   const mottle = 1 + skin.mottle * (0.05 * coarse + 0.045 * fine);
   scale(mottle, mottle, mottle);
   const blush = skin.blush * cheek;
   scale(1 - blush * 0.05, 1 - blush * 0.35, 1 - blush * 0.28);
-  const circles = skin.darkCircles * gauss(side - 0.27, 0.15) * gauss(y - 7.185, 0.055) * front;
+  const circles = skin.darkCircles * map.ringX[p] * map.ringY[p] * map.front[p];
   scale(1 - 0.3 * circles, 1 - 0.36 * circles, 1 - 0.26 * circles);
 
   if (skin.freckles > 0 && z > 0.7 && lips < 0.3) {
@@ -104,20 +91,20 @@ function paintPlace(rgb: number[], { skin }: Person, { x, y, z, lips, eye, scalp
     const f = spots * skin.freckles * region;
     scale(1 - 0.33 * f, 1 - 0.5 * f, 1 - 0.58 * f);
   }
-  for (const mole of moles) {
+  for (const [mx, my, radius] of skin.moles) {
     if (z < 0.9) break;
-    const m = smoothstep(1.3, 0.6, Math.hypot(x - mole.x, y - mole.y) / mole.radius);
+    const m = smoothstep(1.3, 0.6, Math.hypot(x - mx, y - my) / radius);
     scale(1 - 0.66 * m, 1 - 0.76 * m, 1 - 0.78 * m);
   }
 
-  let gloss = 0.55 + 0.4 * skin.oily * (gauss(x, 0.3) * smoothstep(7.1, 7.5, y) + nose + 0.5 * cheek);
+  let gloss = 0.55 + 0.4 * skin.oily * (map.forehead[p] + nose + 0.5 * cheek);
   if (lips > 0) {
     const natural = lips * (1 - skin.lipstick);
     towards(skin.lipColour, lips * skin.lipstick * 0.8);
     scale(1 - 0.12 * natural, 1 - 0.3 * natural, 1 - 0.24 * natural);
     gloss += lips * 0.4;
   }
-  const rim = smoothstep(0.03, 0, Math.abs(eye));
+  const rim = smoothstep(0.03, 0, Math.abs(map.eye[p]));
   scale(1 - 0.2 * rim, 1 - 0.24 * rim, 1 - 0.24 * rim);
 
   if (skin.beard > 0) {
@@ -128,7 +115,7 @@ function paintPlace(rgb: number[], { skin }: Person, { x, y, z, lips, eye, scalp
     const hairs = 0.6 + 0.4 * smoothstep(-0.3, 0.5, valueNoise(x * 60, y * 45, z * 60));
     towards(skin.beardColour, Math.min(0.92, where * skin.beard * hairs));
   }
-  const grown = smoothstep(-0.07, 0.07, scalp - (z > 0.7 ? skin.hairline : 0) + 0.035 * coarse);
+  const grown = smoothstep(-0.07, 0.07, map.scalp[p] - (z > 0.7 ? skin.hairline : 0) + 0.035 * coarse);
   if (grown > 0) {
     const pale = Math.min(1, (skin.beardColour[0] + skin.beardColour[1] + skin.beardColour[2]) / 0.6);
     towards(skin.beardColour, Math.min(0.97, grown * skin.scalp * (1 - 0.4 * pale)));

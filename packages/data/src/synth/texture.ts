@@ -58,6 +58,35 @@ export function sampleTexture({ width, height, data }: Texture, u: number, v: nu
   }
 }
 
+const halves = new WeakMap<Texture, Texture>();
+
+/** The texture at half its width and height; transparent texels do not lend their colour. */
+export function halfTexture(texture: Texture): Texture {
+  const known = halves.get(texture);
+  if (known) return known;
+  const { data, width: from } = texture;
+  const width = texture.width >> 1;
+  const height = texture.height >> 1;
+  const out = new Float32Array(width * height * 4);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const at = (y * width + x) * 4;
+      const first = (2 * y * from + 2 * x) * 4;
+      let sum = 1e-6;
+      for (const texel of [first, first + 4, first + 4 * from, first + 4 * from + 4]) {
+        const alpha = data[texel + 3];
+        for (let k = 0; k < 3; k++) out[at + k] += data[texel + k] * (alpha + 2.5e-7);
+        sum += alpha;
+      }
+      for (let k = 0; k < 3; k++) out[at + k] /= sum;
+      out[at + 3] = sum / 4;
+    }
+  }
+  const half = { width, height, data: out };
+  halves.set(texture, half);
+  return half;
+}
+
 export const luminance = (r: number, g: number, b: number) => 0.3 * r + 0.55 * g + 0.15 * b;
 
 const meanCache = new WeakMap<Texture, number>();

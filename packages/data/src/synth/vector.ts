@@ -72,3 +72,6 @@ export function smoothstep(from: number, to: number, x: number): number {
   const t = Math.max(0, Math.min(1, (x - from) / (to - from)));
   return t * t * (3 - 2 * t);
 }
+
+/** 1 at 0, and 1 / e at ± `width`. */
+export const gauss = (x: number, width: number) => Math.exp(-((x / width) ** 2));
