@@ -103,8 +103,14 @@ function gather(parts: readonly Part[], out: string, together: string): void {
   }
 }
 
-/** Stage one once more for a finished encoder: the decoder alone, a fifth of the steps, likeness from the first one. */
+/**
+ * Stage one once more for a finished encoder: the decoder alone, a fifth of the steps, likeness from the first one. At
+ * the full rates it would forget more than it learns: a quarter of them is for an encoder that has moved a little.
+ */
 function decoderOnly({ mtd }: Preset): string[] {
-  const steps = Math.ceil(mtd.optimisation.steps / 5);
-  return ["mtd.encoderRate=0", "mtd.loss.from=0", `mtd.optimisation.steps=${steps}`];
+  const { steps, muon, adamw } = mtd.optimisation;
+  return [
+    ...["mtd.encoderRate=0", "mtd.loss.from=0", `mtd.optimisation.steps=${Math.ceil(steps / 5)}`],
+    ...[`mtd.optimisation.muon=${muon / 4}`, `mtd.optimisation.adamw=${adamw / 4}`],
+  ];
 }
