@@ -33,13 +33,7 @@ export function modelCard(facts: CardFacts): string {
       `${metadata.people ?? ""} rendered people; none of the 44 validation and 44 test people`.trim(),
     ],
     ["steps, seed, precision", `${told("steps")}, ${told("seed")}, ${told("precision")}`],
-    [
-      "loss",
-      (metadata.stage ?? "mtd")
-        .split(" + ")
-        .map((stage) => lossOf(stage, preset))
-        .join("; then "),
-    ],
+    ["loss", lossesOf(metadata.stage ?? "mtd", preset)],
     ["commit, date", `${told("commit")}, ${told("date")}`],
     ["time, hardware", `${told("hours")} hours; ${told("hardware")}, LibTorch ${told("libtorch")}`],
   ];
@@ -124,6 +118,11 @@ const LIMITS = [
   "Origins, ages and hair are those of the body model: narrower than people are. No fairness was measured.",
   "Not made for deciding who somebody is: no access control, no surveillance. Use photos of people who agreed.",
 ];
+
+/** Of one stage after the other: "mtd + flow". */
+function lossesOf(stages: string, preset: Preset): string {
+  return [...new Set(stages.split(" + ").map((stage) => lossOf(stage, preset)))].join("; then ");
+}
 
 function lossOf(stage: string, { mtd, flow }: Preset): string {
   if (stage === "base") return "flow matching, ε − x, on captions and the fixed prompt";
