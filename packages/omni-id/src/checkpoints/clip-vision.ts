@@ -2,14 +2,9 @@ import type { Backbone } from "../backbones/backbone.ts";
 import { ClipBackbone, ClipVisionModel } from "../backbones/clip.ts";
 import type { Preset } from "../presets/schema.ts";
 import { openCheckpoint } from "./checkpoint.ts";
+import { besideClip } from "./encoders.ts";
 import { loadModel } from "./load.ts";
 import { wantedPath } from "./wanted.ts";
-
-/** Tensors of a CLIP file that its image tokens do not need. */
-export const notOfVision = (key: string): boolean =>
-  /^(text_model|text_projection|visual_projection)\./.test(key) ||
-  key.endsWith("position_ids") ||
-  key === "logit_scale";
 
 /**
  * Puts the pretrained weights under a fresh encoder: for CLIP those that `omni-id models` names, unless the preset wants
@@ -19,7 +14,8 @@ export const notOfVision = (key: string): boolean =>
 export function startFromPretrained(backbone: Backbone, preset: Preset["backbone"]): void {
   if (!(backbone instanceof ClipBackbone) || preset.kind !== "clip" || !preset.pretrained) return;
   const checkpoint = openCheckpoint(wantedPath("CLIP ViT-H/14's image encoder"));
-  const vision = loadModel(checkpoint, () => new ClipVisionModel(preset), { dtype: "float32", ignore: notOfVision });
+  const ignore = besideClip(/^(text_model|text_projection|visual_projection)\./);
+  const vision = loadModel(checkpoint, () => new ClipVisionModel(preset), { dtype: "float32", ignore });
   const state = vision.stateDict();
   backbone.clip.loadStateDict(state);
   for (const tensor of state.values()) tensor.dispose();

@@ -66,11 +66,13 @@ export function readClipText(checkpoint: Checkpoint): Reading<ClipTextOptions> {
       mlp: shape("text_model.encoder.layers.0.mlp.fc1.weight")[0],
       activation: CLIP_L_TEXT.activation,
     },
-    ignore: (key) =>
-      /^(vision_model|visual_projection|text_projection)\./.test(key) ||
-      key.endsWith("position_ids") ||
-      key === "logit_scale",
+    ignore: besideClip(/^(vision_model|visual_projection|text_projection)\./),
   };
+}
+
+/** Tensors of a CLIP file that one of its halves does not need: those of `others`, and what belongs to neither. */
+export function besideClip(others: RegExp): (key: string) => boolean {
+  return (key) => others.test(key) || key.endsWith("position_ids") || key === "logit_scale";
 }
 
 /** The FLUX autoencoder, from Black Forest Labs' or from diffusers' layout. */

@@ -9,7 +9,7 @@ import { FLUX_DEV, Flux } from "../backbones/flux.ts";
 import { T5_XXL, T5Encoder } from "../backbones/t5.ts";
 import { CLIP_TOKENS, T5_TOKENS, Tokenizer } from "../text/tokenizer.ts";
 import { type Checkpoint, openCheckpoint } from "./checkpoint.ts";
-import { readAutoencoder, readClipText, readT5 } from "./encoders.ts";
+import { besideClip, readAutoencoder, readClipText, readT5 } from "./encoders.ts";
 import { readFlux } from "./flux.ts";
 import { type LoadingOptions, type Misfits, misfits } from "./load.ts";
 
@@ -109,8 +109,7 @@ export const WANTED: readonly WantedModel[] = [
     size: "2.5 GB (3.9 GB with its text encoder)",
     check: weights(() => ({
       make: () => new ClipVisionModel(CLIP_H),
-      ignore: (key) =>
-        /^(text_model|text_projection)\./.test(key) || key.endsWith("position_ids") || key === "logit_scale",
+      ignore: besideClip(/^(text_model|text_projection)\./),
     })),
   },
 ];

@@ -72,11 +72,13 @@ export async function prepareParts(options: PrepareOptions): Promise<string[]> {
   const folder = join(cache, `people-${key}`);
   mkdirSync(folder, { recursive: true });
 
+  let recogniser = backbone instanceof RecogniserBackbone ? backbone : undefined;
   const files: string[] = [];
   for (const [number, part] of chunk(ids, PEOPLE_PER_PART).entries()) {
     const file = join(folder, `part-${String(number).padStart(4, "0")}.safetensors`);
     if (!existsSync(file)) {
-      await preparePart(file, part, options);
+      recogniser ??= RecogniserBackbone.load({ width: backbone.width });
+      await preparePart(file, part, options, recogniser);
       onProgress?.(number * PEOPLE_PER_PART + part.length, ids.length);
     }
     files.push(file);
@@ -88,10 +90,13 @@ function imagesOf(part: ReadonlyMap<string, Tensor>, people: number): number {
   return (part.get("crops")?.shape[0] ?? 0) / people;
 }
 
-async function preparePart(file: string, ids: readonly string[], options: PrepareOptions): Promise<void> {
+async function preparePart(
+  file: string,
+  ids: readonly string[],
+  options: PrepareOptions,
+  recogniser: RecogniserBackbone,
+): Promise<void> {
   const { shards, backbone, imageSize } = options;
-  const recogniser =
-    backbone instanceof RecogniserBackbone ? backbone : RecogniserBackbone.load({ width: backbone.width });
   const rows: PreparedImage[] = [];
   for (const id of ids) {
     const record = await shards.read(id);
