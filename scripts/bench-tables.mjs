@@ -1,12 +1,11 @@
 // The tables of `npm run bench`: what was measured in sentences, and two benchmarks of many rows.
-import { fixed, source, table } from "./markdown.mjs";
+import { fixed, percent, source, table } from "./markdown.mjs";
 
 const COMMAND = "npm run bench";
 const file = "bench.json";
 
 const seconds = (value) => (value < 1 ? `${Math.round(1000 * value)} ms` : `${fixed(value, 2)} s`);
 const gigabytes = (megabytes) => `${fixed(megabytes / 1000, 2)} GB at most`;
-const percent = (share) => `${Math.round(100 * share)} %`;
 const against = (ratio, ours, theirs, peer) => `**${fixed(ratio, 2)}** of ${peer}'s time (${ours} against ${theirs})`;
 
 /** How each benchmark reads; the others are listed by their keys. */

@@ -1,6 +1,10 @@
 // What the tables of numbers are made with.
 
 export const fixed = (value, digits = 3) => value.toFixed(digits);
+export const percent = (share) => `${Math.round(100 * share)} %`;
+/** A mean with its interval: "0.403 (0.391–0.415)". */
+export const interval = ({ mean, ci }, digits = 3) =>
+  `${fixed(mean, digits)} (${ci.map((value) => fixed(value, digits)).join("–")})`;
 
 /** A Markdown table whose columns stand below each other, as the formatter wants it. */
 export function table(head, rows) {

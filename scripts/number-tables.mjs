@@ -1,6 +1,6 @@
 // The tables of numbers in README.md, docs and the model cards: how each is drawn from its file in `results`.
 import { BENCH_TABLES } from "./bench-tables.mjs";
-import { fixed, source, table } from "./markdown.mjs";
+import { fixed, interval, percent, source, table } from "./markdown.mjs";
 
 /** Each table from the content of its file in `results`. */
 export const TABLES = {
@@ -9,7 +9,6 @@ export const TABLES = {
     command: "npx omni-id evaluate",
     render(report, command) {
       const { l1, l1Interval, recognisers, verification, closed } = report;
-      const interval = ({ mean, ci }) => `${fixed(mean)} (${fixed(ci[0])}–${fixed(ci[1])})`;
       const row = (name, key) => [
         name,
         l1[key] === undefined
@@ -52,9 +51,6 @@ export const TABLES = {
     command: "npx omni-id evaluate --stage flow --colour-only",
     render(report, command) {
       const { recognisers, closed, firstOf44, poseDegrees, detected, copyPaste, colourOnly } = report;
-      const interval = ({ mean, ci }, digits = 3) =>
-        `${fixed(mean, digits)} (${fixed(ci[0], digits)}–${fixed(ci[1], digits)})`;
-      const percent = (value) => `${Math.round(100 * value)} %`;
       const row = (name, key, first) => [
         name,
         interval(recognisers.independent[key]),
@@ -149,9 +145,7 @@ export const TABLES = {
     file: "curation.json",
     command: "npx omni-id data evaluate",
     render({ provenance, films, detection, cuts, pose, identity, choice, quality }) {
-      const percent = ({ value, n }) => `${fixed(100 * value, 1)} % of ${n}`;
-      const interval = ({ mean, ci }, digits) =>
-        `${fixed(mean, digits)} (${ci.map((value) => fixed(value, digits)).join("–")})`;
+      const rate = ({ value, n }) => `${fixed(100 * value, 1)} % of ${n}`;
       const row = (name, { spread, cells, quality, blur, twins }) => [
         name,
         `${interval(spread, 1)}°`,
@@ -171,26 +165,26 @@ export const TABLES = {
       const facts = table(
         ["what", "measured"],
         [
-          ["faces found, of those wholly in the picture", percent(detection.recall)],
-          ["detections that are faces", percent(detection.precision)],
+          ["faces found, of those wholly in the picture", rate(detection.recall)],
+          ["detections that are faces", rate(detection.precision)],
           [
             "pose error, mean absolute",
             `yaw ${fixed(pose.yaw, 1)}°, pitch ${fixed(pose.pitch, 1)}°, roll ${fixed(pose.roll, 1)}° (N = ${pose.n})`,
           ],
-          ["pictures of an identity that show its main person", `${percent(identity.purity)} identities, their mean`],
-          ["people who became exactly one identity", percent(identity.complete)],
-          ["people who became several", percent(identity.split)],
-          ["cuts to other people that were seen", percent(cuts.toOthers)],
-          ["jumps within a scene that were seen", percent(cuts.jumps)],
-          ["seen cuts that are cuts", percent(cuts.precision)],
-          ["people who go on from one look to the next, torn by a wrong cut", percent(cuts.torn)],
+          ["pictures of an identity that show its main person", `${rate(identity.purity)} identities, their mean`],
+          ["people who became exactly one identity", rate(identity.complete)],
+          ["people who became several", rate(identity.split)],
+          ["cuts to other people that were seen", rate(cuts.toOthers)],
+          ["jumps within a scene that were seen", rate(cuts.jumps)],
+          ["seen cuts that are cuts", rate(cuts.precision)],
+          ["people who go on from one look to the next, torn by a wrong cut", rate(cuts.torn)],
         ],
       );
       const ladder = table(
         ["damage", "pairs of strengths ordered rightly ↑", "score at each strength, undamaged = 1"],
         Object.entries(quality.damages).map(([name, { ordered, pairs, relative }]) => [
           name,
-          percent({ value: ordered, n: pairs }),
+          rate({ value: ordered, n: pairs }),
           relative.map((value) => fixed(value, 2)).join(", "),
         ]),
       );

@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { onnxBytes } from "../../torch/test/onnx-graph.ts";
 import { matchFilm } from "../src/evaluate/film-truth.ts";
 import { cli } from "./command-line.ts";
+import { TINY_FIRST_STAGE } from "./tiny-weights.ts";
 
 const root = mkdtempSync(join(tmpdir(), "omni-id-curate-"));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -334,19 +335,10 @@ describe("data remove", () => {
 
 describe("a curated set", () => {
   it("trains: ten steps of stage one", async () => {
-    const tiny = [
-      "identity.tokens=4",
-      "identity.width=16",
-      "encoder.headWidth=8",
-      "mtd.decoder.width=16",
-      "mtd.decoder.headWidth=8",
-      "mtd.loss.likeness=0",
-      "encoder.carriedTokens=0",
-    ];
     const steps = ["mtd.optimisation.steps=10", "mtd.batch=3"];
     const { code, err } = await cli(
       ...["train", "mtd", "--data", place("whole"), "--out", place("run"), "--cache", place("cache")],
-      ...["--set", ...tiny, ...steps, "--log-every", "5", "--held-out-every", "100"],
+      ...["--set", ...TINY_FIRST_STAGE, ...steps, "--log-every", "5", "--held-out-every", "100"],
     );
     expect([code, err]).toEqual([0, expect.stringMatching(/step 10/)]);
     expect(err).toMatch(/6 people to train on/);

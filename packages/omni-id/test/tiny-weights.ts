@@ -7,16 +7,21 @@ import { saveControl, saveFlowBase, saveFlowDecoder } from "../src/flow-weights.
 import { resolvePreset } from "../src/presets/index.ts";
 import { EncoderBundle, loadEncoder, saveWeights } from "../src/weights.ts";
 
+/** What makes stage one tiny, over the real backbone. */
+export const TINY_FIRST_STAGE = [
+  "identity.tokens=4",
+  "identity.width=16",
+  "encoder.headWidth=8",
+  "mtd.decoder.width=16",
+  "mtd.decoder.headWidth=8",
+  "mtd.loss.likeness=0",
+  "encoder.carriedTokens=0",
+];
+
 /** A tiny preset over the real backbone. */
 export const tinyPreset = () =>
   resolvePreset("nano", [
-    "identity.tokens=4",
-    "identity.width=16",
-    "encoder.headWidth=8",
-    "mtd.decoder.width=16",
-    "mtd.decoder.headWidth=8",
-    "mtd.loss.likeness=0",
-    "encoder.carriedTokens=0",
+    ...TINY_FIRST_STAGE,
     "flow.flux.width=32",
     "flow.flux.heads=2",
     "flow.flux.axes=[4,6,6]",
