@@ -2,10 +2,10 @@ import { mkdirSync } from "node:fs";
 import { manualSeed, rand, tensor } from "@omni-id/torch";
 import type { LinearAutoencoder } from "../src/backbones/linear-autoencoder.ts";
 import type { WordEncoder } from "../src/backbones/words.ts";
-import { buildControl, buildEncoder, buildFlowBase, buildFlowDecoder, buildMaskedDecoder } from "../src/build.ts";
-import { saveControl, saveFlowBase, saveFlowDecoder } from "../src/flow-weights.ts";
+import { buildControl, buildEncoder, buildFlowBase, buildFlowDecoder, buildMaskedDecoder } from "../src/weights/build.ts";
+import { saveControl, saveFlowBase, saveFlowDecoder } from "../src/weights/flow.ts";
 import { resolvePreset } from "../src/presets/index.ts";
-import { EncoderBundle, loadEncoder, saveWeights } from "../src/weights.ts";
+import { EncoderBundle, loadEncoder, saveWeights } from "../src/weights/first-stage.ts";
 
 /** What makes stage one tiny, over the real backbone. */
 export const TINY_FIRST_STAGE = [

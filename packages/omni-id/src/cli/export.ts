@@ -15,11 +15,11 @@ import {
   saveControl,
   saveFlowBase,
   saveFlowDecoder,
-} from "../flow-weights.ts";
+} from "../weights/flow.ts";
 import { modelCard } from "../train/model-card.ts";
-import { type LoadedEncoder, loadFirstStage, saveEncoder, saveMaskedDecoder } from "../weights.ts";
-import { openWeightsFile, WEIGHTS_DTYPES, type WeightsDType, type WeightsNote } from "../weights-file.ts";
-import { DECODER_FILE, ENCODER_FILE } from "../weights-folder.ts";
+import { type LoadedEncoder, loadFirstStage, saveEncoder, saveMaskedDecoder } from "../weights/first-stage.ts";
+import { openWeightsFile, WEIGHTS_DTYPES, type WeightsDType, type WeightsNote } from "../weights/file.ts";
+import { DECODER_FILE, ENCODER_FILE } from "../weights/folder.ts";
 import { jsonOption } from "./options.ts";
 import { outFolder, print } from "./output.ts";
 

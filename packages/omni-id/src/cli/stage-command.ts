@@ -5,7 +5,7 @@ import { resolvePreset } from "../presets/index.ts";
 import type { Optimisation, Preset } from "../presets/schema.ts";
 import type { ExportNote } from "../train/export.ts";
 import { train } from "../train/loop.ts";
-import type { OpenStageOptions } from "../train/open-people.ts";
+import type { OpenStageOptions } from "../people/open-people.ts";
 import { RunLog } from "../train/run-log.ts";
 import type { Stage } from "../train/stage.ts";
 import { useDevice } from "./device.ts";

@@ -1,7 +1,7 @@
 import { noGrad, scope, type Tensor, tensor } from "@omni-id/torch";
 import type { MaskedDecoder } from "../masked-decoder.ts";
-import type { People } from "../train/people.ts";
-import type { LoadedEncoder } from "../weights.ts";
+import type { People } from "../people/people.ts";
+import type { LoadedEncoder } from "../weights/first-stage.ts";
 import { type HeldOutTask, heldOutTasks, INPUT_COUNTS, type InputCount, otherTask } from "./protocol.ts";
 import { type Provenance, provenance } from "./provenance.ts";
 import { type Judge, loadJudges } from "./recognisers.ts";

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { FaceAnalyser } from "@omni-id/face";
 import { scope, stack, type Tensor, tensor } from "@omni-id/torch";
 import { IdentityEncoder, type Refusal, UnusablePhotos } from "../encode.ts";
-import { picturesIn } from "../photo-files.ts";
-import type { LoadedEncoder } from "../weights.ts";
+import { picturesIn } from "../pictures/photo-files.ts";
+import type { LoadedEncoder } from "../weights/first-stage.ts";
 import { rocAuc } from "./statistics.ts";
 import { meanFeatures } from "./verification.ts";
 

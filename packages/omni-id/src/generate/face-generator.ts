@@ -4,11 +4,11 @@ import type { LandmarkControl } from "../adapters/landmark-control.ts";
 import { WordEncoder } from "../backbones/words.ts";
 import type { Steering } from "../flow-base.ts";
 import type { FlowDecoder } from "../flow-decoder.ts";
-import { type LoadedFlowBase, loadControl, loadFlowBase, loadFlowDecoder } from "../flow-weights.ts";
+import { type LoadedFlowBase, loadControl, loadFlowBase, loadFlowDecoder } from "../weights/flow.ts";
 import { checkEncoder, type Identity } from "../identity.ts";
-import { landmarkPictures } from "../landmark-picture.ts";
-import { type LoadedEncoder, loadEncoder } from "../weights.ts";
-import { shippedWeights } from "../weights-folder.ts";
+import { landmarkPictures } from "../pictures/landmark-picture.ts";
+import { type LoadedEncoder, loadEncoder } from "../weights/first-stage.ts";
+import { shippedWeights } from "../weights/folder.ts";
 import { type DrawOptions, drawPictures } from "./draw.ts";
 
 export interface GenerateOptions extends Omit<DrawOptions, "conditions" | "without" | "prompt"> {

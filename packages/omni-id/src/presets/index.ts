@@ -1,4 +1,4 @@
-import { nearest } from "../nearest.ts";
+import { nearest } from "./nearest.ts";
 import { nano } from "./nano.ts";
 import { paper } from "./paper.ts";
 import { type Preset, presetSchema } from "./schema.ts";

@@ -3,14 +3,14 @@ import { join } from "node:path";
 import { scope } from "@omni-id/torch";
 import { provenance } from "../evaluate/provenance.ts";
 import type { FlowBase } from "../flow-base.ts";
-import { saveControl, saveFlowBase, saveFlowDecoder } from "../flow-weights.ts";
+import { saveControl, saveFlowBase, saveFlowDecoder } from "../weights/flow.ts";
 import type { Preset } from "../presets/schema.ts";
-import { EncoderBundle, saveEncoder, saveMaskedDecoder, saveWeights } from "../weights.ts";
-import { ENCODER_FILE } from "../weights-folder.ts";
+import { EncoderBundle, saveEncoder, saveMaskedDecoder, saveWeights } from "../weights/first-stage.ts";
+import { ENCODER_FILE } from "../weights/folder.ts";
 import { type CommandNote, commandsOf } from "./commands.ts";
-import type { OpenedControl } from "./control-stage.ts";
-import { type FirstStage, trainingIdentities } from "./first-stage.ts";
-import type { OpenedFlow } from "./flow-stage.ts";
+import type { OpenedControl } from "./control/open.ts";
+import { type FirstStage, trainingIdentities } from "./mtd/open.ts";
+import type { OpenedFlow } from "./flow/open.ts";
 
 export interface ExportNote extends CommandNote {
   step: number;

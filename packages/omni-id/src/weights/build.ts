@@ -1,15 +1,15 @@
-import { LandmarkControl } from "./adapters/landmark-control.ts";
-import type { Autoencoder } from "./backbones/autoencoder.ts";
-import { ClipBackbone } from "./backbones/clip.ts";
-import { Flux } from "./backbones/flux.ts";
-import { LinearAutoencoder } from "./backbones/linear-autoencoder.ts";
-import { RecogniserBackbone } from "./backbones/recogniser.ts";
-import { type PromptEncoder, WordEncoder } from "./backbones/words.ts";
-import { Encoder } from "./encoder.ts";
-import { FlowBase } from "./flow-base.ts";
-import { FlowDecoder } from "./flow-decoder.ts";
-import { MaskedDecoder } from "./masked-decoder.ts";
-import type { FlowPreset, Preset } from "./presets/schema.ts";
+import { LandmarkControl } from "../adapters/landmark-control.ts";
+import type { Autoencoder } from "../backbones/autoencoder.ts";
+import { ClipBackbone } from "../backbones/clip.ts";
+import { Flux } from "../backbones/flux.ts";
+import { LinearAutoencoder } from "../backbones/linear-autoencoder.ts";
+import { RecogniserBackbone } from "../backbones/recogniser.ts";
+import { type PromptEncoder, WordEncoder } from "../backbones/words.ts";
+import { Encoder } from "../encoder.ts";
+import { FlowBase } from "../flow-base.ts";
+import { FlowDecoder } from "../flow-decoder.ts";
+import { MaskedDecoder } from "../masked-decoder.ts";
+import type { FlowPreset, Preset } from "../presets/schema.ts";
 
 /** The encoder that a preset describes, with fresh weights around the pretrained backbone. */
 export function buildEncoder(preset: Preset): Encoder {

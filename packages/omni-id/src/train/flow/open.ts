@@ -1,25 +1,25 @@
 import { join } from "node:path";
 import { modelFile, recogniserModel } from "@omni-id/face";
 import { noGrad, randn, scope, type Tensor, tensor, zeros } from "@omni-id/torch";
-import { buildFlowDecoder } from "../build.ts";
-import { type HeldOutTask, heldOutTasks, otherTask } from "../evaluate/protocol.ts";
-import { encodeTasks } from "../evaluate/reconstruct.ts";
-import type { Conditions } from "../flow-base.ts";
-import { flowError, noised } from "../flow-base.ts";
-import { type LoadedFlowBase, loadFlowBase } from "../flow-weights.ts";
-import { drawPictures } from "../generate/draw.ts";
-import { saveSheet, toRgb } from "../picture.ts";
-import { toUnit } from "../rgb-batch.ts";
-import { type LoadedEncoder, loadEncoder } from "../weights.ts";
-import { ENCODER_FILE } from "../weights-folder.ts";
-import { peopleTokens } from "./base.ts";
-import { trainingIdentities } from "./first-stage.ts";
-import { FlowModel, FlowStage } from "./flow.ts";
-import { keyedGenerator } from "./flow-draws.ts";
-import { LikenessLoss } from "./likeness.ts";
-import { type OpenStageOptions, openPeople } from "./open-people.ts";
-import type { People } from "./people.ts";
-import type { HeldOutReport } from "./stage.ts";
+import { buildFlowDecoder } from "../../weights/build.ts";
+import { type HeldOutTask, heldOutTasks, otherTask } from "../../evaluate/protocol.ts";
+import { encodeTasks } from "../../evaluate/reconstruct.ts";
+import type { Conditions } from "../../flow-base.ts";
+import { flowError, noised } from "../../flow-base.ts";
+import { type LoadedFlowBase, loadFlowBase } from "../../weights/flow.ts";
+import { drawPictures } from "../../generate/draw.ts";
+import { saveSheet, toRgb } from "../../pictures/picture.ts";
+import { toUnit } from "../../pictures/rgb-batch.ts";
+import { type LoadedEncoder, loadEncoder } from "../../weights/first-stage.ts";
+import { ENCODER_FILE } from "../../weights/folder.ts";
+import { peopleTokens } from "../base/stage.ts";
+import { trainingIdentities } from "../mtd/open.ts";
+import { FlowModel, FlowStage } from "./stage.ts";
+import { keyedGenerator } from "../../people/draws.ts";
+import { LikenessLoss } from "../likeness.ts";
+import { type OpenStageOptions, openPeople } from "../../people/open-people.ts";
+import type { People } from "../../people/people.ts";
+import type { HeldOutReport } from "../stage.ts";
 
 export interface OpenFlowStageOptions extends OpenStageOptions {
   /** Folder of stage one's weights. */

@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import { F, nn, noGrad, scope, type Tensor, zeros } from "@omni-id/torch";
 import { buildEncoder, buildMaskedDecoder } from "./build.ts";
-import type { Encoder } from "./encoder.ts";
-import type { MaskedDecoder } from "./masked-decoder.ts";
-import type { Preset } from "./presets/schema.ts";
-import { openWeightsFile, saveWeightsFile, type WeightsNote } from "./weights-file.ts";
-import { DECODER_FILE, ENCODER_FILE, shippedWeights } from "./weights-folder.ts";
+import type { Encoder } from "../encoder.ts";
+import type { MaskedDecoder } from "../masked-decoder.ts";
+import type { Preset } from "../presets/schema.ts";
+import { openWeightsFile, saveWeightsFile, type WeightsNote } from "./file.ts";
+import { DECODER_FILE, ENCODER_FILE, shippedWeights } from "./folder.ts";
 
 /** Everything that turns photos into an identity and compares identities: what {@link ENCODER_FILE} holds. */
 export class EncoderBundle extends nn.Module {

@@ -1,18 +1,18 @@
 import { noGrad, randn, scope, type Tensor, tensor, zeros } from "@omni-id/torch";
-import { LinearAutoencoder } from "../backbones/linear-autoencoder.ts";
-import { vocabularyOf, WordEncoder } from "../backbones/words.ts";
-import { buildFlowBase } from "../build.ts";
-import { type FlowBase, flowError, noised } from "../flow-base.ts";
-import { saveSheet, toRgb } from "../picture.ts";
-import type { Preset } from "../presets/schema.ts";
-import { toUnit } from "../rgb-batch.ts";
-import { euler, schedule } from "../sampling.ts";
-import { BaseStage, peopleTokens, startFromZero } from "./base.ts";
-import { sample } from "./first-stage.ts";
-import { keyedGenerator } from "./flow-draws.ts";
-import { type OpenStageOptions, openPeople } from "./open-people.ts";
-import type { People } from "./people.ts";
-import type { HeldOutReport } from "./stage.ts";
+import { LinearAutoencoder } from "../../backbones/linear-autoencoder.ts";
+import { vocabularyOf, WordEncoder } from "../../backbones/words.ts";
+import { buildFlowBase } from "../../weights/build.ts";
+import { type FlowBase, flowError, noised } from "../../flow-base.ts";
+import { saveSheet, toRgb } from "../../pictures/picture.ts";
+import type { Preset } from "../../presets/schema.ts";
+import { toUnit } from "../../pictures/rgb-batch.ts";
+import { euler, schedule } from "../../sampling.ts";
+import { BaseStage, peopleTokens, startFromZero } from "./stage.ts";
+import { sample } from "../mtd/open.ts";
+import { keyedGenerator } from "../../people/draws.ts";
+import { type OpenStageOptions, openPeople } from "../../people/open-people.ts";
+import type { People } from "../../people/people.ts";
+import type { HeldOutReport } from "../stage.ts";
 
 export interface OpenedBase {
   stage: BaseStage;

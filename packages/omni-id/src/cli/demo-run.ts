@@ -1,16 +1,16 @@
 import { renderPictures } from "@omni-id/data";
 import type { AnalysedFace, RgbImage } from "@omni-id/face";
 import { cat, scope, type Tensor } from "@omni-id/torch";
-import { type EncodeResult, IdentityEncoder, type Photo } from "./encode.ts";
-import { loadJudges } from "./evaluate/recognisers.ts";
-import { faceFeatures } from "./evaluate/reconstruct.ts";
-import { saveGeneratedSheet } from "./generate/demo-sheet.ts";
-import { DEFAULT_GUIDANCE, type FaceGenerator, REAL_GUIDANCE } from "./generate/face-generator.ts";
-import type { Identity } from "./identity.ts";
-import type { MaskedDecoder } from "./masked-decoder.ts";
-import { saveSheet, toRgb } from "./picture.ts";
-import { MaskedTarget } from "./reconstruct.ts";
-import type { LoadedEncoder } from "./weights.ts";
+import { type EncodeResult, IdentityEncoder, type Photo } from "../encode.ts";
+import { loadJudges } from "../evaluate/recognisers.ts";
+import { faceFeatures } from "../evaluate/reconstruct.ts";
+import { saveGeneratedSheet } from "../generate/demo-sheet.ts";
+import { DEFAULT_GUIDANCE, type FaceGenerator, REAL_GUIDANCE } from "../generate/face-generator.ts";
+import type { Identity } from "../identity.ts";
+import type { MaskedDecoder } from "../masked-decoder.ts";
+import { saveSheet, toRgb } from "../pictures/picture.ts";
+import { MaskedTarget } from "../reconstruct.ts";
+import type { LoadedEncoder } from "../weights/first-stage.ts";
 
 /** Seed of the demo's people; the shipped weights were trained on those of another seed. */
 const DEMO_SEED = 20_241_213;

@@ -18,8 +18,8 @@ import { cat, loadSafetensors, saveSafetensors, scope, stack, type Tensor, tenso
 import type { Backbone } from "../backbones/backbone.ts";
 import { faceInput } from "../backbones/face-input.ts";
 import { RecogniserBackbone } from "../backbones/recogniser.ts";
-import { chunk } from "../chunk.ts";
-import { rgbBatch, toUnit } from "../rgb-batch.ts";
+import { chunk } from "./chunk.ts";
+import { rgbBatch, toUnit } from "../pictures/rgb-batch.ts";
 import { PEOPLE_PER_PART, People, type PeoplePart } from "./people.ts";
 
 /** Raise when crops or maps are computed in another way: caches of the old way are then not used. */

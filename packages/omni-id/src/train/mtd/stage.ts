@@ -1,7 +1,7 @@
 import { KeyedRandom } from "@omni-id/data";
 import { nn, noGrad, scope, type Tensor, tensor } from "@omni-id/torch";
-import type { Encoder } from "../encoder.ts";
-import { type FewToManyTask, sampleFewToMany } from "../few-to-many.ts";
+import type { Encoder } from "../../encoder.ts";
+import { type FewToManyTask, sampleFewToMany } from "../../few-to-many.ts";
 import {
   chooseTokens,
   type MaskedDecoder,
@@ -9,12 +9,12 @@ import {
   putTokens,
   type TargetTokens,
   takeTokens,
-} from "../masked-decoder.ts";
-import { patchify, unpatchify } from "../patches.ts";
-import type { MtdPreset } from "../presets/schema.ts";
-import { toUnit } from "../rgb-batch.ts";
-import type { LikenessLoss } from "./likeness.ts";
-import type { People } from "./people.ts";
+} from "../../masked-decoder.ts";
+import { patchify, unpatchify } from "../../pictures/patches.ts";
+import type { MtdPreset } from "../../presets/schema.ts";
+import { toUnit } from "../../pictures/rgb-batch.ts";
+import type { LikenessLoss } from "../likeness.ts";
+import type { People } from "../../people/people.ts";
 import {
   encoderGroups,
   type HeldOutReport,
@@ -22,7 +22,7 @@ import {
   parameterGroups,
   type Stage,
   type StepResult,
-} from "./stage.ts";
+} from "../stage.ts";
 
 /** Purposes of random draws, so that none shares its numbers with another. */
 const DRAW = { tasks: 1, tokens: 2, likeness: 3 } as const;

@@ -1,11 +1,11 @@
 import { KeyedRandom } from "@omni-id/data";
 import { noGrad, scope, type Tensor, tensor } from "@omni-id/torch";
-import { type FlowBase, flowError, noised } from "../flow-base.ts";
-import type { FlowPreset } from "../presets/schema.ts";
-import { toUnit } from "../rgb-batch.ts";
-import { drawFlow, type FlowDraws, keyedGenerator } from "./flow-draws.ts";
-import type { People } from "./people.ts";
-import { type HeldOutReport, type ParameterGroup, parameterGroups, type Stage, type StepResult } from "./stage.ts";
+import { type FlowBase, flowError, noised } from "../../flow-base.ts";
+import type { FlowPreset } from "../../presets/schema.ts";
+import { toUnit } from "../../pictures/rgb-batch.ts";
+import { drawFlow, type FlowDraws, keyedGenerator } from "../../people/draws.ts";
+import type { People } from "../../people/people.ts";
+import { type HeldOutReport, type ParameterGroup, parameterGroups, type Stage, type StepResult } from "../stage.ts";
 
 const DRAW = { rows: 11, flow: 12 } as const;
 

@@ -1,16 +1,16 @@
 import { KeyedRandom } from "@omni-id/data";
 import { noGrad, scope, type Tensor } from "@omni-id/torch";
-import type { LandmarkControl } from "../adapters/landmark-control.ts";
-import type { Encoder } from "../encoder.ts";
-import { type Conditions, type FlowBase, flowError, noised } from "../flow-base.ts";
-import type { FlowDecoder } from "../flow-decoder.ts";
-import { landmarkPictures } from "../landmark-picture.ts";
-import type { FlowPreset } from "../presets/schema.ts";
-import { peopleTokens } from "./base.ts";
-import { drawFlow, type FlowDraws, keyedGenerator } from "./flow-draws.ts";
-import { encodeRows } from "./mtd.ts";
-import type { People } from "./people.ts";
-import { type HeldOutReport, type ParameterGroup, parameterGroups, type Stage, type StepResult } from "./stage.ts";
+import type { LandmarkControl } from "../../adapters/landmark-control.ts";
+import type { Encoder } from "../../encoder.ts";
+import { type Conditions, type FlowBase, flowError, noised } from "../../flow-base.ts";
+import type { FlowDecoder } from "../../flow-decoder.ts";
+import { landmarkPictures } from "../../pictures/landmark-picture.ts";
+import type { FlowPreset } from "../../presets/schema.ts";
+import { peopleTokens } from "../base/stage.ts";
+import { drawFlow, type FlowDraws, keyedGenerator } from "../../people/draws.ts";
+import { encodeRows } from "../mtd/stage.ts";
+import type { People } from "../../people/people.ts";
+import { type HeldOutReport, type ParameterGroup, parameterGroups, type Stage, type StepResult } from "../stage.ts";
 
 const DRAW = { rows: 41, flow: 42 } as const;
 /** Photos an identity is made from while the ControlNet learns. */

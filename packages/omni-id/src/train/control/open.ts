@@ -1,18 +1,18 @@
 import { noGrad, scope, type Tensor, tensor } from "@omni-id/torch";
-import type { LandmarkControl } from "../adapters/landmark-control.ts";
-import { buildControl } from "../build.ts";
-import { type LoadedFlowBase, loadFlowBase, loadFlowDecoder } from "../flow-weights.ts";
-import { drawPictures } from "../generate/draw.ts";
-import { landmarkPictures } from "../landmark-picture.ts";
-import { saveSheet, toRgb } from "../picture.ts";
-import { toUnit } from "../rgb-batch.ts";
-import { loadEncoder } from "../weights.ts";
-import { ControlStage, type IdentityPart } from "./control.ts";
-import { sample } from "./first-stage.ts";
-import { encodeRows } from "./mtd.ts";
-import { type OpenStageOptions, openPeople } from "./open-people.ts";
-import type { People } from "./people.ts";
-import type { HeldOutReport } from "./stage.ts";
+import type { LandmarkControl } from "../../adapters/landmark-control.ts";
+import { buildControl } from "../../weights/build.ts";
+import { type LoadedFlowBase, loadFlowBase, loadFlowDecoder } from "../../weights/flow.ts";
+import { drawPictures } from "../../generate/draw.ts";
+import { landmarkPictures } from "../../pictures/landmark-picture.ts";
+import { saveSheet, toRgb } from "../../pictures/picture.ts";
+import { toUnit } from "../../pictures/rgb-batch.ts";
+import { loadEncoder } from "../../weights/first-stage.ts";
+import { ControlStage, type IdentityPart } from "./stage.ts";
+import { sample } from "../mtd/open.ts";
+import { encodeRows } from "../mtd/stage.ts";
+import { type OpenStageOptions, openPeople } from "../../people/open-people.ts";
+import type { People } from "../../people/people.ts";
+import type { HeldOutReport } from "../stage.ts";
 
 export interface OpenControlStageOptions extends OpenStageOptions {
   /** Folder of stage two's weights, encoder and adapter; not needed where the preset trains without identities. */

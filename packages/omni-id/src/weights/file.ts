@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync } from "node:fs";
 import { loadSafetensors, type nn, saveSafetensors, scope, type Tensor } from "@omni-id/torch";
-import { completePreset } from "./presets/index.ts";
-import type { Preset } from "./presets/schema.ts";
+import { completePreset } from "../presets/index.ts";
+import type { Preset } from "../presets/schema.ts";
 
 /** What the parameters of a weights file may be stored as. */
 export const WEIGHTS_DTYPES = ["float32", "float16", "bfloat16"] as const;

@@ -1,15 +1,15 @@
 import { KeyedRandom } from "@omni-id/data";
 import { nn, noGrad, scope, type Tensor, tensor } from "@omni-id/torch";
-import type { Encoder } from "../encoder.ts";
-import { type FewToManyTask, sampleFewToMany } from "../few-to-many.ts";
-import { type Conditions, type FlowBase, flowError, noised } from "../flow-base.ts";
-import type { FlowDecoder } from "../flow-decoder.ts";
-import type { FlowPreset } from "../presets/schema.ts";
-import { peopleTokens } from "./base.ts";
-import { drawFlow, type FlowDraws, keyedGenerator } from "./flow-draws.ts";
-import type { LikenessLoss } from "./likeness.ts";
-import { encodeRows } from "./mtd.ts";
-import type { People } from "./people.ts";
+import type { Encoder } from "../../encoder.ts";
+import { type FewToManyTask, sampleFewToMany } from "../../few-to-many.ts";
+import { type Conditions, type FlowBase, flowError, noised } from "../../flow-base.ts";
+import type { FlowDecoder } from "../../flow-decoder.ts";
+import type { FlowPreset } from "../../presets/schema.ts";
+import { peopleTokens } from "../base/stage.ts";
+import { drawFlow, type FlowDraws, keyedGenerator } from "../../people/draws.ts";
+import type { LikenessLoss } from "../likeness.ts";
+import { encodeRows } from "../mtd/stage.ts";
+import type { People } from "../../people/people.ts";
 import {
   encoderGroups,
   type HeldOutReport,
@@ -18,7 +18,7 @@ import {
   type Stage,
   type StepResult,
   setTrainable,
-} from "./stage.ts";
+} from "../stage.ts";
 
 const DRAW = { tasks: 21, flow: 22, likeness: 23 } as const;
 

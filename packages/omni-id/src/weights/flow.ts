@@ -1,15 +1,15 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { defaultDevice } from "@omni-id/torch";
-import type { LandmarkControl } from "./adapters/landmark-control.ts";
-import { WordEncoder } from "./backbones/words.ts";
+import type { LandmarkControl } from "../adapters/landmark-control.ts";
+import { WordEncoder } from "../backbones/words.ts";
 import { buildControl, buildFlowBase, buildFlowDecoder } from "./build.ts";
-import { loadFluxBase } from "./checkpoints/flux-base.ts";
-import type { FlowBase } from "./flow-base.ts";
-import type { FlowDecoder } from "./flow-decoder.ts";
-import type { Preset } from "./presets/schema.ts";
-import type { LoadedEncoder } from "./weights.ts";
-import { openWeightsFile, saveWeightsFile, type WeightsNote } from "./weights-file.ts";
+import { loadFluxBase } from "../checkpoints/flux-base.ts";
+import type { FlowBase } from "../flow-base.ts";
+import type { FlowDecoder } from "../flow-decoder.ts";
+import type { Preset } from "../presets/schema.ts";
+import type { LoadedEncoder } from "./first-stage.ts";
+import { openWeightsFile, saveWeightsFile, type WeightsNote } from "./file.ts";
 
 export const FLUX_FILE = "flux.safetensors";
 export const ADAPTER_FILE = "ip-adapter.safetensors";
