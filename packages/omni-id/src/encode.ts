@@ -1,8 +1,8 @@
 import { basename } from "node:path";
 import { type AnalysedFace, FaceAnalyser, loadImage, portraitOf, type RgbImage } from "@omni-id/face";
 import { noGrad, scope } from "@omni-id/torch";
-import { faceInput } from "./backbones/face-input.ts";
 import type { Identity, PhotoNote } from "./identity.ts";
+import { faceInput } from "./pictures/face-input.ts";
 import { rgbBatch, toUnit } from "./pictures/rgb-batch.ts";
 import type { LoadedEncoder } from "./weights/first-stage.ts";
 

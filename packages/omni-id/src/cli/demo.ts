@@ -1,11 +1,11 @@
 import { basename, dirname, extname, join } from "node:path";
 import { Command } from "@commander-js/extra-typings";
-import { demo } from "./demo-run.ts";
-import { hasFlowWeights } from "../weights/flow.ts";
 import { FaceGenerator } from "../generate/face-generator.ts";
 import { photoFiles } from "../pictures/photo-files.ts";
 import { loadFirstStage } from "../weights/first-stage.ts";
+import { hasFlowWeights } from "../weights/flow.ts";
 import { shippedWeights } from "../weights/folder.ts";
+import { demo } from "./demo-run.ts";
 import { useDevice } from "./device.ts";
 import { deviceOption, jsonOption, weightsOption, whole } from "./options.ts";
 import { note, outFile, print } from "./output.ts";

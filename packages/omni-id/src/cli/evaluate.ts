@@ -2,6 +2,7 @@ import { basename, dirname, extname, join } from "node:path";
 import { Command, Option } from "@commander-js/extra-typings";
 import { ShardSet, splitOf } from "@omni-id/data";
 import { autocast, preferredPrecision, writeAtomically } from "@omni-id/torch";
+import { RecogniserBackbone } from "../backbones/recogniser.ts";
 import { describeFirstStage, evaluateFirstStage } from "../evaluate/first-stage.ts";
 import { evaluateGeneration } from "../evaluate/generation.ts";
 import { describeGeneration, saveGenerationSheet } from "../evaluate/generation-sheet.ts";
@@ -114,6 +115,7 @@ async function open(
     shards,
     ids: splitOf(shards)[part],
     backbone: bundle.encoder.backbone,
+    recogniser: () => RecogniserBackbone.load({ width: preset.backbone.width }),
     imageSize: preset.imageSize,
     cache,
     jitter: part === "train",

@@ -1,8 +1,7 @@
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { Command } from "@commander-js/extra-typings";
-import { curateSettings, drawFilmSet, findFfmpeg, shootFilms } from "@omni-id/data";
-import { describeCuration, evaluateCuration } from "../evaluate/curation.ts";
+import { curateSettings, describeCuration, drawFilmSet, evaluateCuration, findFfmpeg, shootFilms } from "@omni-id/data";
 import { whole } from "./options.ts";
 import { print, progress } from "./output.ts";
 

@@ -1,6 +1,6 @@
 import { Command } from "@commander-js/extra-typings";
+import { provenance } from "@omni-id/data";
 import { writeAtomically } from "@omni-id/torch";
-import { provenance } from "../evaluate/provenance.ts";
 import { verifyPhotos } from "../evaluate/verify-photos.ts";
 import { loadEncoder } from "../weights/first-stage.ts";
 import { useDevice } from "./device.ts";

@@ -1,18 +1,16 @@
 import { ShardSet, splitOf } from "@omni-id/data";
-import type { Backbone } from "../backbones/backbone.ts";
-import { RecogniserBackbone } from "../backbones/recogniser.ts";
-import type { Preset } from "../presets/schema.ts";
 import type { People } from "./people.ts";
-import { type PrepareOptions, prepareParts, preparePeople } from "./prepare.ts";
+import { type Describer, type PhotoBackbone, type PrepareOptions, prepareParts, preparePeople } from "./prepare.ts";
 
-/** What every stage is opened with. */
-export interface OpenStageOptions {
+export interface OpenPeopleOptions {
   /** Folder of shards. */
   data: string;
   /** Folder of prepared people. */
   cache: string;
-  preset: Preset;
-  seed: number;
+  /** Side of the aligned crops, in pixels. */
+  imageSize: number;
+  backbone: PhotoBackbone;
+  recogniser: () => Describer;
   note: (text: string) => void;
 }
 
@@ -24,11 +22,8 @@ export interface OpenedPeople {
 }
 
 /** The people of a folder of shards, prepared; what was prepared before is used again. */
-export async function openPeople(
-  options: OpenStageOptions,
-  backbone: Backbone = RecogniserBackbone.load({ width: options.preset.backbone.width }),
-): Promise<OpenedPeople> {
-  const { split, train, validation } = await partsOf(options, backbone);
+export async function openPeople(options: OpenPeopleOptions): Promise<OpenedPeople> {
+  const { split, train, validation } = await partsOf(options);
   const people = await preparePeople(train);
   const watched = split.validation.length > 0 ? await preparePeople(validation) : undefined;
   options.note(
@@ -38,22 +33,20 @@ export async function openPeople(
 }
 
 /** Prepares the same people for stages that will open them. */
-export async function prepareAhead(options: OpenStageOptions, backbone: Backbone): Promise<void> {
-  const { split, train, validation } = await partsOf(options, backbone);
+export async function prepareAhead(options: OpenPeopleOptions): Promise<void> {
+  const { split, train, validation } = await partsOf(options);
   await prepareParts(train);
   if (split.validation.length > 0) await prepareParts(validation);
 }
 
 /** What is prepared, and how: the landmarks of training people are shifted a little. */
-async function partsOf({ data, cache, preset, note }: OpenStageOptions, backbone: Backbone) {
+async function partsOf({ data, note, ...common }: OpenPeopleOptions) {
   const shards = await ShardSet.open(data);
   const split = splitOf(shards);
   const of = (ids: readonly string[], jitter: boolean): PrepareOptions => ({
+    ...common,
     shards,
     ids,
-    backbone,
-    imageSize: preset.imageSize,
-    cache,
     jitter,
     onProgress: (done, total) => note(`prepared ${done} of ${total} people`),
   });

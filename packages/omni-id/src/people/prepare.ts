@@ -15,11 +15,9 @@ import {
   warp,
 } from "@omni-id/face";
 import { cat, loadSafetensors, saveSafetensors, scope, stack, type Tensor, tensor } from "@omni-id/torch";
-import type { Backbone } from "../backbones/backbone.ts";
-import { faceInput } from "../backbones/face-input.ts";
-import { RecogniserBackbone } from "../backbones/recogniser.ts";
-import { chunk } from "./chunk.ts";
+import { type FaceCut, faceInput } from "../pictures/face-input.ts";
 import { rgbBatch, toUnit } from "../pictures/rgb-batch.ts";
+import { chunk } from "./chunk.ts";
 import { PEOPLE_PER_PART, People, type PeoplePart } from "./people.ts";
 
 /** Raise when crops or maps are computed in another way: caches of the old way are then not used. */
@@ -31,11 +29,27 @@ const CACHE_VERSION = 2;
 const INPUT_JITTER = 1;
 const INPUT_SIDE = 112;
 
+/** The pretrained recogniser: what a photo is described by, whatever the backbone. */
+export interface Describer {
+  /** Maps of the frozen network, and the face's feature of length 1, `[B, 512]`, of ArcFace crops in [−1, 1]. */
+  describe(photos: Tensor): { maps: Tensor; feature: Tensor };
+}
+
+/** What preparing asks of the image-feature network. */
+export interface PhotoBackbone extends FaceCut, Partial<Describer> {
+  /** What the maps are computed by: caches of them are named by it. */
+  readonly fingerprint: string;
+  /** Photos `[B, 3, S, S]` in [−1, 1] to what is computed once, `[B, …]`, without gradient. */
+  maps(photos: Tensor): Tensor;
+}
+
 export interface PrepareOptions {
   shards: ShardSet;
   /** Which identities of the set, in order. */
   ids: readonly string[];
-  backbone: Backbone;
+  backbone: PhotoBackbone;
+  /** Loads the recogniser; called where the backbone is another network and something is left to prepare. */
+  recogniser: () => Describer;
   /** Side of the aligned crops, in pixels. */
   imageSize: number;
   /** Folder that caches live in. */
@@ -72,18 +86,22 @@ export async function prepareParts(options: PrepareOptions): Promise<string[]> {
   const folder = join(cache, `people-${key}`);
   mkdirSync(folder, { recursive: true });
 
-  let recogniser = backbone instanceof RecogniserBackbone ? backbone : undefined;
+  let recogniser: Describer | undefined = describes(backbone) ? backbone : undefined;
   const files: string[] = [];
   for (const [number, part] of chunk(ids, PEOPLE_PER_PART).entries()) {
     const file = join(folder, `part-${String(number).padStart(4, "0")}.safetensors`);
     if (!existsSync(file)) {
-      recogniser ??= RecogniserBackbone.load({ width: backbone.width });
+      recogniser ??= options.recogniser();
       await preparePart(file, part, options, recogniser);
       onProgress?.(number * PEOPLE_PER_PART + part.length, ids.length);
     }
     files.push(file);
   }
   return files;
+}
+
+function describes(backbone: PhotoBackbone): backbone is PhotoBackbone & Describer {
+  return backbone.describe !== undefined;
 }
 
 function imagesOf(part: ReadonlyMap<string, Tensor>, people: number): number {
@@ -94,7 +112,7 @@ async function preparePart(
   file: string,
   ids: readonly string[],
   options: PrepareOptions,
-  recogniser: RecogniserBackbone,
+  recogniser: Describer,
 ): Promise<void> {
   const { shards, backbone, imageSize } = options;
   const rows: PreparedImage[] = [];
@@ -106,7 +124,7 @@ async function preparePart(
     const described = chunk(rows, 32).map((some) =>
       scope(() => {
         const { maps, feature } = recogniser.describe(toUnit(rgbBatch(some.map((row) => row.arcface))));
-        if (backbone === recogniser) return { maps: maps.half(), feature };
+        if (describes(backbone)) return { maps: maps.half(), feature };
         return { maps: backbone.maps(toUnit(rgbBatch(some.map((row) => row.input)))).half(), feature };
       }),
     );

@@ -7,7 +7,7 @@ import { RecogniserBackbone } from "../backbones/recogniser.ts";
 import { type PromptEncoder, WordEncoder } from "../backbones/words.ts";
 import { Encoder } from "../encoder.ts";
 import { FlowBase } from "../flow-base.ts";
-import { FlowDecoder } from "../flow-decoder.ts";
+import { FlowAdapter } from "../flow-decoder.ts";
 import { MaskedDecoder } from "../masked-decoder.ts";
 import type { FlowPreset, Preset } from "../presets/schema.ts";
 
@@ -44,9 +44,9 @@ export function buildFlowBase({ imageSize, flow }: Preset): FlowBase {
 }
 
 /** The second decoder that a preset describes: what tells its flow model of an identity. */
-export function buildFlowDecoder({ identity, flow }: Preset): FlowDecoder {
+export function buildFlowAdapter({ identity, flow }: Preset): FlowAdapter {
   const { joined, modulation } = flow.adapter;
-  return new FlowDecoder({ identity: [identity.tokens, identity.width], flux: flow.flux, joined, modulation });
+  return new FlowAdapter({ identity: [identity.tokens, identity.width], flux: flow.flux, joined, modulation });
 }
 
 /** The ControlNet on landmarks that a preset describes, for a flow model of the same preset. */

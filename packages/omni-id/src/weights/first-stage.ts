@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { F, nn, noGrad, scope, type Tensor, zeros } from "@omni-id/torch";
-import { buildEncoder, buildMaskedDecoder } from "./build.ts";
 import type { Encoder } from "../encoder.ts";
 import type { MaskedDecoder } from "../masked-decoder.ts";
 import type { Preset } from "../presets/schema.ts";
+import { buildEncoder, buildMaskedDecoder } from "./build.ts";
 import { openWeightsFile, saveWeightsFile, type WeightsNote } from "./file.ts";
 import { DECODER_FILE, ENCODER_FILE, shippedWeights } from "./folder.ts";
 

@@ -3,13 +3,13 @@ import { join } from "node:path";
 import { defaultDevice } from "@omni-id/torch";
 import type { LandmarkControl } from "../adapters/landmark-control.ts";
 import { WordEncoder } from "../backbones/words.ts";
-import { buildControl, buildFlowBase, buildFlowDecoder } from "./build.ts";
 import { loadFluxBase } from "../checkpoints/flux-base.ts";
 import type { FlowBase } from "../flow-base.ts";
-import type { FlowDecoder } from "../flow-decoder.ts";
+import type { FlowAdapter } from "../flow-decoder.ts";
 import type { Preset } from "../presets/schema.ts";
-import type { LoadedEncoder } from "./first-stage.ts";
+import { buildControl, buildFlowAdapter, buildFlowBase } from "./build.ts";
 import { openWeightsFile, saveWeightsFile, type WeightsNote } from "./file.ts";
+import type { LoadedEncoder } from "./first-stage.ts";
 
 export const FLUX_FILE = "flux.safetensors";
 export const ADAPTER_FILE = "ip-adapter.safetensors";
@@ -69,14 +69,14 @@ export async function loadFlowBase(folder: string, wanted?: Preset): Promise<Loa
 }
 
 export interface AdapterWeights extends WeightsNote {
-  decoder: FlowDecoder;
+  decoder: FlowAdapter;
   /** SHA-256 of the encoder and of the FLUX that it was trained with. */
   encoderHash: string;
   baseHash: string;
 }
 
 /** Writes the second decoder, by XLabs' keys for what is XLabs'; returns its hash. */
-export async function saveFlowDecoder(
+export async function saveFlowAdapter(
   folder: string,
   { decoder, encoderHash, baseHash, preset, metadata, dtype }: AdapterWeights,
 ): Promise<string> {
@@ -88,17 +88,17 @@ export async function saveFlowDecoder(
  * Loads the second decoder, frozen.
  * @throws when it was trained with another encoder or another base than those at hand
  */
-export async function loadFlowDecoder(
+export async function loadFlowAdapter(
   folder: string,
   { encoder, base }: { encoder: LoadedEncoder; base: LoadedFlowBase },
-): Promise<FlowDecoder> {
+): Promise<FlowAdapter> {
   const file = join(folder, ADAPTER_FILE);
   const { preset, metadata, tensors } = await openWeightsFile(file, "flow");
   if (metadata.encoderHash !== encoder.hash) {
     throw new Error(`${file}: trained with another encoder than the one at hand; take both from one run`);
   }
   checkBase(file, metadata, base);
-  const decoder = buildFlowDecoder(preset);
+  const decoder = buildFlowAdapter(preset);
   decoder.loadStateDict(tensors);
   decoder.eval();
   decoder.requiresGrad_(false);

@@ -10,6 +10,6 @@ export const DECODER_FILE = "masked-decoder.safetensors";
 /** Where shipped weights lie: inside the package when installed, else in the repository. */
 export function shippedWeights(preset = "nano"): string {
   const here = dirname(fileURLToPath(import.meta.url));
-  const places = [join(here, "../weights", preset), join(here, "../../../weights", preset)];
+  const places = [join(here, "../../weights", preset), join(here, "../../../../weights", preset)];
   return places.find((place) => existsSync(place)) ?? places[1];
 }

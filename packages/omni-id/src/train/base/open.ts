@@ -1,18 +1,19 @@
 import { noGrad, randn, scope, type Tensor, tensor, zeros } from "@omni-id/torch";
 import { LinearAutoencoder } from "../../backbones/linear-autoencoder.ts";
 import { vocabularyOf, WordEncoder } from "../../backbones/words.ts";
-import { buildFlowBase } from "../../weights/build.ts";
 import { type FlowBase, flowError, noised } from "../../flow-base.ts";
-import { saveSheet, toRgb } from "../../pictures/picture.ts";
-import type { Preset } from "../../presets/schema.ts";
-import { toUnit } from "../../pictures/rgb-batch.ts";
-import { euler, schedule } from "../../sampling.ts";
-import { BaseStage, peopleTokens, startFromZero } from "./stage.ts";
-import { sample } from "../mtd/open.ts";
 import { keyedGenerator } from "../../people/draws.ts";
-import { type OpenStageOptions, openPeople } from "../../people/open-people.ts";
 import type { People } from "../../people/people.ts";
+import { sample } from "../../people/sample.ts";
+import { saveSheet, toRgb } from "../../pictures/picture.ts";
+import { toUnit } from "../../pictures/rgb-batch.ts";
+import type { Preset } from "../../presets/schema.ts";
+import { euler, schedule } from "../../sampling.ts";
+import { buildFlowBase } from "../../weights/build.ts";
+import { peopleTokens } from "../people-tokens.ts";
 import type { HeldOutReport } from "../stage.ts";
+import { type OpenStageOptions, openStagePeople } from "../stage-people.ts";
+import { BaseStage, startFromZero } from "./stage.ts";
 
 export interface OpenedBase {
   stage: BaseStage;
@@ -29,7 +30,7 @@ const TIMES = [0.2, 0.5, 0.8, 0.95];
 /** The nano base on a folder of shards. */
 export async function openBaseStage(options: OpenStageOptions): Promise<OpenedBase> {
   const { preset, seed, note } = options;
-  const { people, validation } = await openPeople(options);
+  const { people, validation } = await openStagePeople(options);
   const model = buildFlowBase(preset);
   startFromZero(model);
   fitLatents(model, people, note);

@@ -1,10 +1,10 @@
 import { KeyedRandom } from "@omni-id/data";
-import { noGrad, scope, type Tensor, tensor } from "@omni-id/torch";
+import { scope } from "@omni-id/torch";
 import { type FlowBase, flowError, noised } from "../../flow-base.ts";
-import type { FlowPreset } from "../../presets/schema.ts";
-import { toUnit } from "../../pictures/rgb-batch.ts";
 import { drawFlow, type FlowDraws, keyedGenerator } from "../../people/draws.ts";
 import type { People } from "../../people/people.ts";
+import type { FlowPreset } from "../../presets/schema.ts";
+import { peopleTokens } from "../people-tokens.ts";
 import { type HeldOutReport, type ParameterGroup, parameterGroups, type Stage, type StepResult } from "../stage.ts";
 
 const DRAW = { rows: 11, flow: 12 } as const;
@@ -63,11 +63,6 @@ export class BaseStage implements Stage<BaseBatch> {
     const velocity = this.model.velocity(noised(x, noise, t), t, this.model.prompts.encode(prompts));
     return { loss: flowError(velocity, x, noise).mean(), metrics: {} };
   }
-}
-
-/** x₀ of some rows of {@link People}, `[rows, N, C]`. */
-export function peopleTokens(base: FlowBase, people: People, rows: readonly number[]): Tensor {
-  return scope(() => noGrad(() => base.tokens(toUnit(people.crops.indexSelect(0, tensor(rows, { dtype: "int64" }))))));
 }
 
 /** Everything that lets a fresh FLUX start calmly: no block speaks at first, and the first velocity is zero. */

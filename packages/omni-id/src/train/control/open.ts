@@ -1,18 +1,18 @@
 import { noGrad, scope, type Tensor, tensor } from "@omni-id/torch";
 import type { LandmarkControl } from "../../adapters/landmark-control.ts";
-import { buildControl } from "../../weights/build.ts";
-import { type LoadedFlowBase, loadFlowBase, loadFlowDecoder } from "../../weights/flow.ts";
 import { drawPictures } from "../../generate/draw.ts";
+import { encodeRows } from "../../people/encode-rows.ts";
+import type { People } from "../../people/people.ts";
+import { sample } from "../../people/sample.ts";
 import { landmarkPictures } from "../../pictures/landmark-picture.ts";
 import { saveSheet, toRgb } from "../../pictures/picture.ts";
 import { toUnit } from "../../pictures/rgb-batch.ts";
+import { buildControl } from "../../weights/build.ts";
 import { loadEncoder } from "../../weights/first-stage.ts";
-import { ControlStage, type IdentityPart } from "./stage.ts";
-import { sample } from "../mtd/open.ts";
-import { encodeRows } from "../mtd/stage.ts";
-import { type OpenStageOptions, openPeople } from "../../people/open-people.ts";
-import type { People } from "../../people/people.ts";
+import { type LoadedFlowBase, loadFlowAdapter, loadFlowBase } from "../../weights/flow.ts";
 import type { HeldOutReport } from "../stage.ts";
+import { type OpenStageOptions, openStagePeople } from "../stage-people.ts";
+import { ControlStage, type IdentityPart } from "./stage.ts";
 
 export interface OpenControlStageOptions extends OpenStageOptions {
   /** Folder of stage two's weights, encoder and adapter; not needed where the preset trains without identities. */
@@ -36,7 +36,7 @@ export async function openControlStage(options: OpenControlStageOptions): Promis
   const { preset, seed } = options;
   const base = await loadFlowBase(options.base, preset);
   const identity = preset.flow.control.identity > 0 ? await loadIdentityPart(options.flow, base) : undefined;
-  const { people, validation } = await openPeople(options, identity?.encoder.backbone);
+  const { people, validation } = await openStagePeople(options, identity?.encoder.backbone);
 
   const model = buildControl(preset, base.base);
   model.initialiseFrom(base.base.flux);
@@ -63,7 +63,7 @@ async function loadIdentityPart(folder: string | undefined, base: LoadedFlowBase
   if (!folder)
     throw new Error("the preset gives identities while the ControlNet learns: name stage two's weights (--flow)");
   const encoder = await loadEncoder(folder);
-  return { encoder: encoder.bundle.encoder, decoder: await loadFlowDecoder(folder, { encoder, base }) };
+  return { encoder: encoder.bundle.encoder, decoder: await loadFlowAdapter(folder, { encoder, base }) };
 }
 
 interface Reported {

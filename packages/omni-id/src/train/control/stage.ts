@@ -3,13 +3,13 @@ import { noGrad, scope, type Tensor } from "@omni-id/torch";
 import type { LandmarkControl } from "../../adapters/landmark-control.ts";
 import type { Encoder } from "../../encoder.ts";
 import { type Conditions, type FlowBase, flowError, noised } from "../../flow-base.ts";
-import type { FlowDecoder } from "../../flow-decoder.ts";
+import type { FlowAdapter } from "../../flow-decoder.ts";
+import { drawFlow, type FlowDraws, keyedGenerator } from "../../people/draws.ts";
+import { encodeRows } from "../../people/encode-rows.ts";
+import type { People } from "../../people/people.ts";
 import { landmarkPictures } from "../../pictures/landmark-picture.ts";
 import type { FlowPreset } from "../../presets/schema.ts";
-import { peopleTokens } from "../base/stage.ts";
-import { drawFlow, type FlowDraws, keyedGenerator } from "../../people/draws.ts";
-import { encodeRows } from "../mtd/stage.ts";
-import type { People } from "../../people/people.ts";
+import { peopleTokens } from "../people-tokens.ts";
 import { type HeldOutReport, type ParameterGroup, parameterGroups, type Stage, type StepResult } from "../stage.ts";
 
 const DRAW = { rows: 41, flow: 42 } as const;
@@ -25,7 +25,7 @@ export interface ControlBatch extends FlowDraws {
 /** What turns photos into conditions; frozen. */
 export interface IdentityPart {
   encoder: Encoder;
-  decoder: FlowDecoder;
+  decoder: FlowAdapter;
 }
 
 export interface ControlStageOptions {

@@ -1,25 +1,25 @@
 import { join } from "node:path";
 import { modelFile, recogniserModel } from "@omni-id/face";
 import { noGrad, randn, scope, type Tensor, tensor, zeros } from "@omni-id/torch";
-import { buildFlowDecoder } from "../../weights/build.ts";
 import { type HeldOutTask, heldOutTasks, otherTask } from "../../evaluate/protocol.ts";
 import { encodeTasks } from "../../evaluate/reconstruct.ts";
+import { trainingIdentities } from "../../evaluate/training-identities.ts";
 import type { Conditions } from "../../flow-base.ts";
 import { flowError, noised } from "../../flow-base.ts";
-import { type LoadedFlowBase, loadFlowBase } from "../../weights/flow.ts";
 import { drawPictures } from "../../generate/draw.ts";
+import { keyedGenerator } from "../../people/draws.ts";
+import type { People } from "../../people/people.ts";
 import { saveSheet, toRgb } from "../../pictures/picture.ts";
 import { toUnit } from "../../pictures/rgb-batch.ts";
+import { buildFlowAdapter } from "../../weights/build.ts";
 import { type LoadedEncoder, loadEncoder } from "../../weights/first-stage.ts";
+import { type LoadedFlowBase, loadFlowBase } from "../../weights/flow.ts";
 import { ENCODER_FILE } from "../../weights/folder.ts";
-import { peopleTokens } from "../base/stage.ts";
-import { trainingIdentities } from "../mtd/open.ts";
-import { FlowModel, FlowStage } from "./stage.ts";
-import { keyedGenerator } from "../../people/draws.ts";
 import { LikenessLoss } from "../likeness.ts";
-import { type OpenStageOptions, openPeople } from "../../people/open-people.ts";
-import type { People } from "../../people/people.ts";
+import { peopleTokens } from "../people-tokens.ts";
 import type { HeldOutReport } from "../stage.ts";
+import { type OpenStageOptions, openStagePeople } from "../stage-people.ts";
+import { FlowModel, FlowStage } from "./stage.ts";
 
 export interface OpenFlowStageOptions extends OpenStageOptions {
   /** Folder of stage one's weights. */
@@ -50,9 +50,9 @@ export async function openFlowStage(options: OpenFlowStageOptions): Promise<Open
   const base = await loadFlowBase(options.base, preset);
   base.base.checkpointBlocks = preset.flow.adapter.checkpoint;
   const network = encoder.bundle.encoder;
-  const { people, validation } = await openPeople(options, network.backbone);
+  const { people, validation } = await openStagePeople(options, network.backbone);
 
-  const decoder = buildFlowDecoder(preset);
+  const decoder = buildFlowAdapter(preset);
   const model = new FlowModel(network, decoder);
   scope(() => decoder.standardise(trainingIdentities(network, people, 1024)));
   if (decoder.joined) {

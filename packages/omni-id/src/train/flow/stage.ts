@@ -3,13 +3,13 @@ import { nn, noGrad, scope, type Tensor, tensor } from "@omni-id/torch";
 import type { Encoder } from "../../encoder.ts";
 import { type FewToManyTask, sampleFewToMany } from "../../few-to-many.ts";
 import { type Conditions, type FlowBase, flowError, noised } from "../../flow-base.ts";
-import type { FlowDecoder } from "../../flow-decoder.ts";
-import type { FlowPreset } from "../../presets/schema.ts";
-import { peopleTokens } from "../base/stage.ts";
+import type { FlowAdapter } from "../../flow-decoder.ts";
 import { drawFlow, type FlowDraws, keyedGenerator } from "../../people/draws.ts";
-import type { LikenessLoss } from "../likeness.ts";
-import { encodeRows } from "../mtd/stage.ts";
+import { encodeRows } from "../../people/encode-rows.ts";
 import type { People } from "../../people/people.ts";
+import type { FlowPreset } from "../../presets/schema.ts";
+import type { LikenessLoss } from "../likeness.ts";
+import { peopleTokens } from "../people-tokens.ts";
 import {
   encoderGroups,
   type HeldOutReport,
@@ -25,9 +25,9 @@ const DRAW = { tasks: 21, flow: 22, likeness: 23 } as const;
 /** The parts that stage two trains, and the keys of its checkpoint. The base stays frozen, outside. */
 export class FlowModel extends nn.Module {
   readonly encoder: Encoder;
-  readonly decoder: FlowDecoder;
+  readonly decoder: FlowAdapter;
 
-  constructor(encoder: Encoder, decoder: FlowDecoder) {
+  constructor(encoder: Encoder, decoder: FlowAdapter) {
     super();
     this.encoder = encoder;
     this.decoder = decoder;

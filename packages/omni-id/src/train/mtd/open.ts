@@ -1,25 +1,22 @@
 import { join } from "node:path";
-import { KeyedRandom } from "@omni-id/data";
+import { mean } from "@omni-id/data";
 import { modelFile, recogniserModel } from "@omni-id/face";
-import { noGrad, scope, type Tensor } from "@omni-id/torch";
-import { buildEncoder, buildMaskedDecoder } from "../../weights/build.ts";
+import { noGrad, scope } from "@omni-id/torch";
 import { startFromPretrained } from "../../checkpoints/clip-vision.ts";
-import type { Encoder } from "../../encoder.ts";
 import { heldOutTasks } from "../../evaluate/protocol.ts";
-import { encodeTasks, pictureL1, reconstruct } from "../../evaluate/reconstruct.ts";
+import { pictureL1, reconstruct } from "../../evaluate/reconstruct.ts";
 import { saveReconstructionSheet } from "../../evaluate/sheet.ts";
-import { mean } from "../../evaluate/statistics.ts";
+import { trainingIdentities } from "../../evaluate/training-identities.ts";
+import type { People } from "../../people/people.ts";
+import { sample } from "../../people/sample.ts";
 import type { Preset } from "../../presets/schema.ts";
+import { buildEncoder, buildMaskedDecoder } from "../../weights/build.ts";
 import { loadEncoder, startMaskedDecoder } from "../../weights/first-stage.ts";
 import { ENCODER_FILE } from "../../weights/folder.ts";
 import { LikenessLoss } from "../likeness.ts";
-import { MtdModel, MtdStage } from "./stage.ts";
-import { type OpenStageOptions, openPeople } from "../../people/open-people.ts";
-import type { People } from "../../people/people.ts";
 import { type HeldOutReport, setTrainable } from "../stage.ts";
-
-/** People of training whose mean stands for "no identity". */
-const MEAN_OVER = 256;
+import { type OpenStageOptions, openStagePeople } from "../stage-people.ts";
+import { MtdModel, MtdStage } from "./stage.ts";
 
 export interface FirstStage {
   stage: MtdStage;
@@ -48,7 +45,7 @@ export async function openFirstStage(options: OpenFirstStageOptions): Promise<Fi
   const encoder = given?.bundle.encoder ?? buildEncoder(preset);
   const { backbone } = encoder;
   if (!given) startFromPretrained(backbone, preset.backbone);
-  const { people, validation } = await openPeople(options, backbone);
+  const { people, validation } = await openStagePeople(options, backbone);
   if (given || preset.mtd.backboneRate === 0) setTrainable(encoder, preset.mtd);
   if (!given) scope(() => backbone.standardise?.(people.maps(sample(people, 512))));
 
@@ -69,23 +66,6 @@ export async function openFirstStage(options: OpenFirstStageOptions): Promise<Fi
       ? { file: join(options.encoder as string, ENCODER_FILE), hash: given.hash }
       : undefined;
   return { stage, model, people, kept, before };
-}
-
-/** Rows spread over all people, the same for every run. */
-export function sample(people: People, count: number): number[] {
-  const rows = people.ids.length * people.images;
-  return new KeyedRandom(rows, count).choose(rows, Math.min(rows, count));
-}
-
-/** Identities of some of the training people, from three photos each: `[N, L, C]`. */
-export function trainingIdentities(encoder: Encoder, people: People, count = MEAN_OVER): Tensor {
-  const random = new KeyedRandom(people.ids.length, 0x1d);
-  const tasks = random.choose(people.ids.length, Math.min(count, people.ids.length)).map((person) => ({
-    person,
-    inputs: random.choose(people.images, 3).map((image) => person * people.images + image),
-    targets: [],
-  }));
-  return scope(() => noGrad(() => encodeTasks(encoder, people, tasks, 3)));
 }
 
 function reportOn(model: MtdModel, people: People, validation: People, preset: Preset, step: number): HeldOutReport {

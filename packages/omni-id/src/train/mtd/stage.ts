@@ -1,20 +1,16 @@
 import { KeyedRandom } from "@omni-id/data";
-import { nn, noGrad, scope, type Tensor, tensor } from "@omni-id/torch";
+import { nn, noGrad, type Tensor, tensor } from "@omni-id/torch";
 import type { Encoder } from "../../encoder.ts";
 import { type FewToManyTask, sampleFewToMany } from "../../few-to-many.ts";
-import {
-  chooseTokens,
-  type MaskedDecoder,
-  maskedL1,
-  putTokens,
-  type TargetTokens,
-  takeTokens,
-} from "../../masked-decoder.ts";
-import { patchify, unpatchify } from "../../pictures/patches.ts";
-import type { MtdPreset } from "../../presets/schema.ts";
-import { toUnit } from "../../pictures/rgb-batch.ts";
-import type { LikenessLoss } from "../likeness.ts";
+import { chooseTokens, type MaskedDecoder, maskedL1, putTokens, takeTokens } from "../../masked-decoder.ts";
+import { encodeRows } from "../../people/encode-rows.ts";
 import type { People } from "../../people/people.ts";
+import { patchify, unpatchify } from "../../pictures/patches.ts";
+import { toUnit } from "../../pictures/rgb-batch.ts";
+import type { TargetTokens } from "../../pictures/target-tokens.ts";
+import { faceTokens, toTargetTokens } from "../../pictures/target-tokens.ts";
+import type { MtdPreset } from "../../presets/schema.ts";
+import type { LikenessLoss } from "../likeness.ts";
 import {
   encoderGroups,
   type HeldOutReport,
@@ -183,28 +179,4 @@ export class MtdStage implements Stage<MtdBatch> {
     const points = this.#people.points.indexSelect(0, tensor(rows, { dtype: "int64" }));
     return likeness.compare(unpatchify(made, patchSize).mul(mask), unpatchify(pixels, patchSize).mul(mask), points);
   }
-}
-
-/** Identities of `sets` sets of rows, one after the other in `rows`: `[sets, L, C]`. */
-export function encodeRows(encoder: Encoder, people: People, rows: readonly number[], sets: number): Tensor {
-  return scope(() => {
-    const tokens = encoder.backbone.fromMaps(people.maps(rows));
-    return encoder.fromTokens(tokens.reshape([sets, -1, tokens.shape[2]]));
-  });
-}
-
-export function toTargetTokens(chosen: readonly { index: number[]; visible: boolean[] }[]): TargetTokens {
-  const shape = [chosen.length, chosen[0].index.length];
-  return {
-    index: tensor(BigInt64Array.from(chosen.flatMap(({ index }) => index.map(BigInt))), { shape }),
-    visible: tensor(Uint8Array.from(chosen.flatMap(({ visible }) => visible.map(Number))), { shape }).to("bool"),
-  };
-}
-
-/** For each image and token of its grid: 1 where the token touches the mask `[rows, S, S]`. */
-export function faceTokens(masks: Tensor, patchSize: number): Uint8Array {
-  return scope(() => {
-    const touched = patchify(masks.unsqueeze(1), patchSize).amax([2]);
-    return Uint8Array.from(touched.toTypedArray() as Uint8Array);
-  });
 }

@@ -1,6 +1,7 @@
-import { type FaceTruth, KeyedRandom } from "@omni-id/data";
+import type { FaceTruth } from "../film/film.ts";
+import { KeyedRandom } from "../random.ts";
+import { bootstrap, type Estimate, mean } from "../statistics.ts";
 import { type MatchedFace, type MatchedFilm, measured, shapeDistance } from "./film-truth.ts";
-import { bootstrap, type Estimate, mean } from "./statistics.ts";
 
 /** Eight faces of a person, chosen in some way. */
 export interface ChoiceReport {

@@ -1,6 +1,6 @@
 import { KeyedRandom } from "@omni-id/data";
 import { describe, expect, it } from "vitest";
-import { bootstrap, rocAuc } from "../src/evaluate/statistics.ts";
+import { bootstrap, rocAuc } from "../src/statistics.ts";
 
 describe("rocAuc", () => {
   it("is the share of pairs in the right order, ties half", () => {

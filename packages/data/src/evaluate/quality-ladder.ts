@@ -1,4 +1,3 @@
-import { drawPerson, drawView, KeyedRandom, Portrait } from "@omni-id/data";
 import {
   cropBox,
   FaceAnalyser,
@@ -9,6 +8,10 @@ import {
   toSharp,
 } from "@omni-id/face";
 import sharp from "sharp";
+import { KeyedRandom } from "../random.ts";
+import { drawPerson } from "../synth/person.ts";
+import { Portrait } from "../synth/render.ts";
+import { drawView } from "../synth/view.ts";
 
 type Damage = (image: RgbImage, box: { x: number; y: number; width: number; height: number }) => Promise<RgbImage>;
 

@@ -1,4 +1,5 @@
-import type { FaceLine, FaceTruth, FilmTruth, FrameTruth, Outcome } from "@omni-id/data";
+import type { FaceLine, Outcome } from "../curate/outcome.ts";
+import type { FaceTruth, FilmTruth, FrameTruth } from "../film/film.ts";
 
 /** A face that the curation saw, and the true one. */
 export interface MatchedFace {

@@ -1,6 +1,6 @@
-import type { FrameTruth } from "@omni-id/data";
+import type { FrameTruth } from "../film/film.ts";
+import { type Rate, rate } from "../statistics.ts";
 import { type MatchedFilm, VISIBLE } from "./film-truth.ts";
-import { type Rate, rate } from "./statistics.ts";
 
 /** How well cuts are seen, and what the mistakes can do. */
 export interface CutReport {

@@ -1,19 +1,17 @@
 import { join } from "node:path";
-import {
-  type CurateResult,
-  type CurateSettings,
-  curate,
-  drawFilmSet,
-  findFfmpeg,
-  outcomes,
-  shootFilms,
-} from "@omni-id/data";
+import { outcomes } from "../curate/assemble.ts";
+import type { CurateResult } from "../curate/curate.ts";
+import { curate } from "../curate/curate.ts";
+import type { CurateSettings } from "../curate/settings.ts";
+import { findFfmpeg } from "../curate/video/ffmpeg.ts";
+import { drawFilmSet } from "../film/film-set.ts";
+import { shootFilms } from "../film/shoot-films.ts";
+import { type Provenance, provenance } from "../provenance.ts";
+import { type Estimate, mean, type Rate, rate } from "../statistics.ts";
 import { type ChoicesReport, compareChoices } from "./film-choice.ts";
 import { type CutReport, compareCuts } from "./film-cuts.ts";
 import { type MatchedFilm, matchFilm, measured, VISIBLE } from "./film-truth.ts";
-import { type Provenance, provenance } from "./provenance.ts";
 import { type LadderResult, measureQualityLadder } from "./quality-ladder.ts";
-import { type Estimate, mean, type Rate, rate } from "./statistics.ts";
 
 export interface CurationReport {
   provenance: Provenance;
