@@ -1,5 +1,5 @@
-import type { RgbImage } from "@omni-id/face";
-import { scope, type Tensor, writeAtomically } from "@omni-id/torch";
+import { type RgbImage, savePicture } from "@omni-id/face";
+import { scope, type Tensor } from "@omni-id/torch";
 import sharp from "sharp";
 
 export interface Sheet {
@@ -21,7 +21,7 @@ const LINE = 20;
 const LETTER = 7.6;
 const INK = "#1d2430";
 
-/** A labelled sheet of pictures as a PNG, written by rename. */
+/** A labelled sheet of pictures in the format of the file's ending, written by rename. */
 export async function saveSheet(file: string, sheet: Sheet): Promise<void> {
   const { title, columns, rows, tile = 128 } = sheet;
   const pitch = tile + GAP;
@@ -62,11 +62,8 @@ export async function saveSheet(file: string, sheet: Sheet): Promise<void> {
       }),
     ),
   );
-  const png = await sharp({ create: { width, height, channels: 3, background: "#ffffff" } })
-    .composite([{ input: Buffer.from(svg), left: 0, top: 0 }, ...tiles.flat()])
-    .png()
-    .toBuffer();
-  writeAtomically(file, png);
+  const whole = sharp({ create: { width, height, channels: 3, background: "#ffffff" } });
+  await savePicture(file, whole.composite([{ input: Buffer.from(svg), left: 0, top: 0 }, ...tiles.flat()]));
 }
 
 /** Breaks a line between words where it would be longer than `most` letters; what goes on is set in. */

@@ -13,7 +13,8 @@ import { type LoadedEncoder, loadEncoder, loadMaskedDecoder } from "../weights.t
 import { shippedWeights } from "../weights-folder.ts";
 import { useDevice } from "./device.ts";
 import { deviceOption, jsonOption, weightsOption, whole } from "./options.ts";
-import { note, outFile, print } from "./output.ts";
+import { outFile } from "./out-file.ts";
+import { note, print } from "./output.ts";
 
 const STAGES = { mtd: "first-stage", flow: "generation" } as const;
 
@@ -44,10 +45,10 @@ export function evaluateCommand() {
     .addOption(jsonOption())
     .addHelpText("after", "\nThe shards must be those that the weights were trained on: others hold out other people.")
     .action(async (options) => {
-      const out = outFile(options.out ?? join("results", `${STAGES[options.stage]}.json`));
+      const out = outFile(options.out ?? join("results", `${STAGES[options.stage]}.json`), { kind: "report" });
       useDevice(options.device);
       const folder = options.weights ?? shippedWeights();
-      const picture = join(dirname(out), `${basename(out, extname(out))}.png`);
+      const picture = outFile(join(dirname(out), `${basename(out, extname(out))}.png`), { kind: "picture" });
       const encoder = await loadEncoder(folder);
       const people = await open(options, encoder, options.people);
       const training = options.colourOnly ? await open(options, encoder, "train") : undefined;

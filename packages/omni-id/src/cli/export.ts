@@ -21,7 +21,8 @@ import { type LoadedEncoder, loadFirstStage, saveEncoder, saveMaskedDecoder } fr
 import { openWeightsFile, WEIGHTS_DTYPES, type WeightsDType, type WeightsNote } from "../weights-file.ts";
 import { DECODER_FILE, ENCODER_FILE } from "../weights-folder.ts";
 import { jsonOption } from "./options.ts";
-import { outFolder, print } from "./output.ts";
+import { outFolder } from "./out-file.ts";
+import { print } from "./output.ts";
 
 export function exportCommand() {
   return new Command("export")
@@ -38,7 +39,7 @@ Loading gives float32 again. Identities name the encoder by its file's hash: tho
 the exported ones do not mix. In a checkout, \`npm run numbers\` fills the cards' tables from results.`,
     )
     .action(async ({ out, weights, dtype, json }) => {
-      outFolder(out);
+      outFolder(out, { inputs: [weights] });
       const { encoder, decoder } = await loadFirstStage(weights);
       const { bundle, preset, metadata } = encoder;
       const hash = await saveEncoder(out, { bundle, preset, metadata, dtype });

@@ -11,7 +11,8 @@ import { prepareAhead } from "../train/open-people.ts";
 import { RunLog } from "../train/run-log.ts";
 import { DECODER_FILE } from "../weights-folder.ts";
 import { count } from "./options.ts";
-import { note, outFolder, print } from "./output.ts";
+import { outFolder } from "./out-file.ts";
+import { note, print } from "./output.ts";
 import { type Part, runParts } from "./parts.ts";
 import { settingsOf, withTrainingOptions } from "./stage-command.ts";
 
@@ -43,7 +44,12 @@ export function trainAllCommand() {
         ...["--held-out-every", `${options.heldOutEvery}`, "--resume"],
         ...["--part-of", stageCommandLine({ stage: "all", preset, seed: options.seed, precision })],
       ];
-      const parts = partsOf(preset, outFolder(out), common, options.set ?? []);
+      const parts = partsOf(
+        preset,
+        outFolder(out, { inputs: [options.data, options.cache] }),
+        common,
+        options.set ?? [],
+      );
       if (preset.backbone.kind === "onnx" && parts.some((part) => !part.done())) {
         // All stages share this cache: made once, before two of them find it missing.
         const backbone = RecogniserBackbone.load(preset.backbone);
