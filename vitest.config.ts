@@ -8,6 +8,7 @@ export default defineConfig({
   // Tests run the sources, not dist, and every package sees one instance of its neighbours.
   resolve: {
     alias: {
+      "@omni-id/torch/environment": source("torch", "environment"),
       "@omni-id/torch": source("torch"),
       "@omni-id/face/assets": source("face", "asset-index"),
       "@omni-id/face/analysis": source("face", "analysis"),
