@@ -65,6 +65,11 @@ export class SafetensorsFile {
     const { file, start, shape } = this.#entry(key);
     return mapTensorFile(file, { byteOffset: start, dtype, shape });
   }
+  /** How many bytes a tensor takes in the file. */
+  byteLength(key: string): number {
+    const { start, end } = this.#entry(key);
+    return end - start;
+  }
   /** A tensor's bytes as the file has them, memory-mapped, whatever its dtype. */
   bytes(key: string): Uint8Array {
     const { file, start, end } = this.#entry(key);
@@ -86,10 +91,12 @@ export class SafetensorsFile {
 }
 
 /**
- * Opens a `.safetensors` file or a sharded set by its `.index.json`.
- * @throws a message with the file's name when it is missing, cut off, or not exactly the format
+ * Opens a `.safetensors` file, a sharded set by its `.index.json`, or shards without an index as one set.
+ * @throws a message with the file's name when it is missing, cut off, or not exactly the format; when two shards hold a
+ * tensor of one name
  */
-export function openSafetensors(path: string): SafetensorsFile {
+export function openSafetensors(path: string | readonly string[]): SafetensorsFile {
+  if (typeof path !== "string") return openTogether(path);
   if (path.endsWith(".json")) return openSharded(path);
   const { entries, metadata } = readHeader(path);
   return new SafetensorsFile(path, locate(path, entries), metadata);
@@ -138,6 +145,18 @@ function readHeader(path: string) {
   } finally {
     closeSync(file);
   }
+}
+
+function openTogether(paths: readonly string[]): SafetensorsFile {
+  const entries = new Map<string, Located>();
+  for (const path of paths) {
+    for (const [key, entry] of locate(path, readHeader(path).entries)) {
+      const other = entries.get(key);
+      if (other) throw new Error(`${path}: "${key}" is in ${other.file} too`);
+      entries.set(key, entry);
+    }
+  }
+  return new SafetensorsFile(paths[0], entries, {});
 }
 
 function openSharded(path: string): SafetensorsFile {
