@@ -12,6 +12,7 @@ export default defineConfig({
       "@omni-id/torch": source("torch"),
       "@omni-id/face/assets": source("face", "asset-index"),
       "@omni-id/face/analysis": source("face", "analysis"),
+      "@omni-id/face/formats": source("face", "formats"),
       "@omni-id/face": source("face"),
       "@omni-id/data": source("data"),
       "omni-id": source("omni-id"),

@@ -1,5 +1,5 @@
 /** LibTorch for TypeScript: tensors, gradients, mixed precision, modules, optimisers, safetensors and ONNX. */
-export { writeAtomically } from "./atomic-file.ts";
+export { isStream, writeAtomically } from "./atomic-file.ts";
 export { type AutocastOptions, autocast, preferredPrecision } from "./autocast.ts";
 export { enableGrad, type GradOptions, grad, isGradEnabled, noGrad } from "./autograd.ts";
 export { checkpoint } from "./checkpoint.ts";
