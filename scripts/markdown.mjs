@@ -6,6 +6,17 @@ export const percent = (share) => `${Math.round(100 * share)} %`;
 export const interval = ({ mean, ci }, digits = 3) =>
   `${fixed(mean, digits)} (${ci.map((value) => fixed(value, digits)).join("–")})`;
 
+/** A share with its interval: "57 % (54–60)". */
+export const share = ({ mean, ci }) => `${percent(mean)} (${ci.map((value) => Math.round(100 * value)).join("–")})`;
+/** A difference with its interval, signs told: "−0.012 (−0.015 to −0.009)". */
+export function signed({ mean, ci }, { digits = 3, percent: points = false } = {}) {
+  const one = (value) => {
+    const text = points ? fixed(Math.abs(100 * value), 0) : fixed(Math.abs(value), digits);
+    return `${value < 0 ? "−" : "+"}${text}`;
+  };
+  return `${one(mean)}${points ? " points" : ""} (${ci.map(one).join(" to ")})`;
+}
+
 /** A Markdown table whose columns stand below each other, as the formatter wants it. */
 export function table(head, rows) {
   const widths = head.map((_, column) => Math.max(3, ...[head, ...rows].map((cells) => [...cells[column]].length)));

@@ -1,6 +1,57 @@
 // The tables of numbers in README.md, docs and the model cards: how each is drawn from its file in `results`.
 import { BENCH_TABLES } from "./bench-tables.mjs";
-import { fixed, interval, percent, source, table } from "./markdown.mjs";
+import { fixed, interval, percent, share, signed, source, table } from "./markdown.mjs";
+
+/** The recognisers of a report: the two of the house, then further ones (`--judge`). */
+function judgesOf({ independent, backbone, ...further }) {
+  return [
+    { name: "independent", of: independent, title: "independent recogniser, distance ↓" },
+    { name: "backbone", of: backbone, title: "backbone's recogniser, cosine ↑" },
+    ...Object.entries(further).map(([name, of]) => ({ name, of, title: `${name}, cosine ↑` })),
+  ];
+}
+
+const eachCount = (of) => ["1", "3", "5"].map(of).join(" / ");
+
+/** What more photos give, of the same people. */
+const pairedSentence = (differences) =>
+  `; three photos instead of one change its distance by ${signed(differences["3 − 1"])}, five by ${signed(differences["5 − 1"])}`;
+
+/** ROC AUC by what people are told apart by; no pair shares a photo. */
+function verificationTable(verification) {
+  const counts = Object.keys(verification);
+  const auc = (of) =>
+    of ? (of.ci ? interval({ mean: of.auc, ci: of.ci }, 4) : `${fixed(of.auc, 4)} (one person)`) : "";
+  const enrolled = ({ enrolled }) => (enrolled === undefined ? "" : `, ${enrolled} people`);
+  const row = (name, key) => [name, ...counts.map((count) => auc(verification[count][key]))];
+  const rows = [
+    row("the learnt tokens of ℓ alone", "learnt"),
+    ...(verification[counts[0]].carried ? [row("the tokens that carry the recogniser's feature", "carried")] : []),
+    row("the recogniser itself", "recogniser"),
+  ];
+  const head = counts.map((count) => `${count} photo${count === "1" ? "" : "s"}${enrolled(verification[count])}`);
+  return [table(["people told apart by (ROC AUC ↑)", ...head], rows)];
+}
+
+const FIRST_STAGE_MEASURES = [
+  ["l1", "3", "L1 in the face", { digits: 4 }],
+  ["independent", "3", "the independent recogniser's distance", {}],
+  ["independent, way closed", "3", "the way closed", { percent: true }],
+];
+const GENERATION_MEASURES = [
+  ["independent", "3", "the independent recogniser's distance", {}],
+  ["independent, way closed", "3", "the way closed", { percent: true }],
+  ["firstOf", "3", "the right one first", { percent: true }],
+];
+
+/** Differences to another report at three photos, of the same people. */
+function againstSentences(against, measures) {
+  if (!against) return [];
+  const told = measures
+    .filter(([measure, key]) => against.differences[measure]?.[key])
+    .map(([measure, key, name, how]) => `${name} ${signed(against.differences[measure][key], how)}`);
+  return [`Less the figures of \`${against.report}\`, person by person, at three photos: ${told.join("; ")}.`];
+}
 
 /** Each table from the content of its file in `results`. */
 export const TABLES = {
@@ -9,13 +60,13 @@ export const TABLES = {
     command: "npx omni-id evaluate",
     render(report, command) {
       const { l1, l1Interval, recognisers, verification, closed } = report;
+      const judges = judgesOf(recognisers);
       const row = (name, key) => [
         name,
         l1[key] === undefined
           ? ""
           : `${fixed(l1[key], 4)} (${l1Interval[key].map((value) => fixed(value, 4)).join("–")})`,
-        interval(recognisers.independent[key]),
-        interval(recognisers.backbone[key]),
+        ...judges.map(({ of }) => interval(of[key])),
       ];
       const rows = [
         row("from 1 photo", "1"),
@@ -26,22 +77,14 @@ export const TABLES = {
         row("_another real view of the person_", "samePerson"),
         row("_a real view of somebody else_", "otherPerson"),
       ];
-      const auc = (of) => ["1", "3", "5"].map((count) => fixed(of[count])).join(" / ");
       return [
-        table(
-          [
-            "reconstruction",
-            "L1 in the face ↓",
-            "independent recogniser, distance ↓",
-            "backbone's recogniser, cosine ↑",
-          ],
-          rows,
-        ),
+        table(["reconstruction", "L1 in the face ↓", ...judges.map(({ title }) => title)], rows),
         `${report.identities} people never seen in training, ${report.images} reconstructions, means with 95 % intervals over ` +
           `people; weights ${report.weights}. On the independent recogniser 1 / 3 / 5 photos close ` +
-          `${["1", "3", "5"].map((count) => Math.round(100 * closed[count])).join(" / ")} % of the way from somebody else to ` +
-          `the person. Verification (ROC AUC) at 1 / 3 / 5 photos: ${auc(verification)}; the recogniser itself ` +
-          `${auc(verification.recogniser)}.`,
+          `${eachCount((count) => share(closed[count]))} of the way from somebody else to the person` +
+          `${pairedSentence(report.differences?.independent)}.`,
+        ...verificationTable(verification),
+        ...againstSentences(report.against, FIRST_STAGE_MEASURES),
         `Measured by \`${command}\`: ${source(report, report.seed)}.`,
       ];
     },
@@ -50,17 +93,17 @@ export const TABLES = {
     file: "generation.json",
     command: "npx omni-id evaluate --stage flow --colour-only",
     render(report, command) {
-      const { recognisers, closed, firstOf44, poseDegrees, detected, copyPaste, colourOnly } = report;
+      const { recognisers, closed, firstOf, poseDegrees, detected, copyPaste, colourOnly } = report;
+      const judges = judgesOf(recognisers);
       const row = (name, key, first) => [
         name,
-        interval(recognisers.independent[key]),
-        interval(recognisers.backbone[key]),
-        first === undefined ? "" : percent(first),
+        ...judges.map(({ of }) => interval(of[key])),
+        first === undefined ? "" : share(first),
       ];
       const rows = [
-        row("from 1 photo", "1", firstOf44["1"]),
-        row("from 3 photos", "3", firstOf44["3"]),
-        row("from 5 photos", "5", firstOf44["5"]),
+        row("from 1 photo", "1", firstOf["1"]),
+        row("from 3 photos", "3", firstOf["3"]),
+        row("from 5 photos", "5", firstOf["5"]),
         row("mean identity in place of ℓ", "identityRemoved"),
         row("somebody else's ℓ", "otherIdentity"),
         row("no identity (landmarks alone)", "bareBase"),
@@ -68,13 +111,12 @@ export const TABLES = {
           ? [
               [
                 "skin and hair colour alone",
-                interval(colourOnly.independent),
-                interval(colourOnly.backbone),
-                percent(colourOnly.firstOf44),
+                ...judges.map(({ name }) => (colourOnly[name] ? interval(colourOnly[name]) : "")),
+                share(colourOnly.firstOf),
               ],
             ]
           : []),
-        row("_another real photo of the person_", "samePerson", firstOf44.realPhoto),
+        row("_another real photo of the person_", "samePerson", firstOf.realPhoto),
         row("_a real photo of somebody else_", "otherPerson"),
       ];
       const { controlled, uncontrolled, estimator, groundTruthPairs } = poseDegrees;
@@ -83,22 +125,25 @@ export const TABLES = {
         table(
           [
             "picture drawn from noise",
-            "independent recogniser, distance ↓",
-            "backbone's recogniser, cosine ↑",
-            `the right one of ${report.identities} comes first`,
+            ...judges.map(({ title }) => title),
+            `the right one of ${firstOf.people} comes first`,
           ],
           rows,
         ),
         `${report.identities} people never seen in training, ${report.targets} pictures a row in the pose of another photo, ` +
           `guidance ${report.guidance}, ${report.steps} steps. On the independent recogniser 1 / 3 / 5 photos close ` +
-          `${["1", "3", "5"].map((count) => Math.round(100 * closed[count])).join(" / ")} % of the way from somebody else to ` +
-          `the person. Without landmarks three photos give ${interval(report.uncontrolled)}, without guidance ` +
+          `${eachCount((count) => share(closed[count]))} of the way from somebody else to the person` +
+          `${pairedSentence(report.differences.independent)}. Who comes first is asked of one gallery for all counts, the ` +
+          `photos that are no input at any of them; chance is ${percent(firstOf.chance)}, and three photos give ` +
+          `${signed(report.differences.firstOf["3 − 1"], { percent: true })} over one. Without landmarks three photos give ${interval(report.uncontrolled)}, without guidance ` +
           `${interval(report.withoutGuidance)}.`,
         `Pose error (yaw + pitch + roll, against the target's photo): ${degrees(controlled)} with landmarks, ` +
           `${degrees(uncontrolled)} without; ${degrees(groundTruthPairs)} between two real photos of a person; the pose ` +
-          `model's own error on real photos ${degrees(estimator)}. Copy-paste score ${interval(copyPaste)} (above 0: nearer ` +
-          `to an input than to the target). The detector finds a face in ${percent(detected.generated)} of the pictures ` +
+          `model's own error on real photos ${degrees(estimator)}. Copy-paste score (above 0: ` +
+          `nearer to the reference, here ${copyPaste.reference}, than to the target) ${interval(copyPaste.all)}, without ` +
+          `${copyPaste.outliers} outliers ${interval(copyPaste.withoutOutliers)}. The detector finds a face in ${percent(detected.generated)} of the pictures ` +
           `(real ones: ${percent(detected.real)}).`,
+        ...againstSentences(report.against, GENERATION_MEASURES),
         `Measured by \`${command}\`: ${source(report, report.seed)}.`,
       ];
     },
@@ -107,16 +152,22 @@ export const TABLES = {
     file: "real-photos.json",
     command: "node scripts/real-photos.mjs photos && npx omni-id verify photos -o results/real-photos.json",
     render(report) {
-      const rows = Object.entries(report.auc).map(([count, { identity, recogniser }]) => [
-        `${count} photo${count === "1" ? "" : "s"}`,
-        fixed(identity, 4),
-        fixed(recogniser, 4),
-      ]);
       const { enrolled, strangers } = report.people;
       return [
-        table(["identity from", "ROC AUC of identities ↑", "of the recogniser itself ↑"], rows),
+        ...verificationTable(report.verification),
         `${enrolled} people with several photos, ${strangers} strangers, ${report.photos} photos, ${report.refused} refused; weights ${report.weights}.`,
         `Measured by \`npx omni-id verify\`: ${source(report)}.`,
+      ];
+    },
+  },
+  departures: {
+    file: "departures.json",
+    command: "npx omni-id presets nano --against nano-paper --json > results/departures.json",
+    render(departures, command) {
+      const rows = departures.map(({ key, paper, nano, why }) => [`\`${key}\``, `${paper}`, `${nano}`, why]);
+      return [
+        table(["option", "`nano-paper`", "`nano`", "why"], rows),
+        `Printed from the difference of the two presets by \`${command}\`.`,
       ];
     },
   },
@@ -207,12 +258,12 @@ export const TABLES = {
 };
 
 /** The same figures of other weights than the shipped ones: what the paper's own form gives beside ours. */
-function alsoOf(name, suffix, weights) {
+function alsoOf(name, suffix, weights, more = "") {
   const stage = name === "generation" ? " --stage flow" : "";
   const file = `${name}-${suffix}.json`;
-  const command = `npx omni-id evaluate${stage} --weights ${weights} -o results/${file}`;
+  const command = `npx omni-id evaluate${stage} --weights ${weights}${more} -o results/${file}`;
   TABLES[`${name}-${suffix}`] = { ...TABLES[name], file, command };
 }
-alsoOf("first-stage", "paper", "runs/short-l1/weights");
-alsoOf("first-stage", "short", "runs/short-likeness/weights");
-alsoOf("generation", "paper", "runs/paper-weights");
+alsoOf("first-stage", "paper", "runs/paper-mtd/weights", " --against results/first-stage-short.json");
+alsoOf("first-stage", "short", "runs/short/weights");
+alsoOf("generation", "paper", "runs/paper-weights", " --guidance 3 --against results/generation.json");

@@ -86,6 +86,14 @@ export class ShardSet {
     };
   }
 
+  /** Name of an identity's first picture that has no mask beside it; nothing is read. */
+  withoutMask(id: string): string | undefined {
+    const files = this.#files.get(id) ?? new Map();
+    const pictures = [...files.keys()].filter((name) => /^\d+\.jpg$/.test(name));
+    const bare = pictures.find((name) => !files.has(name.replace(/jpg$/, "mask.png")));
+    return bare && `${id}.${bare}`;
+  }
+
   /** An identity with the bytes of all its files, as it can be written into another shard. */
   sample(id: string): Promise<ShardSample> {
     const files = this.#files.get(id);

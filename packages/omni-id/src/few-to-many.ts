@@ -19,7 +19,7 @@ export interface FewToManyTask {
   person: number;
   /** 𝒳ˢ */
   inputs: number[];
-  /** 𝒳ʳ; it may hold some of the inputs, and always holds more (section 3.2). */
+  /** 𝒳ʳ; it may hold some of the inputs, and in the paper always holds more (section 3.2). */
   targets: number[];
 }
 

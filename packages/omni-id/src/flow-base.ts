@@ -18,8 +18,8 @@ export interface FlowBaseOptions {
   packing: number;
   /** Side of a picture, in pixels. */
   imageSize: number;
-  /** Guidance scale that a distilled model is told; unused by others. */
-  distilledGuidance?: number;
+  /** Guidance scale that a distilled model is told; unused by others (FLUX.1-dev: 3.5). */
+  distilledGuidance: number;
 }
 
 /**
@@ -36,7 +36,7 @@ export class FlowBase extends nn.Module {
   readonly #grid: number;
   readonly #guidance: number;
 
-  constructor({ latents, prompts, flux, packing, imageSize, distilledGuidance = 3.5 }: FlowBaseOptions) {
+  constructor({ latents, prompts, flux, packing, imageSize, distilledGuidance }: FlowBaseOptions) {
     super();
     this.latents = latents;
     this.prompts = prompts;

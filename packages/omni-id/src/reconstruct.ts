@@ -12,6 +12,8 @@ export interface MaskedTargetOptions {
   /** Side of the aligned crop, in pixels. */
   imageSize: number;
   maskRatio: number;
+  /** Tokens that the decoder learned to decode (the preset's `mtd.tokens`): where these are all, it is asked for all. */
+  tokens?: number;
   /** Seed of the mask. */
   seed?: number;
 }
@@ -29,9 +31,9 @@ export class MaskedTarget {
   readonly points: Tensor;
   readonly #options: Required<MaskedTargetOptions>;
 
-  constructor(image: RgbImage, landmarks: Float32Array, { seed = 7, ...options }: MaskedTargetOptions) {
+  constructor(image: RgbImage, landmarks: Float32Array, { seed = 7, tokens = 0, ...options }: MaskedTargetOptions) {
     const { crop, mask, points } = alignFace(image, landmarks, options.imageSize);
-    this.#options = { seed, ...options };
+    this.#options = { seed, tokens, ...options };
     this.truth = scope(() => toUnit(rgbBatch([crop]))).keep();
     this.mask = scope(() =>
       tensor(
@@ -76,11 +78,12 @@ export class MaskedTarget {
   }
 
   #tokens() {
-    const { decoder, maskRatio, seed } = this.#options;
+    const { decoder, maskRatio, tokens, seed } = this.#options;
     const patches = patchify(this.truth, decoder.patchSize);
     const face = faceTokens(this.mask.squeeze(1).to("uint8"), decoder.patchSize);
     const shown = Math.round(face.length * (1 - maskRatio));
-    const count = Math.min(face.length, face.reduce((sum, bit) => sum + bit, 0) + shown);
+    const touching = Math.min(face.length, face.reduce((sum, bit) => sum + bit, 0) + shown);
+    const count = tokens >= face.length ? face.length : touching;
     return { patches, tokens: toTargetTokens([chooseTokens(new KeyedRandom(seed), face, { maskRatio, count })]) };
   }
 }

@@ -1,5 +1,7 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { presetDifferences, presets, resolvePreset } from "../src/presets/index.ts";
+import { departures } from "../src/presets/departures.ts";
+import { completePreset, presetDifferences, presets, resolvePreset } from "../src/presets/index.ts";
 import { presetSchema } from "../src/presets/schema.ts";
 
 describe("presets", () => {
@@ -13,6 +15,50 @@ describe("presets", () => {
     expect([encoder.crossBlocks, encoder.selfBlocks]).toEqual([2, 2]);
     expect([mtd.inputs, mtd.targets, mtd.maskRatio, mtd.optimisation.steps]).toEqual([[3], 8, 0.95, 250_000]);
     expect(mtd.loss).toMatchObject({ likeness: 0, perceptual: 0 });
+  });
+
+  it("say what the paper says, in its own sizes and in nano's", () => {
+    for (const { mtd, flow, encoder, imageSize, faceMask } of [presets.paper, presets["nano-paper"]]) {
+      expect(encoder.carriedTokens).toBe(0);
+      expect(mtd.decoder.poseBlocks).toBe(0);
+      for (const { inputs, targets } of [mtd, flow.adapter]) {
+        expect(inputs).toEqual([3]);
+        expect(targets).toBe(8);
+      }
+      expect(mtd.tokens).toBe((imageSize / mtd.decoder.patchSize) ** 2); // all of them
+      expect(mtd.loss).toMatchObject({ likeness: 0, perceptual: 0 });
+      expect(mtd.backboneRate).toBeGreaterThan(0);
+      const plain = { likeness: 0, joined: false, modulation: false, standardise: false, encoderRate: 1 };
+      expect(flow.adapter).toMatchObject({ ...plain, times: { kind: "uniform" } });
+      const stages = [mtd, flow.adapter, flow.control];
+      expect(stages.map(({ optimisation }) => optimisation.muon)).toEqual([0, 0, 0]);
+      expect([faceMask, flow.guidance.classifierFree]).toEqual(["segmentation", 1]);
+    }
+  });
+
+  it("tell why nano departs from the paper, option by option, and the page says the same", () => {
+    const found = departures(presets["nano-paper"], presets.nano);
+    const written = readFileSync(new URL("../../../results/departures.json", import.meta.url), "utf8");
+    expect(JSON.parse(written)).toEqual(found); // omni-id presets nano --against nano-paper --json
+    expect(found.map(({ key }) => key)).toContain("encoder.carriedTokens");
+    const other = resolvePreset("nano", ["flow.adapter.batch=7"]);
+    expect(() => departures(presets["nano-paper"], other)).toThrow(/flow\.adapter\.batch: .*nobody says why/);
+    const same = resolvePreset("nano", ["flow.adapter.joined=false"]);
+    expect(() => departures(presets["nano-paper"], same)).toThrow(/no departure any more.*flow\.adapter\.joined/);
+  });
+
+  it("of older files are completed by what was in effect then, whatever the preset of their name says now", () => {
+    for (const preset of [presets.nano, presets.paper]) {
+      const { faceMask: _, ...rest } = preset;
+      const { guidance: __, ...flow } = preset.flow;
+      const { standardise: ___, ...adapter } = flow.adapter;
+      const old = JSON.stringify({ ...rest, flow: { ...flow, adapter } });
+      const completed = completePreset(JSON.parse(old));
+      expect(completed?.faceMask).toBe("outline-skin");
+      expect(completed?.flow.guidance).toEqual({ distilled: 3.5, classifierFree: 3 });
+      expect(completed?.flow.adapter).toEqual({ ...preset.flow.adapter, standardise: true });
+    }
+    expect(completePreset(presets["nano-paper"])).toEqual(presets["nano-paper"]);
   });
 
   it("takes single values", () => {

@@ -27,5 +27,6 @@ export function loadFluxBase({ imageSize, flow }: Preset, options: LoadModelOpti
     ),
     packing: flow.packing,
     imageSize,
+    distilledGuidance: flow.guidance.distilled,
   });
 }

@@ -5,7 +5,7 @@ import { type EncodeResult, IdentityEncoder, type Photo } from "../encode.ts";
 import { loadJudges } from "../evaluate/recognisers.ts";
 import { faceFeatures } from "../evaluate/reconstruct.ts";
 import { saveGeneratedSheet } from "../generate/demo-sheet.ts";
-import { DEFAULT_GUIDANCE, type FaceGenerator, REAL_GUIDANCE } from "../generate/face-generator.ts";
+import { type FaceGenerator, REAL_GUIDANCE } from "../generate/face-generator.ts";
 import type { Identity } from "../identity.ts";
 import type { MaskedDecoder } from "../masked-decoder.ts";
 import { saveSheet, toRgb } from "../pictures/picture.ts";
@@ -70,7 +70,13 @@ export async function demo(options: DemoOptions): Promise<DemoResult> {
   const { imageSize, mtd } = encoder.preset;
   const masked = targets.map(
     ({ image, face }, i) =>
-      new MaskedTarget(image, face.landmarks, { decoder, imageSize, maskRatio: mtd.maskRatio, seed: i }),
+      new MaskedTarget(image, face.landmarks, {
+        decoder,
+        imageSize,
+        maskRatio: mtd.maskRatio,
+        tokens: mtd.tokens,
+        seed: i,
+      }),
   );
   const made = identities.map(({ identity }) => masked.map((target) => target.reconstruct(identity.tokens).keep()));
   const figures = measure(
@@ -117,7 +123,7 @@ export async function demo(options: DemoOptions): Promise<DemoResult> {
         photos: counts[counts.length - 1],
       },
       other: { inputs: shown(other.used), identity: other.identity, photos: other.used.length },
-      guidance: own ? REAL_GUIDANCE : DEFAULT_GUIDANCE,
+      guidance: own ? REAL_GUIDANCE : options.generator.guidance,
     });
   }
   return { identity: all.identity, refused: all.refused, warnings: all.warnings, figures, lines };

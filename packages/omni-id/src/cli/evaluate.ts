@@ -9,7 +9,7 @@ import { evaluateGeneration } from "../evaluate/generation.ts";
 import { describeGeneration, saveGenerationSheet } from "../evaluate/generation-sheet.ts";
 import type { Judge, Judges } from "../evaluate/recognisers.ts";
 import { saveReconstructionSheet } from "../evaluate/sheet.ts";
-import { DEFAULT_GUIDANCE, FaceGenerator } from "../generate/face-generator.ts";
+import { FaceGenerator } from "../generate/face-generator.ts";
 import type { People } from "../people/people.ts";
 import { preparePeople } from "../people/prepare.ts";
 import { type LoadedEncoder, loadEncoder, loadMaskedDecoder } from "../weights/first-stage.ts";
@@ -38,7 +38,7 @@ export function evaluateCommand() {
     .option("-o, --out <file>", "JSON to write; the picture goes beside it (default: results/<stage>.json)")
     .option("--cache <folder>", "prepared crops and feature maps", "data/cache")
     .option("--seed <number>", "seed of masks and noise", whole, 7)
-    .option("--guidance <scale>", "guidance of generated pictures", Number, DEFAULT_GUIDANCE)
+    .option("--guidance <scale>", "guidance of generated pictures (default: the preset's)", Number)
     .option("--steps <number>", "steps of the solver", whole, 12)
     .option(
       "--colour-only",
@@ -107,11 +107,15 @@ async function firstStage({ folder, picture, ...options }: MeasureOptions): Prom
 }
 
 async function generation(
-  options: MeasureOptions & { training?: People; guidance: number; steps: number },
+  options: MeasureOptions & { training?: People; guidance?: number; steps: number },
 ): Promise<Measured> {
   const { folder, encoder, people, picture } = options;
   const generator = await FaceGenerator.load(folder, encoder);
-  const { report, tasks, pictures } = await evaluateGeneration({ ...options, generator });
+  const { report, tasks, pictures } = await evaluateGeneration({
+    ...options,
+    guidance: options.guidance ?? generator.guidance,
+    generator,
+  });
   const lines = describeGeneration(report);
   const title = "Omni-ID nano: people it has never seen, drawn from noise in the pose of another photo";
   await saveGenerationSheet(picture, { people, tasks, pictures, title, notes: lines });
@@ -130,6 +134,7 @@ async function open(
     backbone: bundle.encoder.backbone,
     recogniser: () => RecogniserBackbone.load({ width: preset.backbone.width }),
     imageSize: preset.imageSize,
+    faceMask: preset.faceMask,
     cache,
     jitter: part === "train",
   });

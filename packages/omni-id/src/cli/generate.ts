@@ -4,7 +4,7 @@ import { type Affine, loadImage, type RgbImage, warp } from "@omni-id/face";
 import type { Tensor } from "@omni-id/torch";
 import { SingleBar } from "cli-progress";
 import { InvalidArgumentError } from "commander";
-import { DEFAULT_GUIDANCE, FaceGenerator } from "../generate/face-generator.ts";
+import { FaceGenerator } from "../generate/face-generator.ts";
 import { saveGrid } from "../generate/grid.ts";
 import { loadIdentity } from "../identity.ts";
 import { toRgb } from "../pictures/picture.ts";
@@ -26,9 +26,8 @@ export function generateCommand() {
     .option("--seed <number>", "the same seed gives the same pictures", whole, 0)
     .option(
       "--guidance <scale>",
-      "how far away from nobody; 1 is none, 1.5 suits identities of real photographs",
+      "how far away from nobody; 1 is none, 1.5 suits identities of real photographs (default: the preset's, nano 3)",
       positiveNumber,
-      DEFAULT_GUIDANCE,
     )
     .option("--steps <number>", "steps of the solver", count, 20)
     .option("--solver <name>", `one of: ${Object.keys(SOLVERS).join(", ")}`, solver, "dpm")
@@ -46,13 +45,14 @@ Examples:
 Without --id the bare flow model draws anybody.`,
     )
     .action(async (options) => {
-      const { number, seed, steps, guidance } = options;
+      const { number, seed, steps } = options;
       if (options.pose && options.landmarks)
         throw new UsageError("--pose and --landmarks both give the pose: choose one");
       const inputs = [...(options.id ?? []), ...(options.landmarks ? [options.landmarks] : [])];
       const out = outFile(options.out, { kind: "picture", inputs });
       useDevice(options.device);
       const generator = await FaceGenerator.load(options.weights);
+      const { guidance = generator.guidance } = options;
       const identity = options.id && readIdentities(generator, options.id, options.mix);
       const landmarks = await landmarksOf(generator, options);
       const unknown = options.prompt ? generator.unknownWords(options.prompt) : [];

@@ -48,6 +48,10 @@ const COMMANDS: Readonly<Record<string, Readonly<Record<string, Entry>>>> = {
       about: "how well identities tell people apart on photos of yours: one folder of photos a person",
       load: async () => (await import("./verify.ts")).verifyCommand(),
     },
+    presets: {
+      about: "the presets' values, and where nano departs from the paper",
+      load: async () => (await import("./presets.ts")).presetsCommand(),
+    },
     export: {
       about: "write trained weights for shipping, in 16 bits, with a model card each",
       load: async () => (await import("./export.ts")).exportCommand(),

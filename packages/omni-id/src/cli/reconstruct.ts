@@ -39,6 +39,7 @@ export function reconstructCommand() {
         decoder,
         imageSize: encoder.preset.imageSize,
         maskRatio: encoder.preset.mtd.maskRatio,
+        tokens: encoder.preset.mtd.tokens,
         seed: options.seed,
       });
       const made = identities.map(({ file, identity }) => {

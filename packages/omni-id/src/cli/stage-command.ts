@@ -130,7 +130,7 @@ function examples(name: string): string {
 export function withTrainingOptions(command: Command) {
   return command
     .option("--data <folder>", "WebDataset shards, such as those of: omni-id data synth", "data/synth")
-    .option("--preset <name>", "nano or paper", "nano")
+    .option("--preset <name>", "nano, nano-paper (nano in the paper's own form) or paper", "nano")
     .option("--set <key=value...>", "replace values of the preset, such as mtd.optimisation.steps=300")
     .option("--seed <number>", "seed of the first weights, of batches, masks and noise", whole, 0)
     .addOption(

@@ -19,10 +19,7 @@ export interface GenerateOptions extends Omit<DrawOptions, "conditions" | "witho
   prompt?: string;
 }
 
-/** What guidance a picture needs where nothing else is said: 1 is washed out, above 4 colours burn. */
-export const DEFAULT_GUIDANCE = 3;
-
-/** The same for identities of real photographs, which the base has never met: more of it tears their faces. */
+/** Guidance for identities of real photographs, which the base has never met: more of it tears their faces. */
 export const REAL_GUIDANCE = 1.5;
 
 /** Draws people from identity files alone: section 4.2, with the weights of one folder. */
@@ -51,6 +48,11 @@ export class FaceGenerator {
   /** Side of a picture, in pixels. */
   get imageSize(): number {
     return this.base.preset.imageSize;
+  }
+
+  /** Guidance where nothing else is said: of nano's pictures 1 is washed out, and above 4 colours burn. */
+  get guidance(): number {
+    return this.encoder.preset.flow.guidance.classifierFree;
   }
 
   /**
@@ -86,7 +88,7 @@ export class FaceGenerator {
   }
 
   /** Pictures `[count, 3, S, S]` in [−1, 1]. */
-  generate({ identity, landmarks, prompt, guidance = DEFAULT_GUIDANCE, ...options }: GenerateOptions): Tensor {
+  generate({ identity, landmarks, prompt, guidance = this.guidance, ...options }: GenerateOptions): Tensor {
     return scope(() => {
       const { count } = options;
       const who =

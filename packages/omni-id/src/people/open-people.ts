@@ -9,6 +9,7 @@ export interface OpenPeopleOptions {
   cache: string;
   /** Side of the aligned crops, in pixels. */
   imageSize: number;
+  faceMask: PrepareOptions["faceMask"];
   backbone: PhotoBackbone;
   recogniser: () => Describer;
   note: (text: string) => void;

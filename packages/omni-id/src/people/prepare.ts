@@ -17,6 +17,7 @@ import {
 import { cat, loadSafetensors, saveSafetensors, scope, stack, type Tensor, tensor } from "@omni-id/torch";
 import { type FaceCut, faceInput } from "../pictures/face-input.ts";
 import { rgbBatch, toUnit } from "../pictures/rgb-batch.ts";
+import type { Preset } from "../presets/schema.ts";
 import { chunk } from "./chunk.ts";
 import { PEOPLE_PER_PART, People, type PeoplePart } from "./people.ts";
 
@@ -52,6 +53,8 @@ export interface PrepareOptions {
   recogniser: () => Describer;
   /** Side of the aligned crops, in pixels. */
   imageSize: number;
+  /** Whose masks are taken: see the preset's `faceMask`. */
+  faceMask: Preset["faceMask"];
   /** Folder that caches live in. */
   cache: string;
   /** Shift the landmarks of the inputs a little: for training people. */
@@ -76,8 +79,9 @@ export async function preparePeople(options: PrepareOptions): Promise<People> {
 
 /** The same without opening what was prepared: returns the cache's files, in order. */
 export async function prepareParts(options: PrepareOptions): Promise<string[]> {
-  const { shards, ids, backbone, imageSize, cache, jitter, onProgress } = options;
+  const { shards, ids, backbone, imageSize, faceMask, cache, jitter, onProgress } = options;
   if (ids.length === 0) throw new Error(`${shards.folder}: no identities for this part of the split`);
+  if (faceMask === "segmentation") checkMasks(shards, ids);
   const key = createHash("sha256")
     .update(JSON.stringify([CACHE_VERSION, shards.fingerprint, ids, imageSize, jitter && INPUT_JITTER]))
     .update(backbone.fingerprint)
@@ -98,6 +102,16 @@ export async function prepareParts(options: PrepareOptions): Promise<string[]> {
     files.push(file);
   }
   return files;
+}
+
+/** Where every picture has its mask beside it, both rules give the same: they share a cache. */
+function checkMasks(shards: ShardSet, ids: readonly string[]): void {
+  for (const id of ids) {
+    const picture = shards.withoutMask(id);
+    if (picture === undefined) continue;
+    const remedy = "put masks beside the pictures, or draw them from landmarks: --set faceMask=outline-skin";
+    throw new Error(`${shards.folder}: ${picture} has no mask, and the preset wants segmentation masks; ${remedy}`);
+  }
 }
 
 function describes(backbone: PhotoBackbone): backbone is PhotoBackbone & Describer {

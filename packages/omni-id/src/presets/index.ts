@@ -1,4 +1,5 @@
 import { nano } from "./nano.ts";
+import { nanoPaper } from "./nano-paper.ts";
 import { nearest } from "./nearest.ts";
 import { paper } from "./paper.ts";
 import { type Preset, presetSchema } from "./schema.ts";
@@ -6,7 +7,13 @@ import { type Preset, presetSchema } from "./schema.ts";
 type Values = Record<string, unknown>;
 
 /** All presets by name. */
-export const presets: Readonly<Record<string, Preset>> = { nano, paper };
+export const presets: Readonly<Record<string, Preset>> = { nano, "nano-paper": nanoPaper, paper };
+
+/** What options were before there were such options: files that are older than these were made by it. */
+const BEFORE: Values = {
+  faceMask: "outline-skin",
+  flow: { guidance: { distilled: 3.5, classifierFree: 3 }, adapter: { standardise: true } },
+};
 
 /**
  * A preset by name, with single values replaced.
@@ -25,12 +32,13 @@ export function resolvePreset(name: string, overrides: readonly string[] = []): 
 }
 
 /**
- * A preset that a file tells of. Options that are younger than the file take the value they have in the preset of its
- * name, where a new option changes nothing. @returns undefined when it is no preset
+ * A preset that a file tells of. Options that are younger than the file take the value that was in effect before there
+ * were any, else the one of the preset of its name, where a new option changes nothing.
+ * @returns undefined when it is no preset
  */
 export function completePreset(stored: unknown): Preset | undefined {
   const base = presets[(stored as Partial<Preset> | undefined)?.name ?? ""];
-  const parsed = presetSchema.safeParse(base ? fill(stored, base) : stored);
+  const parsed = presetSchema.safeParse(base ? fill(fill(stored, BEFORE), base) : stored);
   return parsed.success ? parsed.data : undefined;
 }
 
@@ -72,7 +80,7 @@ function valuesOf(node: Values, prefix = ""): Map<string, unknown> {
 }
 
 /** Keys whose values differ between two presets, with both as JSON; `undefined` where one lacks the key. */
-function compare(before: Preset, after: Preset): { key: string; was?: string; is?: string }[] {
+export function compare(before: Preset, after: Preset): { key: string; was?: string; is?: string }[] {
   const [old, now] = [before, after].map((preset) => valuesOf(preset));
   return [...new Set([...old.keys(), ...now.keys()])].flatMap((key) => {
     const [was, is] = [old, now].map((values) => JSON.stringify(values.get(key)));

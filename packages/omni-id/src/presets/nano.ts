@@ -4,6 +4,7 @@ import type { Preset } from "./schema.ts";
 export const nano: Preset = {
   name: "nano",
   imageSize: 64,
+  faceMask: "outline-skin",
   backbone: { kind: "onnx", width: 256 },
   identity: { tokens: 32, width: 128 },
   // The recogniser has seen real faces, the rest of the encoder only rendered ones: four tokens carry its feature as it is.
@@ -42,6 +43,7 @@ export const nano: Preset = {
       guidance: false,
     },
     prompt: "photo of a person.",
+    guidance: { distilled: 3.5, classifierFree: 3 },
     base: {
       batch: 64,
       captions: 0.5,
@@ -56,6 +58,7 @@ export const nano: Preset = {
       times: { kind: "logit-normal", mean: 0.4 },
       // Along with the adapter, as in the paper, at a rate that keeps what stage one has learned.
       encoderRate: 0.3,
+      standardise: true,
       joined: true,
       modulation: true,
       likeness: 0.3,

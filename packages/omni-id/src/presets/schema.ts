@@ -17,8 +17,8 @@ const optimisation = z.strictObject({
   warmup: z.int().min(0),
   /** Share of the steps, at the end, over which the rates fall linearly to zero. */
   decay: share,
-  /** Muon's rate, for hidden matrices. */
-  muon: positive,
+  /** Muon's rate, for hidden matrices; 0 gives them to AdamW too, which is the paper's form. */
+  muon: z.number().min(0),
   /** AdamW's rate, for everything else. */
   adamw: positive,
   /** Largest norm of the gradient. */
@@ -77,6 +77,12 @@ const flow = z.strictObject({
   }),
   /** The prompt of all identity training. */
   prompt: z.string(),
+  guidance: z.strictObject({
+    /** The guidance scale that a distilled model is told, in training and drawing; others are told none. */
+    distilled: positive,
+    /** Guidance of drawn pictures against the same model without the identity; 1 is none. */
+    classifierFree: positive,
+  }),
   /** Training of the base from nothing; the paper takes a pretrained one. */
   base: z.strictObject({
     batch: count,
@@ -94,6 +100,8 @@ const flow = z.strictObject({
     times,
     /** The encoder's rates as a share of the adapter's. */
     encoderRate: share,
+    /** ℓ less its mean over training people, over its deviation; the paper's adapter takes ℓ as it is. */
+    standardise: z.boolean(),
     /** Identity tokens also joined to the text tokens; not in the paper. */
     joined: z.boolean(),
     /** The identity also in the vector that modulates every block; not in the paper. */
@@ -124,6 +132,11 @@ export const presetSchema = z.strictObject({
   name: z.string(),
   /** Side of a target image, in pixels. */
   imageSize: count,
+  /**
+   * Mʳ of training pictures: `segmentation`, the mask that lies beside a picture; `outline-skin`, that mask where there
+   * is one, else the outline of 68 landmarks without what has not the colours of skin above the brows.
+   */
+  faceMask: z.enum(["segmentation", "outline-skin"]),
   backbone,
   /** ℓ: L tokens of C channels. */
   identity: z.strictObject({ tokens: count, width: count }),

@@ -21,7 +21,7 @@ export class Optimisers {
     this.parameters = groups.flatMap((group) => group.parameters);
     this.average = new optim.EMA(this.parameters, { decay: settings.ema });
     this.#parts = groups.map(({ optimiser, rate, parameters }) =>
-      optimiser === "muon"
+      optimiser === "muon" && settings.muon > 0
         ? {
             optimiser: new optim.Muon(parameters, { lr: settings.muon, weightDecay: 0.01 }),
             rate: rate * settings.muon,

@@ -24,5 +24,6 @@ export function stagePeopleOptions(
   backbone: PhotoBackbone = RecogniserBackbone.load({ width: preset.backbone.width }),
 ): OpenPeopleOptions {
   const recogniser = () => RecogniserBackbone.load({ width: preset.backbone.width });
-  return { data, cache, imageSize: preset.imageSize, backbone, recogniser, note };
+  const { imageSize, faceMask } = preset;
+  return { data, cache, imageSize, faceMask, backbone, recogniser, note };
 }

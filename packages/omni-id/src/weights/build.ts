@@ -40,6 +40,7 @@ export function buildFlowBase({ imageSize, flow }: Preset): FlowBase {
     flux: new Flux({ ...flow.flux, inChannels }),
     packing: flow.packing,
     imageSize,
+    distilledGuidance: flow.guidance.distilled,
   });
 }
 

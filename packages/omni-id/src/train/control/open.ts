@@ -7,6 +7,7 @@ import { sample } from "../../people/sample.ts";
 import { landmarkPictures } from "../../pictures/landmark-picture.ts";
 import { saveSheet, toRgb } from "../../pictures/picture.ts";
 import { toUnit } from "../../pictures/rgb-batch.ts";
+import type { FlowPreset } from "../../presets/schema.ts";
 import { buildControl } from "../../weights/build.ts";
 import { loadEncoder } from "../../weights/first-stage.ts";
 import { type LoadedFlowBase, loadFlowAdapter, loadFlowBase } from "../../weights/flow.ts";
@@ -29,7 +30,6 @@ export interface OpenedControl {
 
 /** Pictures that the mean face is fitted to. */
 const MEAN_FACE_VIEWS = 2048;
-const GUIDANCE = 3;
 
 /** The ControlNet on landmarks, from a trained base and, where the preset gives identities too, a trained adapter. */
 export async function openControlStage(options: OpenControlStageOptions): Promise<OpenedControl> {
@@ -45,6 +45,7 @@ export async function openControlStage(options: OpenControlStageOptions): Promis
   const landmarks = people.landmarksOf(rows);
   model.fitMeanFace(rows.map((row, i) => ({ landmarks: landmarks[i], pose: people.poseOf(row) })));
 
+  const { prompt, guidance } = preset.flow;
   const stage = new ControlStage({
     model,
     base: base.base,
@@ -53,8 +54,7 @@ export async function openControlStage(options: OpenControlStageOptions): Promis
     preset: preset.flow,
     imageSize: preset.imageSize,
     seed,
-    heldOut:
-      validation && ((step) => reportOn({ model, base, identity, prompt: preset.flow.prompt }, validation, step)),
+    heldOut: validation && ((step) => reportOn({ model, base, identity, prompt, guidance }, validation, step)),
   });
   return { stage, model, base };
 }
@@ -71,10 +71,11 @@ interface Reported {
   base: LoadedFlowBase;
   identity: IdentityPart | undefined;
   prompt: string;
+  guidance: FlowPreset["guidance"];
 }
 
 /** Eight people in the poses of photos that were not among the inputs: by landmarks alone, and with the identity. */
-function reportOn({ model, base, identity, prompt }: Reported, people: People, step: number): HeldOutReport {
+function reportOn({ model, base, identity, prompt, guidance }: Reported, people: People, step: number): HeldOutReport {
   return noGrad(() => {
     const shown = [0, 1, 2, 3, 4, 5, 6, 7].map((i) => Math.floor((i * people.ids.length) / 8));
     const targets = shown.map((person, i) => person * people.images + (i % 5) + 3);
@@ -94,7 +95,12 @@ function reportOn({ model, base, identity, prompt }: Reported, people: People, s
       if (identity) {
         const tokens = encodeRows(identity.encoder, people, inputs, shown.length).float();
         const conditions = model.steer(pictures, identity.decoder.conditions(tokens));
-        const both = drawPictures(base.base, { ...settings, conditions, without: steered, guidance: GUIDANCE });
+        const both = drawPictures(base.base, {
+          ...settings,
+          conditions,
+          without: steered,
+          guidance: guidance.classifierFree,
+        });
         columns.push(["landmarks\nand identity", both]);
       }
       return columns.map(([name, column]) => ({ name, pictures: column.unbind(0).map(toRgb) }));

@@ -11,6 +11,7 @@ import { keyedGenerator } from "../../people/draws.ts";
 import type { People } from "../../people/people.ts";
 import { saveSheet, toRgb } from "../../pictures/picture.ts";
 import { toUnit } from "../../pictures/rgb-batch.ts";
+import type { FlowPreset } from "../../presets/schema.ts";
 import { buildFlowAdapter } from "../../weights/build.ts";
 import { type LoadedEncoder, loadEncoder } from "../../weights/first-stage.ts";
 import { type LoadedFlowBase, loadFlowBase } from "../../weights/flow.ts";
@@ -41,7 +42,6 @@ export interface OpenedFlow {
 /** Purpose of the generator of held-out noise. */
 const HELD_OUT_DRAW = 24;
 const TIMES = [0.2, 0.5, 0.8, 0.95];
-const GUIDANCE = 3;
 
 /** Stage two on a folder of shards, from stage one's encoder and a trained base. */
 export async function openFlowStage(options: OpenFlowStageOptions): Promise<OpenedFlow> {
@@ -54,11 +54,12 @@ export async function openFlowStage(options: OpenFlowStageOptions): Promise<Open
 
   const decoder = buildFlowAdapter(preset);
   const model = new FlowModel(network, decoder);
-  scope(() => decoder.standardise(trainingIdentities(network, people, 1024)));
+  if (preset.flow.adapter.standardise) scope(() => decoder.standardise(trainingIdentities(network, people, 1024)));
   if (decoder.joined) {
     const { joined } = decoder;
     scope(() => noGrad(() => joined.startFrom(promptTokens(base, preset.flow.prompt))));
   }
+  const { prompt, guidance } = preset.flow;
   const stage = new FlowStage({
     model,
     base: base.base,
@@ -67,7 +68,7 @@ export async function openFlowStage(options: OpenFlowStageOptions): Promise<Open
     seed,
     backboneRate: preset.mtd.backboneRate,
     likeness: preset.flow.adapter.likeness > 0 ? new LikenessLoss(modelFile(recogniserModel)) : undefined,
-    heldOut: validation && ((step) => reportOn({ model, base, prompt: preset.flow.prompt }, validation, step)),
+    heldOut: validation && ((step) => reportOn({ model, base, prompt, guidance }, validation, step)),
   });
   return { stage, model, people, encoder, encoderFile: join(options.encoder, ENCODER_FILE), base };
 }
@@ -81,9 +82,14 @@ interface Reported {
   model: FlowModel;
   base: LoadedFlowBase;
   prompt: string;
+  guidance: FlowPreset["guidance"];
 }
 
-function reportOn({ model, base: { base }, prompt }: Reported, validation: People, step: number): HeldOutReport {
+function reportOn(
+  { model, base: { base }, prompt, guidance }: Reported,
+  validation: People,
+  step: number,
+): HeldOutReport {
   return noGrad(() => {
     const tasks = heldOutTasks(validation.ids.length, validation.images);
     const identities = (inputs: number) => encodeTasks(model.encoder, validation, tasks, inputs);
@@ -120,7 +126,12 @@ function reportOn({ model, base: { base }, prompt }: Reported, validation: Peopl
       metrics[`other_${time}`] = error(time, model.decoder.conditions(other)) / right - 1;
       metrics[`none_${time}`] = error(time, undefined) / right - 1;
     }
-    const picture = drawSheet({ model, base, prompt }, { validation, tasks, identities, other }, step, metrics);
+    const picture = drawSheet(
+      { model, base, prompt, guidance },
+      { validation, tasks, identities, other },
+      step,
+      metrics,
+    );
     three.dispose();
     other.dispose();
     return { metrics, picture };
@@ -129,7 +140,7 @@ function reportOn({ model, base: { base }, prompt }: Reported, validation: Peopl
 
 /** Eight people: inputs, a real picture, then drawn from 1, 3, 5 photos, from somebody else's identity, from none. */
 function drawSheet(
-  { model, base, prompt }: { model: FlowModel; base: LoadedFlowBase["base"]; prompt: string },
+  { model, base, prompt, guidance: { classifierFree } }: Omit<Reported, "base"> & { base: LoadedFlowBase["base"] },
   held: {
     validation: People;
     tasks: readonly HeldOutTask[];
@@ -142,7 +153,7 @@ function drawSheet(
   const { validation, tasks, identities, other } = held;
   const shown = [0, 1, 2, 3, 4, 5, 6, 7].map((i) => Math.floor((i * tasks.length) / 8));
   const pick = (all: Tensor) => all.indexSelect(0, tensor(shown, { dtype: "int64" }));
-  const draw = (tokens: Tensor | undefined, guidance = GUIDANCE) =>
+  const draw = (tokens: Tensor | undefined, guidance = classifierFree) =>
     scope(() => {
       const conditions = tokens && model.decoder.conditions(tokens);
       const settings = { count: shown.length, seed: 1, steps: 16, guidance, prompt };
