@@ -57,6 +57,7 @@ function againstSentences(against, measures) {
 export const TABLES = {
   "first-stage": {
     file: "first-stage.json",
+    needs: ["perPerson"],
     command: "npx omni-id evaluate",
     render(report, command) {
       const { l1, l1Interval, recognisers, verification, closed } = report;
@@ -91,6 +92,7 @@ export const TABLES = {
   },
   generation: {
     file: "generation.json",
+    needs: ["firstOf"],
     command: "npx omni-id evaluate --stage flow --colour-only",
     render(report, command) {
       const { recognisers, closed, firstOf, poseDegrees, detected, copyPaste, colourOnly } = report;
@@ -150,6 +152,7 @@ export const TABLES = {
   },
   "real-photos": {
     file: "real-photos.json",
+    needs: ["verification"],
     command: "node scripts/real-photos.mjs photos && npx omni-id verify photos -o results/real-photos.json",
     render(report) {
       const { enrolled, strangers } = report.people;

@@ -9,10 +9,14 @@ import { TABLES } from "./number-tables.mjs";
 
 /** The text that stands between the markers of a table. */
 export function renderTable(name, results) {
-  const { file, command, render } = TABLES[name];
+  const { file, command, render, needs = [] } = TABLES[name];
   const path = join(results, file);
   if (!existsSync(path)) return `_Not measured yet: \`${command}\`_`;
-  return render(JSON.parse(readFileSync(path, "utf8")), command).join("\n\n");
+  const report = JSON.parse(readFileSync(path, "utf8"));
+  if (needs.some((key) => report[key] === undefined)) {
+    return `_Measured by an older version, in another way; not measured again yet: \`${command}\`_`;
+  }
+  return render(report, command).join("\n\n");
 }
 
 /** A document with all its tables filled. @throws for a marker that is unknown or not closed */

@@ -42,6 +42,7 @@ describe("ShardSet", () => {
     const anna = await set.read("anna");
     expect(Buffer.from((await anna.mask(0)) as Uint8Array).toString()).toBe("anna mask");
     expect(await anna.mask(1)).toBeUndefined();
+    expect(set.withoutMask("anna")).toBe("anna.1.jpg");
   });
 
   test("the same samples give the same bytes; the fingerprint changes with the set", async () => {

@@ -42,8 +42,15 @@ const report = {
   l1: conditions((i) => 0.04 + i / 1000),
   l1Interval: conditions(() => [0.03, 0.05]),
   recognisers: { independent: recogniser, backbone: recogniser },
-  closed: { "1": 0.6, "3": 0.7, "5": 0.71 },
-  verification: { "1": 0.97, "3": 0.99, "5": 0.99, recogniser: { "1": 0.98, "3": 0.99, "5": 0.99 } },
+  closed: { "1": estimate(0.6), "3": estimate(0.7), "5": estimate(0.71) },
+  differences: { independent: { "3 − 1": estimate(-0.012), "5 − 1": estimate(0.004) } },
+  perPerson: {},
+  verification: Object.fromEntries(
+    ["1", "3", "5"].map((count) => [
+      count,
+      { recogniser: { auc: 0.98, ci: [0.97, 0.99] }, carried: { auc: 0.98, ci: [0.97, 0.99] }, learnt: { auc: 0.9 } },
+    ]),
+  ),
 };
 
 /** A table's columns stand below each other by spaces. */
@@ -58,7 +65,12 @@ describe("tables of numbers", () => {
     const told = withoutPadding(once);
     expect(told).toContain("| from 3 photos | 0.0410 (0.0300–0.0500) | 0.510 (0.500–0.520) |");
     expect(told).toContain("| _a real view of somebody else_ | | 0.700 (0.690–0.710) |");
-    expect(once).toContain("close 60 / 70 / 71 % of the way");
+    expect(once).toContain("close 60 % (59–61) / 70 % (69–71) / 71 % (70–72) of the way");
+    expect(once).toContain(
+      "three photos instead of one change its distance by −0.012 (−0.022 to −0.002), five by +0.004",
+    );
+    expect(told).toContain("| the recogniser itself | 0.9800 (0.9700–0.9900) |");
+    expect(told).toContain("| the learnt tokens of ℓ alone | 0.9000 (one person) |");
     expect(once).toContain("commit abc, seed 7, 2025-01-01, a machine");
     expect(once).toMatch(/\nmore\n$/);
     expect(fill(once, results())).toBe(once);
@@ -66,8 +78,24 @@ describe("tables of numbers", () => {
     expect(fill(once, results())).not.toBe(once);
   });
 
+  it("show further judges, and differences to another report person by person", () => {
+    const differences = { l1: { "3": estimate(-0.02) }, independent: { "3": estimate(0.02) } };
+    const more = {
+      recognisers: { ...report.recognisers, R100: recogniser },
+      against: { report: "other.json", differences },
+    };
+    write("results/first-stage.json", { ...report, ...more });
+    const told = withoutPadding(fill(text, results()));
+    expect(told).toContain("| backbone's recogniser, cosine ↑ | R100, cosine ↑ |");
+    expect(told).toContain(
+      "Less the figures of `other.json`, person by person, at three photos: L1 in the face −0.0200",
+    );
+  });
+
   it("say how to measure what was not measured yet", () => {
     expect(fill(text, results())).toContain("_Not measured yet: `npx omni-id evaluate`_");
+    write("results/first-stage.json", { ...report, perPerson: undefined });
+    expect(fill(text, results())).toContain("_Measured by an older version, in another way; not measured again yet:");
   });
 
   it("of the benchmarks show ratios, goals, and what was not run", () => {

@@ -58,7 +58,7 @@ export function evaluateCommand() {
       const picture = outFile(join(dirname(out), `${basename(out, extname(out))}.png`), { kind: "picture" });
       const encoder = await loadEncoder(folder);
       const people = await open(options, encoder, options.people);
-      const training = options.colourOnly ? await open(options, encoder, "train") : undefined;
+      const training = options.colourOnly ? () => open(options, encoder, "train") : undefined;
       const against = options.against === undefined ? undefined : readOtherReport(options.against);
       const judges = judgesOf(options.judge, options.judgeInput);
       const common = { folder, encoder, people, judges, against, seed: options.seed, picture };
@@ -107,7 +107,7 @@ async function firstStage({ folder, picture, ...options }: MeasureOptions): Prom
 }
 
 async function generation(
-  options: MeasureOptions & { training?: People; guidance?: number; steps: number },
+  options: MeasureOptions & { training?: () => Promise<People>; guidance?: number; steps: number },
 ): Promise<Measured> {
   const { folder, encoder, people, picture } = options;
   const generator = await FaceGenerator.load(folder, encoder);

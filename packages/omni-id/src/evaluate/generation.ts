@@ -63,8 +63,8 @@ export interface GenerationOptions {
   generator: FaceGenerator;
   /** People that the weights have never seen. */
   people: People;
-  /** Training people, for `colourOnly`. */
-  training?: People;
+  /** Opens the training people, for `colourOnly`; asked for when all else is measured. */
+  training?: () => Promise<People>;
   /** The two judges when absent. */
   judges?: Judges<Judge>;
   against?: OtherReport;
@@ -147,7 +147,7 @@ export async function evaluateGeneration(options: GenerationOptions): Promise<Ge
     uncontrolled: three(uncontrolled, pointsOf(faces.uncontrolled, points)).independent[3],
     withoutGuidance: three(plain, points).independent[3],
   };
-  const colours = training && measureColours(training);
+  const colours = training && measureColours(await training());
   const each = perPerson(people, { ...likeness, firstOf: firsts, ...(colours && { colourOnly: colours }) });
   const { uncontrolled: free, withoutGuidance } = estimates(plainly);
 
