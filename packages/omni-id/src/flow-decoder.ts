@@ -1,7 +1,7 @@
 import { F, nn, noGrad, ones, scope, type Tensor, zeros } from "@omni-id/torch";
 import { IpAdapter } from "./adapters/ip-adapter.ts";
 import { zeroed } from "./adapters/zero.ts";
-import type { FluxOptions } from "./backbones/flux.ts";
+import type { FluxOptions } from "./backbones/flux-options.ts";
 import type { Conditions } from "./flow-base.ts";
 
 export interface FlowAdapterOptions {

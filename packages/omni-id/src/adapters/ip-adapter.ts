@@ -1,5 +1,6 @@
 import { nn, scope, Tensor } from "@omni-id/torch";
-import type { FluxOptions, IdentityAdapter } from "../backbones/flux.ts";
+import type { FluxOptions } from "../backbones/flux-options.ts";
+import type { IdentityAdapter } from "../backbones/flux-trunk.ts";
 import { repeat } from "../repeat.ts";
 import { zeroed } from "./zero.ts";
 

@@ -1,4 +1,4 @@
-import { type AutoencoderOptions, FLUX_AUTOENCODER, FluxAutoencoder } from "../backbones/autoencoder.ts";
+import { FLUX_AUTOENCODER, FluxAutoencoder, type FluxAutoencoderOptions } from "../backbones/autoencoder.ts";
 import { CLIP_L_TEXT, ClipTextModel, type ClipTextOptions } from "../backbones/clip-text.ts";
 import { T5_XXL, T5Encoder, type T5Options } from "../backbones/t5.ts";
 import { autoencoderDiffusersKeys } from "./autoencoder-keys.ts";
@@ -84,14 +84,14 @@ export function loadAutoencoder(path: string, options: LoadModelOptions & { grou
 }
 
 /** @throws when it is no autoencoder of that kind */
-export function readAutoencoder(checkpoint: Checkpoint): Reading<AutoencoderOptions> {
+export function readAutoencoder(checkpoint: Checkpoint): Reading<FluxAutoencoderOptions> {
   const theirs = checkpoint.has("encoder.down_blocks.0.resnets.0.conv1.weight");
   const shape = shapesOf(checkpoint, "FLUX autoencoder");
   const first = (level: number) =>
     theirs ? `encoder.down_blocks.${level}.resnets.0.conv1.weight` : `encoder.down.${level}.block.0.conv1.weight`;
   const levels = checkpoint.count(theirs ? "encoder.down_blocks.*." : "encoder.down.*.");
   const [channels, pictureChannels] = shape("encoder.conv_in.weight");
-  const sizes: AutoencoderOptions = {
+  const sizes: FluxAutoencoderOptions = {
     ...FLUX_AUTOENCODER,
     channels,
     pictureChannels,

@@ -1,8 +1,10 @@
 import { noGrad, scope, type Tensor } from "@omni-id/torch";
 import { clipOutputs, t5Outputs } from "./encoder-families.ts";
 import { fluxOutputs } from "./flux-family.ts";
+import { flux2Outputs } from "./flux2-family.ts";
 import { GoldenFile } from "./golden-file.ts";
 import type { Output } from "./output.ts";
+import { qwen3Outputs } from "./qwen3-family.ts";
 
 /** Largest difference that passes, as a share of the largest reference value. */
 export const LIMIT = 1e-4;
@@ -23,6 +25,8 @@ interface Family {
 }
 
 const families: readonly Family[] = [
+  { name: "", signs: ["flux2.", "ae.weights.bn."], outputs: flux2Outputs },
+  { name: "qwen3.", signs: ["weights.model.layers."], outputs: qwen3Outputs },
   { name: "", signs: ["flux.", "ip.", "controlnet.", "ae."], outputs: fluxOutputs },
   { name: "clip.", signs: ["weights.vision_model.", "weights.text_model."], outputs: clipOutputs },
   { name: "t5.", signs: ["weights.encoder.block.", "weights.shared."], outputs: t5Outputs },

@@ -1,4 +1,4 @@
-import { cat, nn, noGrad, scope } from "@omni-id/torch";
+import { cat, nn, noGrad, scope, type Tensor } from "@omni-id/torch";
 import type { PromptEncoder, Prompts } from "../backbones/words.ts";
 import { loadClipText, loadT5 } from "../checkpoints/encoders.ts";
 import { type LoadModelOptions, unload } from "../checkpoints/load.ts";
@@ -19,7 +19,7 @@ export interface FluxPromptsFiles {
 export class FluxPrompts extends nn.Module implements PromptEncoder {
   readonly #files: FluxPromptsFiles;
   readonly #options: LoadModelOptions & { length?: number };
-  readonly #known = new Map<string, Prompts>();
+  readonly #known = new Map<string, Required<Prompts>>();
 
   constructor(files: FluxPromptsFiles, options: LoadModelOptions & { length?: number } = {}) {
     super();
@@ -31,8 +31,8 @@ export class FluxPrompts extends nn.Module implements PromptEncoder {
   encode(prompts: readonly string[]): Prompts {
     const unknown = [...new Set(prompts)].filter((prompt) => !this.#known.has(prompt));
     if (unknown.length > 0) this.#read(unknown);
-    const each = prompts.map((prompt) => this.#known.get(prompt) as Prompts);
-    const joined = (pick: (one: Prompts) => Prompts["txt"]) => scope(() => cat(each.map(pick)));
+    const each = prompts.map((prompt) => this.#known.get(prompt) as Required<Prompts>);
+    const joined = (pick: (one: Required<Prompts>) => Tensor) => scope(() => cat(each.map(pick)));
     return { txt: joined(({ txt }) => txt), y: joined(({ y }) => y) };
   }
 
