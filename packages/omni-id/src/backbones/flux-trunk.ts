@@ -76,13 +76,9 @@ const TIME_CHANNELS = 256;
 export function timestepEmbedding(t: Tensor): Tensor {
   return scope(() => {
     const half = TIME_CHANNELS / 2;
-    // In upstream's order: the cosine of 1000 t shows the last digit of a frequency.
     const frequencies = arange(0, half, 1, { dtype: "float32", device: t.device })
-      .mul(-Math.log(10_000))
-      .div(half)
-      .double()
-      .exp()
-      .float();
+      .mul(-Math.log(10_000) / half)
+      .exp();
     const angles = t.float().mul(1000).unsqueeze(1).mul(frequencies);
     return cat([angles.cos(), angles.sin()], 1);
   });
