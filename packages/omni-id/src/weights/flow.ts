@@ -4,6 +4,7 @@ import { defaultDevice } from "@omni-id/torch";
 import type { LandmarkControl } from "../adapters/landmark-control.ts";
 import { WordEncoder } from "../backbones/words.ts";
 import { loadFluxBase } from "../checkpoints/flux-base.ts";
+import { loadKleinBase } from "../checkpoints/klein-base.ts";
 import type { FlowBase } from "../flow-base.ts";
 import type { FlowAdapter } from "../flow-decoder.ts";
 import type { Preset } from "../presets/schema.ts";
@@ -50,9 +51,12 @@ export async function saveFlowBase(
  * @throws when a file is missing, damaged, or of another shape than its own preset
  */
 export async function loadFlowBase(folder: string, wanted?: Preset): Promise<LoadedFlowBase> {
+  const device = defaultDevice();
   if (wanted?.flow.latents.kind === "flux") {
-    const base = loadFluxBase(wanted, { device: defaultDevice() });
-    return { base, preset: wanted, hash: "FLUX.1", metadata: {} };
+    return { base: loadFluxBase(wanted, { device }), preset: wanted, hash: "FLUX.1", metadata: {} };
+  }
+  if (wanted?.flow.latents.kind === "flux2") {
+    return { base: loadKleinBase(wanted, { device }), preset: wanted, hash: "FLUX.2", metadata: {} };
   }
   const open = (name: string) => openWeightsFile(join(folder, name), "base");
   const [flux, autoencoder, prompts] = [await open(FLUX_FILE), await open(AUTOENCODER_FILE), await open(PROMPTS_FILE)];
