@@ -11,7 +11,7 @@ import { wantedPath } from "./wanted.ts";
 export type KleinModel = "base" | "distilled";
 
 /** How each was published to be drawn with. */
-const DRAWING: Readonly<Record<KleinModel, Drawing>> = {
+export const DRAWING: Readonly<Record<KleinModel, Drawing>> = {
   base: { shift: flux2Shift, solver: "euler", steps: 50, guidance: 4, emptyPrompt: "" },
   distilled: { shift: flux2Shift, solver: "euler", steps: 4, guidance: 1 },
 };

@@ -5,6 +5,7 @@ import { flux2Outputs } from "./flux2-family.ts";
 import { GoldenFile } from "./golden-file.ts";
 import type { Output } from "./output.ts";
 import { qwen3Outputs } from "./qwen3-family.ts";
+import { samplingOutputs } from "./sampling-family.ts";
 
 /** Largest difference that passes, as a share of the largest reference value. */
 export const LIMIT = 1e-4;
@@ -38,11 +39,14 @@ const families: readonly Family[] = [
  * @throws one line for a file that cannot be read, lacks tensors or sizes, or is of no known family
  */
 export function checkParity(path: string, report: (result: ParityResult) => void = () => {}): ParityResult[] {
+  if (path.endsWith(".json")) return checkSampling(path, report);
   const file = new GoldenFile(path);
   const family = families.find(({ signs }) => file.keys().some((key) => signs.some((sign) => key.startsWith(sign))));
   if (!family) {
     const example = file.keys()[0] ?? "none";
-    throw file.error(`no golden vectors of FLUX, CLIP or T5 (its first tensor: "${example}"); see scripts/golden.py`);
+    throw file.error(
+      `no golden vectors of FLUX, FLUX.2, CLIP, T5 or Qwen3 (its first tensor: "${example}"); see scripts/golden.py`,
+    );
   }
   const results = scope(() =>
     noGrad(() => {
@@ -64,6 +68,17 @@ export function checkParity(path: string, report: (result: ParityResult) => void
     }),
   );
   if (results.length === 0) throw file.error("it holds weights but no outputs to compare with");
+  return results;
+}
+
+/** The same for a JSON file of what stands around the networks: schedules, positions, sizes, prompts. */
+function checkSampling(path: string, report: (result: ParityResult) => void): ParityResult[] {
+  const results: ParityResult[] = [];
+  for (const { name, difference } of scope(() => [...samplingOutputs(path)])) {
+    const result = { name, difference, pass: difference <= LIMIT };
+    report(result);
+    results.push(result);
+  }
   return results;
 }
 
