@@ -23,7 +23,7 @@ function stampOf(libtorch) {
     .sort();
   for (const file of [...sources, join(root, "binding.gyp"), join(root, "scripts/find-libtorch.mjs")])
     hash.update(file.slice(root.length)).update(readFileSync(file));
-  return `${hash.digest("hex")} libtorch ${libtorch.version} ${libtorch.lib} abi ${libtorch.abi} node ${process.versions.modules}`;
+  return `${hash.digest("hex")} libtorch ${libtorch.version} ${libtorch.lib} abi ${libtorch.abi}`;
 }
 
 /** Headers node-gyp compiles against: this Node's own, else a folder made from the node-api-headers package. */
