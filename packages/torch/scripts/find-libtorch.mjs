@@ -57,11 +57,13 @@ function describe({ source, includes, lib, abi = 1 }) {
   const version = [part("MAJOR"), part("MINOR"), part("PATCH")];
   const cuda = existsSync(join(lib, "libtorch_cuda.so"));
   const c10d = "torch/csrc/distributed/c10d/ProcessGroupGloo.hpp";
-  const distributed = ["/usr/include", ...includes].some((folder) => existsSync(join(folder, c10d)));
+  const distributed = (source === "system" ? ["/usr/include"] : includes).some((folder) =>
+    existsSync(join(folder, c10d)),
+  );
   return { source, includes, lib, version: version.join("."), cuda, abi, distributed };
 }
 
-/** @returns {{source: string, includes: string[], lib: string, version: string, cuda: boolean, abi: number} | null} */
+/** @returns {{source: string, includes: string[], lib: string, version: string, cuda: boolean, abi: number, distributed: boolean} | null} */
 export function findLibtorch() {
   if (process.env.OMNI_ID_LIBTORCH_FOUND) return JSON.parse(process.env.OMNI_ID_LIBTORCH_FOUND); // found once by build-native.mjs
   if (process.env.LIBTORCH) {

@@ -3,6 +3,7 @@
 #include "../gradient_sync.h"
 #include "group.h"
 #include <torch/csrc/autograd/function.h>
+#include <torch/csrc/autograd/variable.h>
 
 namespace omni {
 
@@ -28,7 +29,7 @@ class GradientBuckets : public GradientSync, public std::enable_shared_from_this
  private:
   struct Member {
     at::Tensor parameter;
-    std::shared_ptr<torch::autograd::Node> accumulator;
+    decltype(torch::autograd::impl::grad_accumulator(std::declval<at::Tensor>())) accumulator;  // which pointer, depends on the version
     size_t bucket;
     int64_t offset, seen = 0, expected = 1;
   };

@@ -77,7 +77,8 @@ static void meet(c10d::Store& store, const GroupSettings& s) {
 
 static c10::intrusive_ptr<Engine> openEngine(const c10::intrusive_ptr<c10d::Store>& store, const GroupSettings& s) {
   if (s.backend == "gloo") {
-    auto options = c10d::ProcessGroupGloo::Options::create(s.timeout);
+    // Ours is up first: its message says who is late.
+    auto options = c10d::ProcessGroupGloo::Options::create(s.timeout + milliseconds(10000));
     const char* interface = std::getenv("GLOO_SOCKET_IFNAME");
     options->devices.push_back(interface && *interface ? c10d::ProcessGroupGloo::createDeviceForInterface(interface)
                                                        : c10d::ProcessGroupGloo::createDeviceForHostname(s.address));
