@@ -9,6 +9,7 @@ interface Found {
   version: string;
   cuda: boolean;
   abi: number;
+  distributed: boolean;
 }
 const { findLibtorch, gypSettings } = (await import(
   fileURLToPath(new URL("../scripts/find-libtorch.mjs", import.meta.url))

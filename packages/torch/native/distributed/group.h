@@ -1,22 +1,11 @@
 // A process group of c10d and one thread that runs its collectives in the order in which they were asked for.
 #pragma once
+#include "../compat.h"
 #include "roll_call.h"
 #include <ATen/core/Tensor.h>
 #include <torch/csrc/distributed/c10d/Types.hpp>
-#include "../torch_version.h"
-#if OMNI_TORCH_AT_LEAST(2, 0)
-#include <torch/csrc/distributed/c10d/Backend.hpp>
-#else
-#include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
-#endif
 
 namespace omni {
-
-#if OMNI_TORCH_AT_LEAST(2, 0)
-using Engine = c10d::Backend;
-#else
-using Engine = c10d::ProcessGroup;
-#endif
 
 enum class Collective : int { AllReduce = 0, Broadcast, AllGather, ReduceScatter, Barrier };
 
