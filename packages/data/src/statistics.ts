@@ -1,4 +1,4 @@
-import { KeyedRandom } from "@omni-id/data";
+import { KeyedRandom } from "./random.ts";
 
 export interface Estimate {
   mean: number;

@@ -1,9 +1,31 @@
-// Autocast's switches by device: their names changed in LibTorch 2.4.
+// What differs between the versions of LibTorch that this builds on, 1.13 to current 2.x. Nowhere else is a version
+// asked for.
 #pragma once
-#include "torch_version.h"
 #include <ATen/autocast_mode.h>
+#include <torch/csrc/autograd/function.h>
+#include <torch/version.h>
+#include <memory>
+#include <utility>
+
+#define OMNI_TORCH_AT_LEAST(major, minor) \
+  (TORCH_VERSION_MAJOR > (major) || (TORCH_VERSION_MAJOR == (major) && TORCH_VERSION_MINOR >= (minor)))
 
 namespace omni {
+
+// Graph nodes count their own references from 2.13 on; before, they were shared pointers with a deleter of their own.
+#if OMNI_TORCH_AT_LEAST(2, 13)
+template <class Node, class... A>
+c10::intrusive_ptr<Node> makeNode(A&&... arguments) {
+  return c10::make_intrusive<Node>(std::forward<A>(arguments)...);
+}
+#else
+template <class Node, class... A>
+std::shared_ptr<Node> makeNode(A&&... arguments) {
+  return std::shared_ptr<Node>(new Node(std::forward<A>(arguments)...), torch::autograd::deleteNode);
+}
+#endif
+
+// Autocast's switches by device: their names changed in 2.4.
 #if OMNI_TORCH_AT_LEAST(2, 4)
 inline bool autocastIsOn(c10::DeviceType d) { return at::autocast::is_autocast_enabled(d); }
 inline void turnAutocast(c10::DeviceType d, bool on) { at::autocast::set_autocast_enabled(d, on); }
