@@ -7,7 +7,6 @@
 // libonnx-testdata. `--doc` writes the list between the marks of a Markdown file. NAMEs choose tests.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 
 const DEBIAN = "/usr/share/libonnx-testdata/data/node";
 const dist = (file) => new URL(`../dist/${file}`, import.meta.url).href;
