@@ -78,9 +78,9 @@ export class FlowBase extends nn.Module {
     return [this.#grid ** 2, this.latents.latentChannels * this.#packing ** 2];
   }
 
-  /** Pictures `[B, 3, S, S]` in [−1, 1] → x₀, image tokens `[B, N, C]`. */
+  /** Pictures `[B, 3, S, S]` in [−1, 1] → x₀, image tokens `[B, N, C]` float32. */
   tokens(pictures: Tensor): Tensor {
-    return scope(() => patchify(this.latents.encode(pictures), this.#packing));
+    return scope(() => patchify(this.latents.encode(pictures), this.#packing).float());
   }
 
   /**
@@ -109,7 +109,7 @@ export class FlowBase extends nn.Module {
 
   /** The inverse of {@link tokens}. */
   pictures(tokens: Tensor): Tensor {
-    return scope(() => this.latents.decode(unpatchify(tokens, this.#packing)));
+    return scope(() => this.latents.decode(unpatchify(tokens, this.#packing)).float());
   }
 
   /** v(x_t, t): noisy tokens `[B, N, C]`, times `[B]` → velocity `[B, N, C]`, float32. */

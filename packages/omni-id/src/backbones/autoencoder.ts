@@ -1,4 +1,4 @@
-import { F, type Generator, nn, ones, randn, scope, type Tensor, zeros } from "@omni-id/torch";
+import { type DType, F, type Generator, nn, ones, randn, scope, type Tensor, zeros } from "@omni-id/torch";
 import { type AutoencoderOptions, PictureDecoder, PictureEncoder } from "./autoencoder-blocks.ts";
 import { decodeInTiles, type TileOptions } from "./tiles.ts";
 
@@ -69,7 +69,12 @@ abstract class PictureAutoencoder extends nn.Module implements Autoencoder {
     if (height % this.factor !== 0 || width % this.factor !== 0) {
       throw new RangeError(`a picture of ${width}×${height} pixels: both sides must be multiples of ${this.factor}`);
     }
-    return this.encoder.forward(pictures);
+    return this.encoder.forward(pictures.to(this.dtype));
+  }
+
+  /** That of the weights, which inputs are brought to. */
+  protected get dtype(): DType {
+    return this.encoder.conv_in.weight.dtype;
   }
 
   /** As `decode`, for pictures whose maps do not fit into memory as a whole; see {@link decodeInTiles}. */
@@ -103,7 +108,7 @@ export class FluxAutoencoder extends PictureAutoencoder {
   }
 
   decode(latents: Tensor): Tensor {
-    return scope(() => this.decoder.forward(latents.div(this.#scale).add(this.#shift)));
+    return scope(() => this.decoder.forward(latents.div(this.#scale).add(this.#shift).to(this.dtype)));
   }
 }
 
@@ -155,7 +160,7 @@ export class Flux2Autoencoder extends PictureAutoencoder {
   decode(latents: Tensor): Tensor {
     return scope(() => {
       const [mean, deviation] = this.bn.moments();
-      const z = latents.mul(deviation).add(mean).to(latents.dtype);
+      const z = latents.mul(deviation).add(mean).to(this.dtype);
       return this.decoder.forward(F.pixelShuffle(z, PATCH));
     });
   }

@@ -67,8 +67,22 @@ function* transformerOutputs(file: GoldenFile, has: (prefix: string) => boolean)
     const guidance = file.get("guidance.io.guidance");
     yield { key: "guidance.io.output", value: () => guided.forward({ ...input, guidance }) };
   }
+  yield* coarseOutputs(options, weights, { input, references });
   if (has("denoise.")) yield* denoiseOutputs(file, "denoise", { flux, input, references });
   if (has("denoise_cfg.")) yield* denoiseOutputs(file, "denoise_cfg", { flux, input, references });
+}
+
+/** The same in bfloat16, in which FLUX.2 is published and run. */
+function* coarseOutputs(
+  options: FluxOptions,
+  weights: ReadonlyMap<string, Tensor>,
+  { input, references }: { input: FluxInput; references: ImageTokens | undefined },
+): Generator<Output> {
+  const flux = new Flux(options);
+  flux.loadStateDict(weights);
+  flux.to({ dtype: "bfloat16" });
+  yield { key: "flux2.io.output", value: () => flux.forward(input), told: "bfloat16" };
+  yield { key: "refs.io.output", value: () => flux.forward({ ...input, references }), told: "bfloat16" };
 }
 
 function optionsOf(file: GoldenFile): FluxOptions {
@@ -191,4 +205,7 @@ function* autoencoderOutputs(file: GoldenFile): Generator<Output> {
   }
   yield { key: "ae.io.decode", value: () => autoencoder.decode(file.get("ae.io.latent")) };
   yield { key: "ae.io.decode2", value: () => autoencoder.decode(file.get("ae.io.latent2")) };
+  autoencoder.to({ dtype: "bfloat16" });
+  yield { key: "ae.io.latent", value: () => autoencoder.encode(image()), told: "bfloat16" };
+  yield { key: "ae.io.decode", value: () => autoencoder.decode(file.get("ae.io.latent")), told: "bfloat16" };
 }

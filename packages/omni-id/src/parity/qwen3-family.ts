@@ -45,4 +45,6 @@ export function* qwen3Outputs(file: GoldenFile): Generator<Output> {
     const { norm } = qwen;
     yield { key: "io.last_hidden_state", value: () => norm.forward(last) };
   }
+  qwen.to({ dtype: "bfloat16" });
+  yield { key: "io.embeds", value: () => qwen.forward(ids, mask), told: "bfloat16" };
 }
