@@ -1,14 +1,7 @@
 import { extname } from "node:path";
 import { writeAtomically } from "@omni-id/torch";
 import sharp, { type Sharp } from "sharp";
-import type { Box } from "./geometry.ts";
-
-/** A picture as plain data: rows of interleaved RGB bytes from the top-left corner. */
-export interface RgbImage {
-  readonly width: number;
-  readonly height: number;
-  readonly data: Uint8Array;
-}
+import type { Box, RgbImage } from "./picture-types.ts";
 
 /** Larger pictures are refused before they are decoded: a small file can claim billions of pixels. */
 const MOST_PIXELS = 300_000_000;

@@ -1,6 +1,5 @@
-import type { Box } from "./geometry.ts";
-
 /** Places of the iBUG 68-point order. */
+import type { Box } from "./picture-types.ts";
 export const POINTS = {
   jaw: [0, 17],
   rightBrow: [17, 22],
