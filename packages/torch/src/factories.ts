@@ -1,6 +1,6 @@
 import { defaultDevice } from "./device.ts";
 import { call, Operator, wrap } from "./dispatch.ts";
-import { type DType, dtypeOfArray, elementSize, type TypedArray, viewBuffer } from "./dtype.ts";
+import { type DType, dtypeOfArray, elementSize, numberShape, type TypedArray, viewBuffer } from "./dtype.ts";
 import type { Generator } from "./generator.ts";
 import { native } from "./native.ts";
 import type { Tensor } from "./tensor.ts";
@@ -138,13 +138,14 @@ export function fromTypedArray(
     requiresGrad = false,
   }: TensorOptions & { copy?: boolean } = {},
 ): Tensor {
-  if (elementSize(dtype) !== array.BYTES_PER_ELEMENT) {
+  const numbers = numberShape(dtype, shape);
+  if (elementSize(dtype) !== array.BYTES_PER_ELEMENT * (numbers.length > shape.length ? 2 : 1)) {
     throw new TypeError(
       `a ${array.constructor.name} cannot hold ${dtype}; make the tensor first and convert it with to("${dtype}")`,
     );
   }
-  if (product(shape) !== array.length) {
-    throw new RangeError(`shape [${shape.join(", ")}] has ${product(shape)} elements, the array has ${array.length}`);
+  if (product(numbers) !== array.length) {
+    throw new RangeError(`shape [${shape.join(", ")}] has ${product(numbers)} elements, the array has ${array.length}`);
   }
   const made = wrap(native.fromBuffer(array, shape, dtype, copy));
   const placed = device === "cpu" ? made : made.to(device);
@@ -197,7 +198,7 @@ export function tensor(
             ? "float64"
             : "float32";
     const array = viewBuffer(new ArrayBuffer(flat.length * elementSize(own)), own);
-    if (array instanceof BigInt64Array) array.set(flat.map(BigInt));
+    if (array instanceof BigInt64Array || array instanceof BigUint64Array) array.set(flat.map(BigInt));
     else array.set(flat.map(Number));
     made = fromTypedArray(array, shape ?? natural, { dtype: own, device: "cpu" });
   }

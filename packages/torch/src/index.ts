@@ -28,6 +28,7 @@ export * as F from "./functional.ts";
 export { embedding } from "./functional.ts";
 export { cat, einsum, meshgrid, stack, where } from "./functions.ts";
 export { Generator, manualSeed } from "./generator.ts";
+export { hasDType } from "./has-dtype.ts";
 export { mapTensorFile } from "./mapped-file.ts";
 export * as nn from "./nn/index.ts";
 export * from "./onnx/index.ts";

@@ -1,12 +1,12 @@
 import { basename, dirname, extname, join } from "node:path";
 import { Command } from "@commander-js/extra-typings";
 import { isStream } from "@omni-id/torch";
-import { demo } from "../demo.ts";
-import { hasFlowWeights } from "../flow-weights.ts";
 import { FaceGenerator } from "../generate/face-generator.ts";
-import { photoFiles } from "../photo-files.ts";
-import { loadFirstStage } from "../weights.ts";
-import { shippedWeights } from "../weights-folder.ts";
+import { photoFiles } from "../pictures/photo-files.ts";
+import { loadFirstStage } from "../weights/first-stage.ts";
+import { hasFlowWeights } from "../weights/flow.ts";
+import { shippedWeights } from "../weights/folder.ts";
+import { demo } from "./demo-run.ts";
 import { useDevice } from "./device.ts";
 import { deviceOption, jsonOption, weightsOption, whole } from "./options.ts";
 import { outFile } from "./out-file.ts";

@@ -1,8 +1,8 @@
 import { Command } from "@commander-js/extra-typings";
 import { encodeIdentity } from "../encode.ts";
 import { saveIdentity } from "../identity.ts";
-import { photoFiles } from "../photo-files.ts";
-import { loadEncoder } from "../weights.ts";
+import { photoFiles } from "../pictures/photo-files.ts";
+import { loadEncoder } from "../weights/first-stage.ts";
 import { useDevice } from "./device.ts";
 import { deviceOption, jsonOption, weightsOption } from "./options.ts";
 import { outFile } from "./out-file.ts";

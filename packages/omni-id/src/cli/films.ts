@@ -1,8 +1,7 @@
 import { resolve } from "node:path";
 import { Command } from "@commander-js/extra-typings";
-import { curateSettings, drawFilmSet, findFfmpeg, shootFilms } from "@omni-id/data";
+import { curateSettings, describeCuration, drawFilmSet, evaluateCuration, findFfmpeg, shootFilms } from "@omni-id/data";
 import { writeAtomically } from "@omni-id/torch";
-import { describeCuration, evaluateCuration } from "../evaluate/curation.ts";
 import { whole } from "./options.ts";
 import { outFile, outFolder } from "./out-file.ts";
 import { print, progress } from "./output.ts";

@@ -7,7 +7,7 @@ import { InvalidArgumentError } from "commander";
 import { DEFAULT_GUIDANCE, FaceGenerator } from "../generate/face-generator.ts";
 import { saveGrid } from "../generate/grid.ts";
 import { loadIdentity } from "../identity.ts";
-import { toRgb } from "../picture.ts";
+import { toRgb } from "../pictures/picture.ts";
 import { SOLVERS, type SolverName } from "../sampling.ts";
 import { useDevice } from "./device.ts";
 import { count, deviceOption, jsonOption, weightsOption, whole } from "./options.ts";

@@ -1,8 +1,8 @@
 import { Command } from "@commander-js/extra-typings";
+import { provenance } from "@omni-id/data";
 import { writeAtomically } from "@omni-id/torch";
-import { provenance } from "../evaluate/provenance.ts";
 import { verifyPhotos } from "../evaluate/verify-photos.ts";
-import { loadEncoder } from "../weights.ts";
+import { loadEncoder } from "../weights/first-stage.ts";
 import { useDevice } from "./device.ts";
 import { deviceOption, jsonOption, weightsOption } from "./options.ts";
 import { outFile } from "./out-file.ts";
