@@ -1,5 +1,6 @@
-/** Places of the iBUG 68-point order. */
 import type { Box } from "./picture-types.ts";
+
+/** Places of the iBUG 68-point order. */
 export const POINTS = {
   jaw: [0, 17],
   rightBrow: [17, 22],

@@ -1,7 +1,7 @@
 import type { AnalysedFace } from "./analysed-face.ts";
 import { ARCFACE_TEMPLATE } from "./crops.ts";
 import { cropBox, invert, similarity, transformPoints } from "./geometry.ts";
-import { fivePoints } from "./landmarks.ts";
+import { fivePoints, POINTS } from "./landmarks.ts";
 import type { Box, RgbImage } from "./picture-types.ts";
 
 /** What keeps a face from telling who it is. */
@@ -13,11 +13,13 @@ const LEAST_FACE = 24;
  * Clarity below which the recogniser hardly sees a person, and below which it sees less than it should: measured by
  * `scripts/usable-faces.mjs`, see `docs/usable-faces.md`.
  */
-const LEAST_CLARITY = 2.2;
-const GOOD_CLARITY = 2.6;
+const LEAST_CLARITY = 2.25;
+const GOOD_CLARITY = 2.75;
 /** Share of the recogniser's crop that lies outside the picture. */
-const MOST_OUTSIDE = 0.3;
-const SOME_OUTSIDE = 0.12;
+const MOST_OUTSIDE = 0.45;
+const SOME_OUTSIDE = 0.25;
+/** A face narrower than this, in pixels, is seen less well for its size. */
+const SMALL_FACE = 40;
 
 /** Whether a face is clear enough to tell people apart by. */
 export const isUsable = ({ clarity, size = LEAST_FACE }: { clarity: number; size?: number }): boolean =>
@@ -33,8 +35,12 @@ export function faultOf(
 ): { fault: Fault; severity: "refuse" | "warn" } | undefined {
   if (face.size < LEAST_FACE) return { fault: "small", severity: "refuse" };
   const outside = shareOutside(image, face.landmarks);
-  if (outside > MOST_OUTSIDE) return { fault: "cut off", severity: "refuse" };
-  if (face.clarity >= GOOD_CLARITY) return undefined;
+  if (outside > MOST_OUTSIDE || !isInside(image, face.landmarks, POINTS.mouth)) {
+    return { fault: "cut off", severity: "refuse" };
+  }
+  if (face.clarity >= GOOD_CLARITY) {
+    return outside > SOME_OUTSIDE ? { fault: "cut off", severity: "warn" } : undefined;
+  }
   return { fault: causeOf(image, face, outside), severity: face.clarity < LEAST_CLARITY ? "refuse" : "warn" };
 }
 
@@ -81,7 +87,7 @@ const BRIGHT = 225;
 /** Standard deviation of the brightness. */
 const FLAT = 10;
 /** Mean absolute Laplacian over the contrast, at 112 pixels. */
-const BLURRED = 0.055;
+const BLURRED = 0.07;
 /** Degrees of yaw or pitch. */
 const AWAY = 50;
 
@@ -91,6 +97,7 @@ function causeOf(image: RgbImage, face: AnalysedFace, outside: number): Fault {
   if (mean < DARK) return "dark";
   if (mean > BRIGHT) return "bright";
   if (contrast < FLAT) return "flat";
+  if (face.size < SMALL_FACE) return "small";
   if (detail < BLURRED) return "blurred";
   return Math.max(Math.abs(face.pose.yaw), Math.abs(face.pose.pitch)) > AWAY ? "turned away" : "hidden";
 }
@@ -113,6 +120,16 @@ export function lightOf(image: RgbImage, box: Box): { mean: number; contrast: nu
     }
   }
   return { mean, contrast, detail: laplacian / (SIDE - 2) ** 2 / Math.max(contrast, 4) };
+}
+
+/** Whether the middle of some landmarks lies in the picture. */
+function isInside({ width, height }: RgbImage, landmarks: ArrayLike<number>, [from, to]: readonly [number, number]) {
+  let [x, y] = [0, 0];
+  for (let i = from; i < to; i++) {
+    x += landmarks[2 * i] / (to - from);
+    y += landmarks[2 * i + 1] / (to - from);
+  }
+  return x > 0 && y > 0 && x < width && y < height;
 }
 
 /** Share of the recogniser's view of a face that lies outside the picture, 0…1. */
