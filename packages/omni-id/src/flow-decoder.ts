@@ -2,7 +2,7 @@ import { F, nn, noGrad, ones, scope, type Tensor, zeros } from "@omni-id/torch";
 import { IpAdapter } from "./adapters/ip-adapter.ts";
 import { zeroed } from "./adapters/zero.ts";
 import type { FluxOptions } from "./backbones/flux.ts";
-import type { Conditions } from "./flow-base.ts";
+import type { Conditions, FlowBase } from "./flow-base.ts";
 
 export interface FlowAdapterOptions {
   /** Shape of an identity, `[L, C]`. */
@@ -19,8 +19,8 @@ export interface FlowAdapterOptions {
 const MODULATION_SCALE = 1 / 64;
 
 /**
- * Decoder 2, flow matching (section 3.3, figure 6 right): what tells a frozen flow model of a person. In the paper's
- * form that is the IP-Adapter alone; the nano preset adds two more ways in, for its base is small and soon read out.
+ * The adapter's side of decoder 2, flow matching (section 3.3, figure 6 right): what tells the frozen flow model
+ * ({@link FlowBase}) of a person. In the paper's form that is the IP-Adapter alone; the nano preset adds two more ways in, for its base is small and soon read out.
  * All of them start at zero, except the joined tokens, which start as the fixed prompt once more.
  */
 export class FlowAdapter extends IpAdapter {

@@ -7,6 +7,28 @@ export type Handle = number;
 /** An opaque random number generator of the addon. */
 export type NativeGenerator = { readonly __generator: unique symbol };
 
+/** An opaque process group of the addon, a store that a launcher holds, and buckets of gradients. */
+export type NativeGroup = { readonly __group: unique symbol };
+export type NativeStoreServer = { readonly __store: unique symbol };
+export type NativeBuckets = { readonly __buckets: unique symbol };
+
+/** How a process group is opened; see `native/distributed/group.h`. Times in milliseconds. */
+export interface NativeGroupSettings {
+  readonly backend: string;
+  readonly address: string;
+  readonly device: string;
+  readonly file?: string;
+  readonly host?: string;
+  readonly port?: number;
+  readonly serves?: 0 | 1;
+  readonly prefix: string;
+  readonly rank: number;
+  readonly size: number;
+  readonly timeout: number;
+  readonly joining: number;
+  readonly grace: number;
+}
+
 export interface NativeOperator {
   readonly id: number;
   /** One letter an argument: t tensor, T tensors, O optional tensors, i int, f float, b bool, n number, s string, … */
@@ -80,6 +102,32 @@ export interface Native {
   generatorState(generator: NativeGenerator): Handle;
   setGeneratorState(generator: NativeGenerator, state: Handle): void;
   manualSeed(seed: number | bigint): void;
+  // distributed: absent, but for the first, where LibTorch has no c10d
+  distributed(): string[];
+  openGroup(settings: NativeGroupSettings): Promise<NativeGroup>;
+  runCollective(
+    group: NativeGroup,
+    kind: number,
+    inputs: Handle[],
+    outputs: Handle[],
+    operand: number,
+    what: string,
+    timeout: number,
+    wait: boolean,
+  ): Promise<void> | undefined;
+  closeGroup(group: NativeGroup): void;
+  serveStore(host: string, port: number): [NativeStoreServer, number];
+  newBuckets(group: NativeGroup, parameters: Handle[], bytes: number): NativeBuckets;
+  enableBuckets(buckets: NativeBuckets, on: boolean): void;
+  closeBuckets(buckets: NativeBuckets): void;
+  bucketStatistics(buckets: NativeBuckets): {
+    buckets: number;
+    bytes: number;
+    passes: number;
+    repeated: number;
+    reducing: number;
+    waiting: number;
+  };
   // runtime
   profileStart(): void;
   profileStop(): [string, number, number][];

@@ -41,7 +41,7 @@ const COMMANDS: Readonly<Record<string, Readonly<Record<string, Entry>>>> = {
       load: async () => (await import("./train.ts")).trainCommand(),
     },
     evaluate: {
-      about: "measure a stage on the 44 held-out people: JSON and a picture",
+      about: "measure a stage on the held-out people: JSON and a picture",
       load: async () => (await import("./evaluate.ts")).evaluateCommand(),
     },
     verify: {

@@ -38,13 +38,23 @@ export class EncoderBundle extends nn.Module {
    * backbone tells people apart best; else all of it does, relative to the training people.
    */
   compared(identities: Tensor): Tensor {
+    return this.encoder.carriedTokens > 0 ? this.carriedPart(identities) : this.learntPart(identities);
+  }
+
+  /** The tokens that carry the backbone's feature, of length 1; `[N, L, C] → [N, carried · C]`. */
+  carriedPart(identities: Tensor): Tensor {
+    return scope(() =>
+      noGrad(() => F.normalize(identities.narrow(1, 0, this.encoder.carriedTokens).flatten(1).float(), { dim: 1 })),
+    );
+  }
+
+  /** The other tokens, relative to the training people, of length 1: `[N, L, C] → [N, (L − carried) · C]`. */
+  learntPart(identities: Tensor): Tensor {
     return scope(() =>
       noGrad(() => {
-        const { carriedTokens } = this.encoder;
-        if (carriedTokens > 0)
-          return F.normalize(identities.narrow(1, 0, carriedTokens).flatten(1).float(), { dim: 1 });
-        const standard = identities.sub(this.identity_mean).div(this.identity_deviation).flatten(1);
-        return F.normalize(standard, { dim: 1 });
+        const carried = this.encoder.carriedTokens;
+        const standard = identities.float().sub(this.identity_mean).div(this.identity_deviation);
+        return F.normalize(standard.narrow(1, carried, standard.shape[1] - carried).flatten(1), { dim: 1 });
       }),
     );
   }

@@ -1,8 +1,8 @@
 import { cat, nn, noGrad, scope } from "@omni-id/torch";
 import type { PromptEncoder, Prompts } from "../backbones/words.ts";
-import { loadClipText, loadT5 } from "../checkpoints/encoders.ts";
-import { type LoadModelOptions, unload } from "../checkpoints/load.ts";
-import { CLIP_TOKENS, T5_TOKENS, Tokenizer } from "./tokenizer.ts";
+import { CLIP_TOKENS, T5_TOKENS, Tokenizer } from "../text/tokenizer.ts";
+import { loadClipText, loadT5 } from "./encoders.ts";
+import { type LoadModelOptions, unload } from "./load.ts";
 
 export interface FluxPromptsFiles {
   t5: string;
