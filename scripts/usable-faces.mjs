@@ -146,7 +146,7 @@ function spoilers(photo, face) {
   all["mouth and nose covered"] = cover(-0.2, 0.55, 1.4, 0.6, [70, 80, 110]);
   all["one half covered"] = cover(0.5, -0.3, 0.8, 1.6, [90, 70, 60]);
   all["covered but for the rim"] = cover(0.1, 0.1, 0.8, 0.9, [120, 100, 90]);
-  all["covered"] = cover(-0.1, -0.1, 1.2, 1.2, [120, 100, 90]);
+  all.covered = cover(-0.1, -0.1, 1.2, 1.2, [120, 100, 90]);
   for (const share of [0.2, 0.35, 0.5, 0.65]) {
     all[`${percent(share)} cut off at the side`] = cut(box.x + share * side, 0, width, height);
     all[`${percent(share)} cut off at the chin`] = cut(0, 0, width, box.y + (1 - share) * side);

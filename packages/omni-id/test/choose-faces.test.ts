@@ -137,6 +137,8 @@ describe("mainFace", () => {
     expect(mainFace("a", image, [grid(1, 60), grid(2, 90)]).feature[2]).toBe(1);
     expect(mainFace("a", image, [{ ...grid(1, 90), clarity: 1 }, grid(2, 60)]).feature[2]).toBe(1);
     expect(() => mainFace("a.jpg", image, [])).toThrow(/^a\.jpg: no face found/);
-    expect(() => mainFace("a.jpg", image, [{ ...grid(1, 90), clarity: 1 }])).toThrow(/^a\.jpg: the face has almost no contrast/);
+    expect(() => mainFace("a.jpg", image, [{ ...grid(1, 90), clarity: 1 }])).toThrow(
+      /^a\.jpg: the face has almost no contrast/,
+    );
   });
 });
