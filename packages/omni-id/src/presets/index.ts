@@ -1,3 +1,4 @@
+import { klein } from "./klein.ts";
 import { nano } from "./nano.ts";
 import { nanoPaper } from "./nano-paper.ts";
 import { nearest } from "./nearest.ts";
@@ -7,7 +8,7 @@ import { type Preset, presetSchema } from "./schema.ts";
 type Values = Record<string, unknown>;
 
 /** All presets by name. */
-export const presets: Readonly<Record<string, Preset>> = { nano, "nano-paper": nanoPaper, paper };
+export const presets: Readonly<Record<string, Preset>> = { nano, "nano-paper": nanoPaper, paper, klein };
 
 /** What options were before there were such options: files that are older than these were made by it. */
 const BEFORE: Values = {

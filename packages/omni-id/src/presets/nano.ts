@@ -32,6 +32,7 @@ export const nano: Preset = {
     packing: 1,
     // Width 192 and not 256: all shipped files together stay below 25 MB.
     flux: {
+      generation: 1,
       vectorWidth: 64,
       contextWidth: 64,
       width: 192,
@@ -60,6 +61,8 @@ export const nano: Preset = {
       encoderRate: 0.3,
       standardise: true,
       joined: true,
+      single: false,
+      reference: false,
       modulation: true,
       likeness: 0.3,
       likenessBelow: 0.7,

@@ -38,6 +38,7 @@ export const paper: Preset = {
     prompts: { kind: "t5-clip", length: 512 },
     packing: 2,
     flux: {
+      generation: 1,
       vectorWidth: 768,
       contextWidth: 4096,
       width: 3072,
@@ -66,6 +67,8 @@ export const paper: Preset = {
       encoderRate: 1,
       standardise: false,
       joined: false,
+      single: false,
+      reference: false,
       modulation: false,
       likeness: 0,
       likenessBelow: 0.7,
