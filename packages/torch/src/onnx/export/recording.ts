@@ -10,6 +10,8 @@ export interface RecordedValue {
   /** A graph input's or a weight's name; absent for what was computed or made on the way. */
   name?: string;
   kind: "input" | "weight" | "constant" | "computed";
+  /** Of the tensor itself, where it was there before the run. */
+  handle?: Handle;
   /** Whether it was made from inputs. */
   live: boolean;
   /** Elements of what does not depend on inputs, where they are few; floats as float32 or float64. */
@@ -65,7 +67,14 @@ export function record(
     const known = values.get(handle);
     if (known) return known;
     const { shape, dtype } = describe(handle);
-    const made: RecordedValue = { shape, dtype, kind: "constant", live: false, data: elementsOf(handle, dtype) };
+    const made: RecordedValue = {
+      shape,
+      dtype,
+      kind: "constant",
+      handle,
+      live: false,
+      data: elementsOf(handle, dtype),
+    };
     values.set(handle, made);
     return made;
   };

@@ -121,6 +121,21 @@ function pixelUnshuffle(c: Call): string {
   return shapedAs(c.b, c.b.node("Transpose", [apart], { perm: [0, 1, 3, 5, 2, 4] }), c.shape);
 }
 
+/** Above (`upper`) or below a diagonal. */
+const triangle =
+  (upper: number): Rule =>
+  (c) =>
+    c.b.node("Trilu", [c.value(0).name, c.b.scalar(c.number(1, 0), "int64")], { upper });
+
+/** The place of the largest or smallest along a dimension. */
+const place =
+  (op: string): Rule =>
+  (c) => {
+    const { shape, name } = c.value(0);
+    if (c.given(1)) return c.b.node(op, [name], { axis: c.axis(1, shape.length), keepdims: c.flag(2) ? 1 : 0 });
+    return shapedAs(c.b, c.b.node(op, [c.b.node("Reshape", [name, c.b.ints([-1])])], { axis: 0, keepdims: 0 }), []);
+  };
+
 function indexSelect(c: Call): string {
   return c.b.node("Gather", [c.value(0).name, c.value(2).name], { axis: c.axis(1, c.value(0).shape.length) });
 }
@@ -164,6 +179,11 @@ export const shapeRules: RuleTable = {
   "aten::arange.start_step": arange,
   "aten::pixel_shuffle": (c) => c.b.node("DepthToSpace", [c.value(0).name], { blocksize: c.number(1), mode: "CRD" }),
   "aten::pixel_unshuffle": pixelUnshuffle,
+  "aten::triu": triangle(1),
+  "aten::tril": triangle(0),
+  "aten::argmax": place("ArgMax"),
+  "aten::argmin": place("ArgMin"),
+  "aten::cumsum": (c) => c.b.node("CumSum", [c.like(0), c.b.scalar(c.axis(1, c.shape.length), "int64")]),
   "aten::index_select": indexSelect,
   "aten::gather": (c) =>
     c.b.node("GatherElements", [c.value(0).name, c.value(2).name], { axis: c.axis(1, c.value(0).shape.length) }),
