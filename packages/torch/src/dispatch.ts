@@ -5,7 +5,12 @@ import { TensorHandle } from "./tensor-handle.ts";
 type Call = (id: number, ...args: unknown[]) => never;
 
 /** @internal Calls an operator by id. Typed loosely here; the generated wrappers and `op` give it types. */
-export let call = native.call as Call;
+export let call: Call = first;
+
+function first(id: number, ...args: unknown[]): never {
+  call = native.call as Call; // from the second call on there is nothing between a wrapper and the addon
+  return call(id, ...args);
+}
 
 /** @internal An operator that was looked up, with its schema name. */
 export type NamedOperator = NativeOperator & { readonly name: string };
@@ -19,7 +24,7 @@ export function observeCalls<T>(
   observe: (operator: NamedOperator, args: readonly unknown[], result: unknown) => void,
   fn: () => T,
 ): T {
-  const before = call;
+  const before = call === first ? (native.call as Call) : call;
   call = ((id: number, ...args: unknown[]) => {
     const result: unknown = before(id, ...args);
     observe(resolved.get(id) as NamedOperator, args, result);

@@ -128,13 +128,14 @@ function describe(handle: Handle): { shape: number[]; dtype: DType } {
   return { shape: native.shape(handle), dtype: native.info(handle).dtype };
 }
 
+/** The addon's own `read`, while a recording puts a guard in its place. */
+let unguarded: typeof native.read | undefined;
+
 /** Native `read` widens narrow floats. */
 function elementsOf(handle: Handle, dtype: DType): TypedArray {
-  return viewBuffer(reading.read(handle), isNarrowFloat(dtype) ? "float32" : dtype);
+  const read = unguarded ?? native.read;
+  return viewBuffer(read(handle), isNarrowFloat(dtype) ? "float32" : dtype);
 }
-
-/** The addon's own, whatever stands in its place during a recording. */
-const reading = { read: native.read };
 
 /** A graph cannot hold what JavaScript makes of a value: reading one that depends on inputs is an error. */
 function guardReads<T>(isLive: (handle: Handle) => boolean, fn: () => T): T {
@@ -147,6 +148,7 @@ function guardReads<T>(isLive: (handle: Handle) => boolean, fn: () => T): T {
       }
       return read(handle);
     };
+  unguarded = before.read;
   Object.assign(native, {
     read: guarded(before.read),
     item: guarded(before.item),
@@ -156,6 +158,7 @@ function guardReads<T>(isLive: (handle: Handle) => boolean, fn: () => T): T {
     return fn();
   } finally {
     Object.assign(native, before);
+    unguarded = undefined;
   }
 }
 
