@@ -163,7 +163,7 @@ const stableSort = (...args: OperatorArgument[]) => op("aten::sort.stable")(...a
 function topK(context: NodeContext): Tensor[] {
   const k = context.has("k") ? context.number("k", 1) : (context.values(1) ?? [1])[0];
   const axis = context.number("axis", -1);
-  const sorted = op("aten::sort.stable")(context.input(0), true, axis, context.flag("largest", true)) as [Tensor, Tensor];
+  const sorted = stableSort(context.input(0), true, axis, context.flag("largest", true)) as [Tensor, Tensor];
   return sorted.map((result) => result.narrow(axis, 0, k));
 }
 
