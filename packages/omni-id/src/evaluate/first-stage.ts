@@ -60,7 +60,7 @@ export function evaluateFirstStage(options: FirstStageOptions): {
   reconstructions: Reconstructions;
 } {
   const { encoder, decoder, people, seed = 7, onProgress = () => {} } = options;
-  const tasks = heldOutTasks(people.ids.length, people.images);
+  const tasks = heldOutTasks(people);
   const perPerson = <T>(values: readonly T[]) => groupBy(values, values.length / people.ids.length);
 
   onProgress("reconstructing");

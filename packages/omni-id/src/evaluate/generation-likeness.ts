@@ -1,5 +1,5 @@
 import { bootstrap, type Estimate } from "@omni-id/data";
-import { cat, F, scope, type Tensor } from "@omni-id/torch";
+import { cat, F, scope, stack, type Tensor } from "@omni-id/torch";
 import { chunk } from "../people/chunk.ts";
 import type { People } from "../people/people.ts";
 import { toUnit } from "../pictures/rgb-batch.ts";
@@ -57,14 +57,21 @@ export function shareFirst({ people, tasks, judges }: LikenessTest, pictures: Te
     const all = people.ids.flatMap((_, person) => people.rowsOf(person));
     const photos = embedAll(judges.independent, toUnit(rowsOf(people.crops, all)), rowsOf(people.points, all));
     const made = embedAll(judges.independent, pictures, points);
+    let next = 0;
+    const offsets = people.ids.map((_, person) => people.rowsOf(person).map(() => next++));
     const right = tasks.map(({ target, inputs, person }, task) => {
-      const left = [target, inputs[0]].map((row) => row % people.images);
-      const rows = people.ids.flatMap((_, other) => people.rowsOf(other).filter((_, place) => !left.includes(place)));
-      const means = rowsOf(photos, rows).unflatten(0, [people.ids.length, -1]).mean([1]);
+      const left = [target, inputs[0]].map((row) => people.imageOf(row));
+      const means = stack(people.ids.map((_, other) => rowsOf(photos, others(offsets[other], left)).mean([0])));
       return means.sub(made.select(0, task)).square().sum([1]).argmin().item() === person;
     });
     return right.filter(Boolean).length / tasks.length;
   });
+}
+
+/** What is left of a person's photos without some places; without the first of these alone where nothing is. */
+function others(photos: readonly number[], [target, input]: readonly number[]): number[] {
+  const left = photos.filter((_, place) => place !== target && place !== input);
+  return left.length > 0 ? left : photos.filter((_, place) => place !== target);
 }
 
 /**
@@ -77,13 +84,15 @@ export function copyPasteScores({ people, tasks, judges }: LikenessTest, picture
     const unit = (features: Tensor) => F.normalize(features, { dim: 1 });
     const all = people.ids.flatMap((_, person) => people.rowsOf(person));
     const photos = unit(embedAll(judge, toUnit(rowsOf(people.crops, all)), rowsOf(people.points, all)));
+    const placeOf = new Map(all.map((row, place) => [row, place]));
+    const photo = (row: number) => photos.select(0, placeOf.get(row) ?? 0);
     const made = unit(embedAll(judge, pictures, points));
     const angle = (a: Tensor, b: Tensor) => Math.acos(Math.min(1, Math.max(-1, a.mul(b).sum().item())));
     return tasks.map(({ target, inputs }, task) =>
       scope(() => {
         const g = made.select(0, task);
-        const t = photos.select(0, target);
-        const references = inputs.slice(0, 3).map((row) => photos.select(0, row));
+        const t = photo(target);
+        const references = inputs.slice(0, 3).map(photo);
         const r = references.reduce((best, one) => (angle(g, one) < angle(g, best) ? one : best));
         return (angle(g, t) - angle(g, r)) / Math.max(angle(t, r), 1e-3);
       }),

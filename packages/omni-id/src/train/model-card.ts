@@ -30,7 +30,7 @@ export function modelCard(facts: CardFacts): string {
     ],
     [
       "training people",
-      `${metadata.people ?? ""} rendered people; none of the 44 validation and 44 test people`.trim(),
+      `${metadata.people ?? ""} ${metadata.data ? "rendered people" : "people"}; none of the 44 validation and 44 test people`.trim(),
     ],
     ["steps, seed, precision", `${told("steps")}, ${told("seed")}, ${told("precision")}`],
     ["loss", lossesOf(metadata.stage ?? "mtd", preset)],
