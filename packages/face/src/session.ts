@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { keepOnnxRuntimeQuiet } from "@omni-id/torch/environment";
 import type * as ort from "onnxruntime-node";
-import type { RgbImage } from "./image.ts";
 import { type ModelEntry, modelFile } from "./models.ts";
+import type { RgbImage } from "./picture-types.ts";
 import { withoutSubnormals } from "./subnormal.ts";
 
 export type Session = ort.InferenceSession;

@@ -1,6 +1,6 @@
 #include "convert.h"
 #include "generator.h"
-#include "torch_version.h"
+#include "compat.h"
 #include <ATen/core/jit_type.h>
 #include <cmath>
 #include <cstring>

@@ -1,7 +1,7 @@
 // The process: threads, memory, what this LibTorch is.
 #include "exports.h"
 #include "napi_helpers.h"
-#include "torch_version.h"
+#include "compat.h"
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <c10/util/Logging.h>

@@ -2,7 +2,7 @@
 // node-gyp; never touches the network.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { cpus, totalmem } from "node:os";
 import { dirname, join } from "node:path";
@@ -12,8 +12,19 @@ import { findLibtorch } from "./find-libtorch.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const require = createRequire(import.meta.url);
-const addon = join(root, "build/Release/torch_native.node");
-const stampFile = join(root, "build/Release/torch_native.stamp");
+/** Where node-gyp works and leaves `build/`: the package, or the folder of another build (OMNI_ID_NATIVE). */
+const base = process.env.OMNI_ID_NATIVE || root;
+const addon = join(base, "build/Release/torch_native.node");
+const stampFile = join(base, "build/Release/torch_native.stamp");
+
+/** What node-gyp wants beside `build/` in a folder that is not the package. */
+function prepareBase() {
+  if (base === root) return;
+  mkdirSync(base, { recursive: true });
+  for (const name of ["native", "scripts"])
+    if (!existsSync(join(base, name))) symlinkSync(join(root, name), join(base, name));
+  cpSync(join(root, "binding.gyp"), join(base, "binding.gyp"));
+}
 
 function stampOf(libtorch) {
   const hash = createHash("sha256");
@@ -31,7 +42,7 @@ function nodeHeaders() {
   const prefix = dirname(dirname(process.execPath));
   if (existsSync(join(prefix, "include/node/node_api.h")) && existsSync(join(prefix, "include/node/common.gypi")))
     return prefix;
-  const folder = join(root, "build/node-headers");
+  const folder = join(base, "build/node-headers");
   const include = join(folder, "include/node");
   mkdirSync(include, { recursive: true });
   cpSync(require("node-api-headers").include_dir, include, { recursive: true });
@@ -57,7 +68,7 @@ function nodeHeaders() {
 
 function run(command, args, { env, onLine }) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd: root, env, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(command, args, { cwd: base, env, stdio: ["ignore", "pipe", "pipe"] });
     let log = "";
     const take = (chunk) => {
       log += chunk;
@@ -72,7 +83,7 @@ function run(command, args, { env, onLine }) {
 
 /** One builder at a time: a second process waits for the first instead of writing into the same folder. */
 async function withLock(work) {
-  const lock = join(root, "build/.lock");
+  const lock = join(base, "build/.lock");
   mkdirSync(dirname(lock), { recursive: true });
   for (;;) {
     try {
@@ -106,6 +117,7 @@ export async function buildNative({ log = console.log, force = false } = {}) {
   return withLock(async () => {
     if (upToDate()) return "up to date";
     const started = Date.now();
+    prepareBase();
     const total = readdirSync(join(root, "native"), { recursive: true }).filter((name) => name.endsWith(".cc")).length;
     // A compiler on these headers takes about 1 GB: more jobs than memory would swap.
     const jobs = Math.max(1, Math.min(cpus().length, Math.floor(totalmem() / 1.5e9)));
@@ -126,7 +138,7 @@ export async function buildNative({ log = console.log, force = false } = {}) {
         ? await run(process.execPath, [nodeGyp, "build", ...common, "--jobs", String(jobs)], { env, onLine })
         : configured;
     if (code !== 0) {
-      const logFile = join(root, "build/build-native.log");
+      const logFile = join(base, "build/build-native.log");
       mkdirSync(dirname(logFile), { recursive: true });
       writeFileSync(logFile, output);
       const error = output.split("\n").find((line) => /\berror\b|not found|ERR!/i.test(line)) ?? "";

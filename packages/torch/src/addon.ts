@@ -4,9 +4,9 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** Where the addons were built: here, unless OMNI_ID_NATIVE names the folder of a build for another LibTorch. */
+/** Where the addons were built: in this package, unless OMNI_ID_NATIVE names the folder of another build. */
 function buildFolder(): string {
-  return process.env.OMNI_ID_NATIVE || fileURLToPath(new URL("../build/Release", import.meta.url));
+  return join(process.env.OMNI_ID_NATIVE || fileURLToPath(new URL("..", import.meta.url)), "build/Release");
 }
 
 /** Builds the addons where a plain `npm install` left them out, as from a packed tarball: a minute, once. */

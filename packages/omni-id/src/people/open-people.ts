@@ -16,7 +16,7 @@ export interface OpenPeopleOptions {
   note: (text: string) => void;
 }
 
-/** Who is trained on, and who is watched meanwhile; the 44 test people are not opened. */
+/** Who is trained on, and who is watched meanwhile; the test people are not opened. */
 export interface OpenedPeople {
   people: People;
   /** Those with photos enough for a test; absent in sets too small to spare any. */
@@ -38,7 +38,8 @@ export async function openPeople(options: OpenPeopleOptions): Promise<OpenedPeop
     options.note(`${train.shards.folder}: ${train.ids.length} people, weight ${weight}`);
   }
   const tested = validation?.withPhotos(LEAST_TESTED);
-  return { people, validation: tested && tested.ids.length > 0 ? tested : undefined };
+  // One person alone has nobody to be compared with.
+  return { people, validation: tested && tested.ids.length > 1 ? tested : undefined };
 }
 
 /** Prepares the same people for stages that will open them. */

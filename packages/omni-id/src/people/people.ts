@@ -163,6 +163,11 @@ export class People {
     return this.#rows[person][image];
   }
 
+  /** Whose photo a row is. */
+  personOf(row: number): number {
+    return this.#place(row)[0];
+  }
+
   /** Which of its person's photos a row is. */
   imageOf(row: number): number {
     return this.#place(row)[1];
