@@ -48,6 +48,8 @@ export interface SetSources {
   worker: URL;
   /** What jobs carry for it. */
   carry: object;
+  /** Sources are done within seconds: what is begun is ended when the run is stopped, for threads die hard. */
+  brief?: boolean;
   /** See `VideoJob.files`. */
   filesOf?: (job: VideoJob) => string;
 }
@@ -73,7 +75,7 @@ export interface SetResult {
  */
 export async function makeSet(options: MakeSetOptions, sources: SetSources): Promise<SetResult> {
   const { out, part, signal, quality, workers = availableParallelism() } = options;
-  const { kind, settings, found, worker, carry, filesOf } = sources;
+  const { kind, settings, found, worker, carry, brief, filesOf } = sources;
   for (const model of [detectorModel, landmarkModel, poseModel, recogniserModel]) modelFile(model);
   const net = quality ? await QualityNet.load(quality) : undefined;
   const unlock = lockFolder(out);
@@ -91,7 +93,7 @@ export async function makeSet(options: MakeSetOptions, sources: SetSources): Pro
       worker,
       Math.min(workers, Math.max(1, jobs.length)),
     );
-    const stop = () => void pool.close();
+    const stop = () => void (brief || pool.close());
     signal?.addEventListener("abort", stop);
     try {
       const common = { ...carry, out, recipe: recipeHash(recipe), settings, quality };
@@ -100,7 +102,7 @@ export async function makeSet(options: MakeSetOptions, sources: SetSources): Pro
           try {
             const { clock, ...result } = await pool.run(
               { ...job, ...common },
-              { onProgress: (step) => tally.step(job.video, step) },
+              { onProgress: (step) => tally.step(job.video, step), signal },
             );
             tally.done(job.video, result, clock);
           } catch (error) {

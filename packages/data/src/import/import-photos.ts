@@ -30,6 +30,7 @@ export async function importPhotos({ places, settings, ...options }: ImportOptio
     },
     worker: compiledWorker(import.meta.url, "worker.js"),
     carry: {},
+    brief: true,
     filesOf: filesHash,
   });
 }
