@@ -70,6 +70,6 @@ export class BaseStage implements Stage<BaseBatch> {
 
 /** Everything that lets a fresh FLUX start calmly: no block speaks at first, and the first velocity is zero. */
 export function startFromZero({ flux }: FlowBase): void {
-  const quiet = /(_mod|modulation)\.(lin|1)\.|final_layer\.linear\./;
+  const quiet = /(_mod|modulation(_img|_txt)?)\.(lin|1)\.|final_layer\.linear\./;
   for (const [key, parameter] of flux.namedParameters()) if (quiet.test(key)) scope(() => parameter.detach().zero_());
 }
