@@ -5,8 +5,10 @@ import type { Preset } from "../presets/schema.ts";
 
 /** What every stage is opened with. */
 export interface OpenStageOptions {
-  /** Folder of shards. */
-  data: string;
+  /** Folders of shards. */
+  data: readonly string[];
+  /** How often each folder is drawn from; where absent, by its people. */
+  weight?: readonly number[];
   /** Folder of prepared people. */
   cache: string;
   preset: Preset;
@@ -20,10 +22,10 @@ export function openStagePeople(options: OpenStageOptions, backbone?: PhotoBackb
 }
 
 export function stagePeopleOptions(
-  { data, cache, preset, note }: OpenStageOptions,
+  { data, weight, cache, preset, note }: OpenStageOptions,
   backbone: PhotoBackbone = RecogniserBackbone.load({ width: preset.backbone.width }),
 ): OpenPeopleOptions {
   const recogniser = () => RecogniserBackbone.load({ width: preset.backbone.width });
   const { imageSize, faceMask } = preset;
-  return { data, cache, imageSize, faceMask, backbone, recogniser, note };
+  return { data, weight, cache, imageSize, faceMask, backbone, recogniser, note };
 }

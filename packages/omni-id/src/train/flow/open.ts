@@ -91,7 +91,7 @@ function reportOn(
   step: number,
 ): HeldOutReport {
   return noGrad(() => {
-    const tasks = heldOutTasks(validation.ids.length, validation.images);
+    const tasks = heldOutTasks(validation);
     const identities = (inputs: number) => encodeTasks(model.encoder, validation, tasks, inputs);
     const three = identities(3).keep();
     const other = scope(() =>
