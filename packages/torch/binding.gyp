@@ -14,6 +14,8 @@
       "dependencies": ["simd_loops"],
       "sources": [
         "native/addon.cc",
+        "native/references.cc",
+        "native/backing_store.cc",
         "native/tensor_table.cc",
         "native/convert.cc",
         "native/dispatch.cc",
@@ -24,6 +26,8 @@
         "native/generator.cc",
         "native/runtime.cc",
         "native/profile.cc",
+        "native/kernels/library.cc",
+        "native/kernels/kernel_support.cc",
         "native/kernels/attention.cc",
         "native/kernels/gelu.cc",
         "native/kernels/layer_norm.cc",

@@ -2,18 +2,17 @@
 // node-gyp; never touches the network.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { cpus, totalmem } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { withLock } from "./build-lock.mjs";
 import { findLibtorch } from "./find-libtorch.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const require = createRequire(import.meta.url);
-const addon = join(root, "build/Release/torch_native.node");
-const stampFile = join(root, "build/Release/torch_native.stamp");
 
 function stampOf(libtorch) {
   const hash = createHash("sha256");
@@ -27,11 +26,11 @@ function stampOf(libtorch) {
 }
 
 /** Headers node-gyp compiles against: this Node's own, else a folder made from the node-api-headers package. */
-function nodeHeaders() {
+function nodeHeaders(build) {
   const prefix = dirname(dirname(process.execPath));
   if (existsSync(join(prefix, "include/node/node_api.h")) && existsSync(join(prefix, "include/node/common.gypi")))
     return prefix;
-  const folder = join(root, "build/node-headers");
+  const folder = join(build, "node-headers");
   const include = join(folder, "include/node");
   mkdirSync(include, { recursive: true });
   cpSync(require("node-api-headers").include_dir, include, { recursive: true });
@@ -55,9 +54,9 @@ function nodeHeaders() {
   return folder;
 }
 
-function run(command, args, { env, onLine }) {
+function run(command, args, { cwd, env, onLine }) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd: root, env, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(command, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
     let log = "";
     const take = (chunk) => {
       log += chunk;
@@ -70,40 +69,25 @@ function run(command, args, { env, onLine }) {
   });
 }
 
-/** One builder at a time: a second process waits for the first instead of writing into the same folder. */
-async function withLock(work) {
-  const lock = join(root, "build/.lock");
-  mkdirSync(dirname(lock), { recursive: true });
-  for (;;) {
-    try {
-      mkdirSync(lock);
-      break;
-    } catch {
-      const owner = Number(existsSync(join(lock, "pid")) ? readFileSync(join(lock, "pid"), "utf8") : 0);
-      if (owner && !existsSync(`/proc/${owner}`)) rmSync(lock, { recursive: true, force: true });
-      await new Promise((resolve) => setTimeout(resolve, 500));
-    }
-  }
-  writeFileSync(join(lock, "pid"), String(process.pid));
-  try {
-    return await work();
-  } finally {
-    rmSync(lock, { recursive: true, force: true });
-  }
-}
-
-/** Builds if needed. Resolves to "built" or "up to date"; rejects with a message for a person. */
-export async function buildNative({ log = console.log, force = false } = {}) {
+/**
+ * Builds if needed. Resolves to "built" or "up to date"; rejects with a message for a person.
+ * @param folder where binding.gyp, native and scripts are, and `build` comes to be: another build beside the usual one
+ * @param flags compiler and linker flags of another build
+ */
+export async function buildNative({ log = console.log, force = false, folder = root, flags = "" } = {}) {
+  const build = join(folder, "build");
+  const addon = join(build, "Release/torch_native.node");
+  const stampFile = join(build, "Release/torch_native.stamp");
   const libtorch = findLibtorch();
   if (!libtorch)
     throw new Error(
       "no LibTorch found: on Debian or Ubuntu run `apt-get install libtorch-dev libopenblas0`, or set LIBTORCH to an unpacked one",
     );
-  const stamp = stampOf(libtorch);
+  const stamp = stampOf(libtorch) + flags;
   const upToDate = () =>
     !force && existsSync(addon) && existsSync(stampFile) && readFileSync(stampFile, "utf8") === stamp;
   if (upToDate()) return "up to date";
-  return withLock(async () => {
+  return withLock(join(build, ".lock"), async () => {
     if (upToDate()) return "up to date";
     const started = Date.now();
     const total = readdirSync(join(root, "native"), { recursive: true }).filter((name) => name.endsWith(".cc")).length;
@@ -118,15 +102,20 @@ export async function buildNative({ log = console.log, force = false } = {}) {
         log(`  ${++done}/${total} ${line.trim().split("/").pop().replace(/\.o$/, ".cc")}`);
     };
     const env = { ...process.env, OMNI_ID_LIBTORCH_FOUND: JSON.stringify(libtorch) };
+    if (flags) Object.assign(env, { CXXFLAGS: flags, LDFLAGS: flags });
     const nodeGyp = join(dirname(require.resolve("node-gyp/package.json")), "bin/node-gyp.js");
-    const common = ["--release", "--nodedir", nodeHeaders()];
-    const configured = await run(process.execPath, [nodeGyp, "configure", ...common], { env, onLine });
+    const common = ["--release", "--nodedir", nodeHeaders(build)];
+    const configured = await run(process.execPath, [nodeGyp, "configure", ...common], { cwd: folder, env, onLine });
     const { code, log: output } =
       configured.code === 0
-        ? await run(process.execPath, [nodeGyp, "build", ...common, "--jobs", String(jobs)], { env, onLine })
+        ? await run(process.execPath, [nodeGyp, "build", ...common, "--jobs", String(jobs)], {
+            cwd: folder,
+            env,
+            onLine,
+          })
         : configured;
     if (code !== 0) {
-      const logFile = join(root, "build/build-native.log");
+      const logFile = join(build, "build-native.log");
       mkdirSync(dirname(logFile), { recursive: true });
       writeFileSync(logFile, output);
       const error = output.split("\n").find((line) => /\berror\b|not found|ERR!/i.test(line)) ?? "";

@@ -9,6 +9,12 @@ export type Handle = number;
 /** An opaque random number generator of the addon. */
 export type NativeGenerator = { readonly __generator: unique symbol };
 
+/** What operators need of a generator. */
+export interface GeneratorHandle {
+  /** @internal */
+  readonly native: NativeGenerator;
+}
+
 export interface NativeOperator {
   readonly id: number;
   /** One letter an argument: t tensor, T tensors, O optional tensors, i int, f float, b bool, n number, s string, … */
@@ -31,9 +37,12 @@ export interface Native {
   lookup(name: string, overload: string): NativeOperator | null;
   call(id: number, ...args: unknown[]): unknown;
   schemas(): string[];
+  checkDevices(device: string | null): void;
   // tensor table
   release(tensor: Handle): void;
-  count(tensor: Handle): void;
+  watch(tensor: Handle, owner: object, kept: boolean, mostTensors: number, mostBytes: number): boolean;
+  sweep(): [tensors: number, bytes: number];
+  isLive(tensor: Handle): boolean;
   pin(tensor: Handle): void;
   scopeBegin(): void;
   scopeEnd(returned: Handle[]): void;
@@ -86,6 +95,7 @@ export interface Native {
   profileStart(): void;
   profileStop(): [string, number, number][];
   threads(n?: number): number;
+  simdLevels(use?: string): string[];
   heapBytes(): number;
   version(): { libtorch: string; cuda: boolean; mkldnn: boolean; mkl: boolean; blas: string };
 }
@@ -107,7 +117,9 @@ function build(): void {
 }
 
 function load(): Native {
-  const file = fileURLToPath(new URL("../build/Release/torch_native.node", import.meta.url));
+  // OMNI_ID_ADDON: another build of it, such as the one with the address sanitizer.
+  const file =
+    process.env.OMNI_ID_ADDON ?? fileURLToPath(new URL("../build/Release/torch_native.node", import.meta.url));
   if (!existsSync(file)) build();
   limitSpinning();
   try {

@@ -1,6 +1,6 @@
-import { rawOperator } from "../dispatch.ts";
 import { full } from "../factories.ts";
 import * as F from "../functional.ts";
+import { rawOperator } from "../op.ts";
 import type { Tensor } from "../tensor.ts";
 import type { NodeContext, OperatorTable } from "./node-context.ts";
 import { resize, upsample } from "./resize.ts";

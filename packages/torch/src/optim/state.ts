@@ -13,6 +13,18 @@ export function canFuse(params: readonly Tensor[]): boolean {
   return params.every((param) => param.dtype === "float32" && param.device === "cpu" && param.isContiguous);
 }
 
+/** @throws when a parameter stands in the list twice: it would be stepped twice */
+export function checkDistinct(optimiser: string, params: readonly Tensor[]): void {
+  const first = new Map<Tensor, number>();
+  for (const [i, param] of params.entries()) {
+    const before = first.get(param);
+    if (before !== undefined) {
+      throw new Error(`${optimiser}: parameter ${i} is parameter ${before} once more (tied weights?); list it once`);
+    }
+    first.set(param, i);
+  }
+}
+
 /** State as a map for a checkpoint: lists of tensors by name, and the number of steps done. */
 export function packState(step: number, lists: Readonly<Record<string, readonly Tensor[]>>): Map<string, Tensor> {
   const state = new Map<string, Tensor>([["step", tensor(step, { dtype: "int64" })]]);

@@ -1,0 +1,37 @@
+// `npm run test:asan`: the tests of this package with the addon built by the address sanitizer, which ends the run with a
+// report at the first read or write outside of what was allocated, or of what was freed. Files to run may be named.
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { buildNative } from "./build-native.mjs";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const folder = join(root, "build/asan");
+mkdirSync(folder, { recursive: true });
+for (const name of ["native", "scripts", "binding.gyp"])
+  if (!existsSync(join(folder, name))) symlinkSync(join(root, name), join(folder, name));
+await buildNative({ folder, flags: "-fsanitize=address -fno-omit-frame-pointer -g1" });
+
+const library = (name) => execFileSync("g++", [`-print-file-name=${name}`], { encoding: "utf8" }).trim();
+const files = process.argv.slice(2);
+const vitest = fileURLToPath(import.meta.resolve("vitest/vitest.mjs"));
+const { status } = spawnSync(
+  process.execPath,
+  [vitest, "run", ...(files.length > 0 ? files : ["packages/torch/test"])],
+  {
+    cwd: join(root, "../.."),
+    stdio: "inherit",
+    env: {
+      ...process.env,
+      OMNI_ID_ADDON: join(folder, "build/Release/torch_native.node"),
+      // Node itself is not built so: the sanitizer has to be there first, and libstdc++ for it to find the throws.
+      LD_PRELOAD: [library("libasan.so"), library("libstdc++.so.6")].join(":"),
+      // What V8 and LibTorch still hold at exit is no leak of ours; the sanitizer's own heap knows nothing of mallinfo2.
+      ASAN_OPTIONS: "detect_leaks=0:abort_on_error=0:halt_on_error=1:detect_stack_use_after_return=0",
+      OMNI_ID_SANITIZED: "1",
+    },
+  },
+);
+process.exitCode = status ?? 1;
