@@ -8,9 +8,11 @@ export default defineConfig({
   // Tests run the sources, not dist, and every package sees one instance of its neighbours.
   resolve: {
     alias: {
+      "@omni-id/torch/environment": source("torch", "environment"),
       "@omni-id/torch": source("torch"),
       "@omni-id/face/assets": source("face", "asset-index"),
       "@omni-id/face/analysis": source("face", "analysis"),
+      "@omni-id/face/formats": source("face", "formats"),
       "@omni-id/face": source("face"),
       "@omni-id/data": source("data"),
       "omni-id": source("omni-id"),

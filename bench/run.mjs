@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { writeAtomically } from "@omni-id/torch";
-import { provenance } from "../packages/omni-id/dist/evaluate/provenance.js";
+import { provenance } from "../packages/data/dist/provenance.js";
 
 const here = (file) => fileURLToPath(new URL(file, import.meta.url));
 const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];

@@ -2,9 +2,9 @@
 // difference of pixels in 0…1, over bare pictures of the shipped base. Not a speed, so a busy machine does not matter.
 // → one JSON line
 import { scope } from "@omni-id/torch";
-import { loadFlowBase } from "../packages/omni-id/dist/flow-weights.js";
 import { drawPictures } from "../packages/omni-id/dist/generate/draw.js";
-import { shippedWeights } from "../packages/omni-id/dist/weights-folder.js";
+import { loadFlowBase } from "../packages/omni-id/dist/weights/flow.js";
+import { shippedWeights } from "../packages/omni-id/dist/weights/folder.js";
 
 const { base, preset } = await loadFlowBase(process.argv[2] ?? shippedWeights());
 const COUNT = 16;

@@ -2,11 +2,11 @@
 // backward, clip, Muon and AdamW, average. bench/peers/mtd_step.py is the same step in PyTorch.
 // usage: train-step.mjs float32|bfloat16 THREADS STEPS → one JSON line {"seconds": [...], "losses": [...], "peakMB"}
 import { autocast, Generator, randn, scope, setNumThreads, version } from "@omni-id/torch";
-import { buildEncoder, buildMaskedDecoder } from "../packages/omni-id/dist/build.js";
+import { People } from "../packages/omni-id/dist/people/people.js";
 import { resolvePreset } from "../packages/omni-id/dist/presets/index.js";
-import { MtdModel, MtdStage } from "../packages/omni-id/dist/train/mtd.js";
+import { MtdModel, MtdStage } from "../packages/omni-id/dist/train/mtd/stage.js";
 import { Optimisers } from "../packages/omni-id/dist/train/optimisers.js";
-import { People } from "../packages/omni-id/dist/train/people.js";
+import { buildEncoder, buildMaskedDecoder } from "../packages/omni-id/dist/weights/build.js";
 
 const [precision, threads, steps] = [process.argv[2], Number(process.argv[3]), Number(process.argv[4])];
 setNumThreads(threads);

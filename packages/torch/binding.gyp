@@ -2,6 +2,13 @@
   # Everything about LibTorch (where it is, its ABI, whether it has CUDA) comes from scripts/find-libtorch.mjs.
   "targets": [
     {
+      # setenv for worker threads; links nothing.
+      "target_name": "process_environment",
+      "sources": ["native/environment.cc"],
+      "defines": ["NAPI_VERSION=8"],
+      "cflags_cc": ["-O2", "-g0", "-fvisibility=hidden"]
+    },
+    {
       # Loops the compiler vectorises, once per instruction set; no LibTorch header comes near these flags.
       "target_name": "simd_loops",
       "type": "static_library",

@@ -8,17 +8,25 @@ export { type RemovalProof, removeVideo } from "./curate/remove.ts";
 export { CURATE_PRESETS, type CurateSettings, curateSettings } from "./curate/settings.ts";
 export { DATASETS, type Dataset } from "./curate/sources/read.ts";
 export { findFfmpeg } from "./curate/video/ffmpeg.ts";
+export {
+  type CurationReport,
+  describeCuration,
+  type EvaluateCurationOptions,
+  evaluateCuration,
+} from "./evaluate/curation.ts";
 export type { FaceTruth, Film, FilmTruth, FrameTruth } from "./film/film.ts";
 export { drawFilmSet } from "./film/film-set.ts";
 export { shootFilms } from "./film/shoot-films.ts";
 export { type GenerateOptions, NANO_RECIPE, type Recipe, readRecipe, writeSyntheticShards } from "./generate.ts";
 export { type IdentityRecord, type ImageRecord, parseIdentity } from "./identity.ts";
 export { type InspectOptions, inspectShards } from "./inspect.ts";
+export { type Provenance, provenance } from "./provenance.ts";
 export { KeyedRandom } from "./random.ts";
 export { type ShardSample, shardName, writeShard } from "./shard-writer.ts";
 export { type LoadedIdentity, ShardSet } from "./shards.ts";
 export { HELD_OUT, type Split, splitIdentities } from "./split.ts";
 export { splitOf } from "./split-file.ts";
+export { bootstrap, type Estimate, mean, rocAuc } from "./statistics.ts";
 export { renderStats, type ShardStats, shardStats } from "./stats.ts";
 export { drawPerson, type Person } from "./synth/person.ts";
 export { type SyntheticIdentity, SynthPool, syntheticId } from "./synth/pool.ts";

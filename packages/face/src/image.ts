@@ -1,3 +1,4 @@
+import { extname } from "node:path";
 import { writeAtomically } from "@omni-id/torch";
 import sharp, { type Sharp } from "sharp";
 import type { Box } from "./geometry.ts";
@@ -38,14 +39,21 @@ export async function loadImage(
   }
 }
 
-/** Writes a picture in the format of the file's ending; the file appears by rename. */
-export async function saveImage(path: string, image: RgbImage): Promise<void> {
-  const format = /\.(png|jpe?g|webp|tiff?|avif)$/i.exec(path)?.[1].toLowerCase();
-  if (!format) throw new Error(`${path}: end the name in .png, .jpg, .webp, .tif or .avif`);
-  const picture = toSharp(image);
-  const encoded = await (format.startsWith("jp")
+/** Writes a picture in the format of the file's ending; the file appears by rename. @throws when the ending names none */
+export function saveImage(path: string, image: RgbImage): Promise<void> {
+  return savePicture(path, toSharp(image));
+}
+
+/** {@link saveImage} of a picture that `sharp` is at work on. A name without an ending gives a PNG. */
+export async function savePicture(path: string, picture: Sharp): Promise<void> {
+  const ending = extname(path).slice(1).toLowerCase();
+  const format = /^(png|jpe?g|webp|tiff?|avif)$/.test(ending) ? ending : undefined;
+  if (!format && /^(?=\d*[a-z])[a-z\d]{1,5}$/.test(ending)) {
+    throw new Error(`${path}: end the name in .png, .jpg, .webp, .tif or .avif`);
+  }
+  const encoded = await (format?.startsWith("jp")
     ? picture.jpeg({ quality: 95, chromaSubsampling: "4:4:4" })
-    : picture.toFormat(format.startsWith("tif") ? "tiff" : (format as "png" | "webp" | "avif"))
+    : picture.toFormat(format?.startsWith("tif") ? "tiff" : ((format ?? "png") as "png" | "webp" | "avif"))
   ).toBuffer();
   writeAtomically(path, encoded);
 }

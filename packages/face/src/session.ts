@@ -1,8 +1,15 @@
-import * as ort from "onnxruntime-node";
+import { keepOnnxRuntimeQuiet } from "@omni-id/torch/environment";
+import type * as ort from "onnxruntime-node";
 import type { RgbImage } from "./image.ts";
 import { type ModelEntry, modelFile } from "./models.ts";
 
 export type Session = ort.InferenceSession;
+
+/** ONNX Runtime, loaded when the first model is opened, and not before its telemetry is off. Nothing else may load it. */
+async function onnxRuntime(): Promise<typeof ort> {
+  keepOnnxRuntimeQuiet();
+  return import("onnxruntime-node");
+}
 
 /** Opens a model of the registry on ONNX Runtime. */
 export function openSession(model: ModelEntry, options: { threads?: number } = {}): Promise<Session> {
@@ -18,7 +25,8 @@ export async function openFile(file: string, { threads = 2 }: { threads?: number
     // Waiting threads must sleep: other work runs on the same few cores.
     extra: { session: { intra_op: { allow_spinning: "0" } } },
   };
-  return ort.InferenceSession.create(file, options);
+  const { InferenceSession } = await onnxRuntime();
+  return InferenceSession.create(file, options);
 }
 
 /** Runs a session of one input; outputs as float32 arrays in the model's order. */
@@ -27,7 +35,8 @@ export async function runSession(
   data: Float32Array,
   shape: readonly number[],
 ): Promise<Float32Array[]> {
-  const feeds = { [session.inputNames[0]]: new ort.Tensor("float32", data, shape) };
+  const { Tensor } = await onnxRuntime();
+  const feeds = { [session.inputNames[0]]: new Tensor("float32", data, shape) };
   const results = await session.run(feeds);
   return session.outputNames.map((name) => results[name].data as Float32Array);
 }

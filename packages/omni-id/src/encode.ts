@@ -1,10 +1,10 @@
 import { basename } from "node:path";
 import { type AnalysedFace, FaceAnalyser, loadImage, portraitOf, type RgbImage } from "@omni-id/face";
 import { noGrad, scope } from "@omni-id/torch";
-import { faceInput } from "./backbones/face-input.ts";
 import type { Identity, PhotoNote } from "./identity.ts";
-import { rgbBatch, toUnit } from "./rgb-batch.ts";
-import type { LoadedEncoder } from "./weights.ts";
+import { faceInput } from "./pictures/face-input.ts";
+import { rgbBatch, toUnit } from "./pictures/rgb-batch.ts";
+import type { LoadedEncoder } from "./weights/first-stage.ts";
 
 /** A photo: a file's path, an encoded image, or pixels; `name` is what messages call it. */
 export type Photo = string | Uint8Array | { name: string; image: RgbImage };

@@ -2,7 +2,7 @@ import { nn, scope, type Tensor, tensor, zeros } from "@omni-id/torch";
 import type { Autoencoder } from "./backbones/autoencoder.ts";
 import type { Flux, FluxInput, FluxTrunkInput } from "./backbones/flux.ts";
 import type { PromptEncoder, Prompts } from "./backbones/words.ts";
-import { patchify, unpatchify } from "./patches.ts";
+import { patchify, unpatchify } from "./pictures/patches.ts";
 
 /** What a FLUX is told beside the noisy picture and the time. */
 export type Conditions = Pick<FluxInput, "identity" | "residuals" | "modulation" | "extraText">;

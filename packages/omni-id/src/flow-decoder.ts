@@ -2,9 +2,9 @@ import { F, nn, noGrad, ones, scope, type Tensor, zeros } from "@omni-id/torch";
 import { IpAdapter } from "./adapters/ip-adapter.ts";
 import { zeroed } from "./adapters/zero.ts";
 import type { FluxOptions } from "./backbones/flux.ts";
-import type { Conditions } from "./flow-base.ts";
+import type { Conditions, FlowBase } from "./flow-base.ts";
 
-export interface FlowDecoderOptions {
+export interface FlowAdapterOptions {
   /** Shape of an identity, `[L, C]`. */
   identity: readonly [number, number];
   /** The frozen FLUX that it speaks to. */
@@ -19,18 +19,18 @@ export interface FlowDecoderOptions {
 const MODULATION_SCALE = 1 / 64;
 
 /**
- * Decoder 2, flow matching (section 3.3, figure 6 right): what tells a frozen flow model of a person. In the paper's
- * form that is the IP-Adapter alone; the nano preset adds two more ways in, for its base is small and soon read out.
+ * The adapter's side of decoder 2, flow matching (section 3.3, figure 6 right): what tells the frozen flow model
+ * ({@link FlowBase}) of a person. In the paper's form that is the IP-Adapter alone; the nano preset adds two more ways in, for its base is small and soon read out.
  * All of them start at zero, except the joined tokens, which start as the fixed prompt once more.
  */
-export class FlowDecoder extends IpAdapter {
+export class FlowAdapter extends IpAdapter {
   readonly modulation: nn.Linear | undefined;
   readonly joined: JoinedTokens | undefined;
   /** Mean and deviation of ℓ over training people, `[L, C]`: the adapter is told what differs between people. */
   readonly mean: Tensor;
   readonly deviation: Tensor;
 
-  constructor({ identity: [tokens, width], flux, joined, modulation }: FlowDecoderOptions) {
+  constructor({ identity: [tokens, width], flux, joined, modulation }: FlowAdapterOptions) {
     super({ context: width, flux });
     if (modulation) this.modulation = zeroed(new nn.Linear({ in: tokens * width, out: flux.width }));
     if (joined) this.joined = new JoinedTokens({ tokens, in: width, out: flux.width });

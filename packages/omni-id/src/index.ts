@@ -40,5 +40,5 @@ export { presets, resolvePreset } from "./presets/index.ts";
 export type { Preset } from "./presets/schema.ts";
 export { MaskedTarget } from "./reconstruct.ts";
 export { CLIP_TOKENS, T5_TOKENS, Tokenizer } from "./text/tokenizer.ts";
-export { type LoadedEncoder, loadEncoder, loadMaskedDecoder } from "./weights.ts";
-export { shippedWeights } from "./weights-folder.ts";
+export { type LoadedEncoder, loadEncoder, loadMaskedDecoder } from "./weights/first-stage.ts";
+export { shippedWeights } from "./weights/folder.ts";

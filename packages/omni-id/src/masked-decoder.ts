@@ -1,6 +1,7 @@
 import type { KeyedRandom } from "@omni-id/data";
 import { nn, randn, scope, type Tensor, where, zeros } from "@omni-id/torch";
 import { Block } from "./blocks.ts";
+import type { TargetTokens } from "./pictures/target-tokens.ts";
 import { repeat } from "./repeat.ts";
 
 /** Sizes of the decoder. */
@@ -18,14 +19,6 @@ export interface MaskedDecoderOptions {
   crossBlocks?: number;
   selfBlocks?: number;
   headWidth?: number;
-}
-
-/** Which tokens of each target are decoded, and which of these the decoder is shown. */
-export interface TargetTokens {
-  /** Places in the target's token grid, `[B, K]` int64. */
-  index: Tensor;
-  /** Shown (true) or hidden (false), `[B, K]` bool. */
-  visible: Tensor;
 }
 
 /**

@@ -1,11 +1,11 @@
 import { KeyedRandom } from "@omni-id/data";
 import type { RgbImage } from "@omni-id/face";
 import { noGrad, scope, type Tensor, tensor } from "@omni-id/torch";
-import { alignFace } from "./aligned.ts";
 import { chooseTokens, type MaskedDecoder, putTokens, takeTokens } from "./masked-decoder.ts";
-import { patchify, unpatchify } from "./patches.ts";
-import { rgbBatch, toUnit } from "./rgb-batch.ts";
-import { faceTokens, toTargetTokens } from "./train/mtd.ts";
+import { alignFace } from "./pictures/aligned.ts";
+import { patchify, unpatchify } from "./pictures/patches.ts";
+import { rgbBatch, toUnit } from "./pictures/rgb-batch.ts";
+import { faceTokens, toTargetTokens } from "./pictures/target-tokens.ts";
 
 export interface MaskedTargetOptions {
   decoder: MaskedDecoder;

@@ -6,8 +6,8 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { expectClose } from "../../torch/test/close.ts";
 import { ClipVisionModel } from "../src/backbones/clip.ts";
 import { resolvePreset } from "../src/presets/index.ts";
-import { openFirstStage } from "../src/train/first-stage.ts";
-import { loadEncoder } from "../src/weights.ts";
+import { openFirstStage } from "../src/train/mtd/open.ts";
+import { loadEncoder } from "../src/weights/first-stage.ts";
 import { cli } from "./command-line.ts";
 
 const root = mkdtempSync(join(tmpdir(), "omni-id-clip-"));

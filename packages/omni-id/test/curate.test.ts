@@ -7,8 +7,8 @@ import { type Film, type FilmTruth, findFfmpeg, KeyedRandom, outcomes, ShardSet,
 import { loadImage } from "@omni-id/face";
 import { tensor } from "@omni-id/torch";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { matchFilm } from "../../data/src/evaluate/film-truth.ts";
 import { onnxBytes } from "../../torch/test/onnx-graph.ts";
-import { matchFilm } from "../src/evaluate/film-truth.ts";
 import { cli } from "./command-line.ts";
 import { TINY_FIRST_STAGE } from "./tiny-weights.ts";
 

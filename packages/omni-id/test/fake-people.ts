@@ -1,5 +1,5 @@
 import { F, manualSeed, rand, randn, scope } from "@omni-id/torch";
-import { People } from "../src/train/people.ts";
+import { People } from "../src/people/people.ts";
 
 /** Prepared people out of noise: what a stage does with them does not depend on what they look like. */
 export function fakePeople(count: number, { images = 8, side = 64 } = {}): People {

@@ -5,16 +5,16 @@ import { manualSeed, noGrad, randn, type Tensor, zeros } from "@omni-id/torch";
 import { afterAll, describe, expect, it } from "vitest";
 import { expectClose } from "../../torch/test/close.ts";
 import type { WordEncoder } from "../src/backbones/words.ts";
-import { buildControl, buildEncoder, buildFlowBase, buildFlowDecoder } from "../src/build.ts";
 import type { FlowBase } from "../src/flow-base.ts";
-import { landmarkPictures } from "../src/landmark-picture.ts";
+import { landmarkPictures } from "../src/pictures/landmark-picture.ts";
 import { resolvePreset } from "../src/presets/index.ts";
-import { BaseStage, startFromZero } from "../src/train/base.ts";
-import { ControlStage } from "../src/train/control.ts";
-import { FlowModel, FlowStage } from "../src/train/flow.ts";
+import { BaseStage, startFromZero } from "../src/train/base/stage.ts";
+import { ControlStage } from "../src/train/control/stage.ts";
+import { FlowModel, FlowStage } from "../src/train/flow/stage.ts";
 import { train } from "../src/train/loop.ts";
 import { RunLog } from "../src/train/run-log.ts";
 import type { Stage } from "../src/train/stage.ts";
+import { buildControl, buildEncoder, buildFlowAdapter, buildFlowBase } from "../src/weights/build.ts";
 import { fakePeople } from "./fake-people.ts";
 
 const root = mkdtempSync(join(tmpdir(), "omni-id-flow-"));
@@ -53,12 +53,12 @@ const stages: Record<string, () => Stage<never>> = {
   },
   flow: () => {
     const base = freshBase().requiresGrad_(false);
-    const model = new FlowModel(buildEncoder(preset), buildFlowDecoder(preset));
+    const model = new FlowModel(buildEncoder(preset), buildFlowAdapter(preset));
     return new FlowStage({ model, base, people, preset: preset.flow, seed: 3 }) as unknown as Stage<never>;
   },
   control: () => {
     const base = freshBase().requiresGrad_(false);
-    const identity = { encoder: buildEncoder(preset), decoder: buildFlowDecoder(preset) };
+    const identity = { encoder: buildEncoder(preset), decoder: buildFlowAdapter(preset) };
     const model = buildControl(preset, base);
     model.initialiseFrom(base.flux);
     const { imageSize } = preset;
@@ -129,7 +129,7 @@ describe("what starts at zero", () => {
   it("leaves the base's output as it is, bit for bit: adapter, modulation, ControlNet", () => {
     const base = freshBase();
     const bare = ask(base, {});
-    const decoder = buildFlowDecoder(preset);
+    const decoder = buildFlowAdapter(preset);
     const identities = randn([2, 4, 16]);
     expectClose(ask(base, decoder.conditions(identities)), bare, { atol: 0, rtol: 0 });
     const control = buildControl(preset, base);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { loadImage, saveImage } from "@omni-id/face";
 import { loadSafetensors, saveSafetensors } from "@omni-id/torch";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { FLUX_FILE } from "../src/flow-weights.ts";
+import { FLUX_FILE } from "../src/weights/flow.ts";
 import { cli } from "./command-line.ts";
 import { writePhotos } from "./pictures.ts";
 import { writeTinyFlowWeights, writeTinyWeights } from "./tiny-weights.ts";

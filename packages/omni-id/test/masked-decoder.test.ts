@@ -3,8 +3,8 @@ import { manualSeed, noGrad, randn, tensor, zeros } from "@omni-id/torch";
 import { describe, expect, it } from "vitest";
 import { Block } from "../src/blocks.ts";
 import { chooseTokens, MaskedDecoder, maskedL1, putTokens, takeTokens } from "../src/masked-decoder.ts";
-import { patchify, unpatchify } from "../src/patches.ts";
-import { toTargetTokens } from "../src/train/mtd.ts";
+import { patchify, unpatchify } from "../src/pictures/patches.ts";
+import { toTargetTokens } from "../src/pictures/target-tokens.ts";
 
 describe("patchify", () => {
   it("is undone by unpatchify", () => {

@@ -1,7 +1,7 @@
 import { KeyedRandom } from "@omni-id/data";
 import { describe, expect, it } from "vitest";
-import { drawLandmarks } from "../src/landmark-picture.ts";
-import { fitMeanFace, headRotation, projectFace } from "../src/mean-face.ts";
+import { drawLandmarks } from "../src/pictures/landmark-picture.ts";
+import { fitMeanFace, headRotation, projectFace } from "../src/pictures/mean-face.ts";
 
 describe("headRotation", () => {
   it("turns the nose where Pose says: right, up; and tilts clockwise", () => {

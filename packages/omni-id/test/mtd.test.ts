@@ -1,9 +1,9 @@
 import { manualSeed, randn, scope, type Tensor } from "@omni-id/torch";
 import { beforeAll, describe, expect, it } from "vitest";
-import { buildEncoder, buildMaskedDecoder } from "../src/build.ts";
+import type { People } from "../src/people/people.ts";
 import { resolvePreset } from "../src/presets/index.ts";
-import { type MtdBatch, MtdModel, MtdStage } from "../src/train/mtd.ts";
-import type { People } from "../src/train/people.ts";
+import { type MtdBatch, MtdModel, MtdStage } from "../src/train/mtd/stage.ts";
+import { buildEncoder, buildMaskedDecoder } from "../src/weights/build.ts";
 import { fakePeople } from "./fake-people.ts";
 import { tinyPreset } from "./tiny-weights.ts";
 

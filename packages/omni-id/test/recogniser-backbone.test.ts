@@ -2,7 +2,7 @@ import { ARCFACE_TEMPLATE, FaceAnalyser, type RgbImage } from "@omni-id/face";
 import { manualSeed, noGrad, randn, scope, type Tensor } from "@omni-id/torch";
 import { beforeAll, describe, expect, it } from "vitest";
 import { RecogniserBackbone } from "../src/backbones/recogniser.ts";
-import { rgbBatch, toUnit } from "../src/rgb-batch.ts";
+import { rgbBatch, toUnit } from "../src/pictures/rgb-batch.ts";
 
 const largest = (x: Tensor) => scope(() => x.abs().flatten().amax([0]).item());
 /** A smooth picture: the network is meant for photos, not for noise. */

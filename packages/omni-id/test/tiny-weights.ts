@@ -2,10 +2,16 @@ import { mkdirSync } from "node:fs";
 import { manualSeed, rand, tensor } from "@omni-id/torch";
 import type { LinearAutoencoder } from "../src/backbones/linear-autoencoder.ts";
 import type { WordEncoder } from "../src/backbones/words.ts";
-import { buildControl, buildEncoder, buildFlowBase, buildFlowDecoder, buildMaskedDecoder } from "../src/build.ts";
-import { saveControl, saveFlowBase, saveFlowDecoder } from "../src/flow-weights.ts";
 import { resolvePreset } from "../src/presets/index.ts";
-import { EncoderBundle, loadEncoder, saveWeights } from "../src/weights.ts";
+import {
+  buildControl,
+  buildEncoder,
+  buildFlowAdapter,
+  buildFlowBase,
+  buildMaskedDecoder,
+} from "../src/weights/build.ts";
+import { EncoderBundle, loadEncoder, saveWeights } from "../src/weights/first-stage.ts";
+import { saveControl, saveFlowAdapter, saveFlowBase } from "../src/weights/flow.ts";
 
 /** What makes stage one tiny, over the real backbone. */
 export const TINY_FIRST_STAGE = [
@@ -47,7 +53,7 @@ export async function writeTinyFlowWeights(folder: string, seed = 1): Promise<vo
   (base.prompts as WordEncoder).vocabulary = ["photo", "person", "smiling"];
   (base.latents as LinearAutoencoder).fit(rand([64, 3, 64, 64]).mul(2).sub(1));
   const baseHash = await saveFlowBase(folder, { base, preset, metadata });
-  await saveFlowDecoder(folder, { decoder: buildFlowDecoder(preset), encoderHash, baseHash, preset, metadata });
+  await saveFlowAdapter(folder, { decoder: buildFlowAdapter(preset), encoderHash, baseHash, preset, metadata });
   const control = buildControl(preset, base);
   const face = Float32Array.from({ length: 204 }, (_, i) => Math.sin(i));
   control.mean_face.copy_(tensor(face, { shape: [68, 3] }));

@@ -9,7 +9,7 @@ import { FLUX_DEV, FLUX_SCHNELL, Flux } from "../src/backbones/flux.ts";
 import { T5_XXL, T5Encoder } from "../src/backbones/t5.ts";
 import { autoencoderDiffusersKeys } from "../src/checkpoints/autoencoder-keys.ts";
 import { fluxDiffusersKeys } from "../src/checkpoints/flux-keys.ts";
-import { WANTED, wantedStatus } from "../src/checkpoints/wanted.ts";
+import { WANTED, wantedPath, wantedStatus } from "../src/checkpoints/wanted.ts";
 import { run } from "../src/cli/main.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "omni-id-wanted-"));
@@ -105,8 +105,48 @@ describe("the models that the paper preset wants", () => {
     expect(text).toMatch(/MISS CLIP ViT-H.*\n.*MIT\n.*laion.*\n {5}as clip-h, or clip-h.safetensors/);
   });
 
+  it("are found under any name, alone or with others in one file, by keys and shapes", () => {
+    rmSync(join(folder, "flux"), { recursive: true });
+    const under = (prefix: string, state: ReadonlyMap<string, Tensor>) =>
+      [...state].map(([key, tensor]) => [prefix + key, tensor] as const);
+    const all = new Map([
+      ...under(
+        "model.diffusion_model.",
+        meta(() => new Flux(FLUX_SCHNELL)),
+      ),
+      ...under(
+        "vae.",
+        meta(() => new FluxAutoencoder(FLUX_AUTOENCODER)),
+      ),
+      ...under(
+        "text_encoders.clip_l.transformer.",
+        meta(() => new ClipTextModel(CLIP_L_TEXT)),
+      ),
+    ]);
+    saveHollow("somewhere/whatever.safetensors", all);
+    // A smaller one of the same family is another model.
+    saveHollow(
+      "small.safetensors",
+      meta(() => new ClipTextModel({ ...CLIP_L_TEXT, width: 128, heads: 2 })),
+    );
+    const path = join(folder, "somewhere/whatever.safetensors");
+    expect(wantedStatus(folder).map((model) => model.ok)).toEqual([true, true, false, false, true, false, false]);
+    expect(wantedPath("the flow model", folder)).toBe(path);
+    expect(wantedPath("CLIP-L's text encoder", folder)).toBe(path);
+    saveHollow(
+      "other.safetensors",
+      meta(() => new Flux(FLUX_DEV)),
+    );
+    expect(() => wantedPath("the flow model", folder)).toThrow(
+      /several files hold FLUX.*leave the one that is meant there, and move the others away$/,
+    );
+    rmSync(join(folder, "other.safetensors"));
+    rmSync(join(folder, "somewhere"), { recursive: true });
+  });
+
   it("say why a file cannot be used at all", () => {
     mkdirSync(join(folder, "flux/tokenizer"), { recursive: true });
+    mkdirSync(join(folder, "flux/text_encoder"), { recursive: true });
     writeFileSync(join(folder, "flux/tokenizer/tokenizer.json"), "{");
     writeFileSync(join(folder, "flux/text_encoder/model.safetensors"), "half");
     expect(status(/^CLIP's tokenizer/)?.problem).toMatch(/no readable tokenizer/);

@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { manualSeed, noGrad, randn, scope } from "@omni-id/torch";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { buildEncoder, buildMaskedDecoder } from "../src/build.ts";
-import { EncoderBundle, loadEncoder, loadMaskedDecoder, saveWeights } from "../src/weights.ts";
-import type { WEIGHTS_DTYPES } from "../src/weights-file.ts";
+import { buildEncoder, buildMaskedDecoder } from "../src/weights/build.ts";
+import type { WEIGHTS_DTYPES } from "../src/weights/file.ts";
+import { EncoderBundle, loadEncoder, loadMaskedDecoder, saveWeights } from "../src/weights/first-stage.ts";
 import { tinyPreset, writeTinyWeights } from "./tiny-weights.ts";
 
 const root = mkdtempSync(join(tmpdir(), "omni-id-weights-"));

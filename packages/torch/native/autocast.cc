@@ -1,5 +1,5 @@
 // Automatic mixed precision: while it is on, matrix products run in the given dtype (the dispatcher's Autocast keys).
-#include "autocast_state.h"
+#include "compat.h"
 #include "convert.h"
 #include "exports.h"
 

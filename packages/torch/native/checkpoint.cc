@@ -1,6 +1,7 @@
 // Activation checkpointing: a graph node that keeps the inputs of a JavaScript function instead of what it computed on
 // the way, and calls it again when the gradient arrives.
 #include "checkpoint.h"
+#include "compat.h"
 #include "exports.h"
 #include "generator.h"
 #include "references.h"
@@ -160,7 +161,7 @@ napi_value Checkpoint(napi_env env, napi_callback_info info) {  // (inputs, run)
     GeneratorStates::Recording noted(states);
     outputs = (*run)(inputs);
   }
-  auto node = std::shared_ptr<CheckpointNode>(new CheckpointNode(std::move(run), inputs, std::move(states)), torch::autograd::deleteNode);
+  auto node = makeNode<CheckpointNode>(std::move(run), inputs, std::move(states));
   node->set_next_edges(torch::autograd::collect_next_edges(inputs));
   napi_value list = makeArray(env, outputs.size());
   for (size_t i = 0; i < outputs.size(); i++) {

@@ -1,5 +1,6 @@
 #include "convert.h"
 #include "generator.h"
+#include "compat.h"
 #include <ATen/core/jit_type.h>
 #include <cmath>
 #include <cstring>
@@ -54,12 +55,25 @@ char codeOf(Kind kind) { return "tifbnsdlmvgTOIFBN?"[static_cast<int>(kind)]; }
 static const struct { const char* name; at::ScalarType type; } kDTypes[] = {
     {"float32", at::kFloat}, {"float64", at::kDouble}, {"bfloat16", at::kBFloat16}, {"float16", at::kHalf},
     {"int64", at::kLong},    {"int32", at::kInt},      {"uint8", at::kByte},        {"bool", at::kBool},
-    {"int8", at::kChar},     {"int16", at::kShort}};
+    {"int8", at::kChar},     {"int16", at::kShort},   {"complex64", at::kComplexFloat},
+#if OMNI_TORCH_AT_LEAST(2, 1)
+    {"float8_e4m3fn", at::kFloat8_e4m3fn}, {"float8_e5m2", at::kFloat8_e5m2},
+#endif
+#if OMNI_TORCH_AT_LEAST(2, 3)
+    {"uint16", at::kUInt16}, {"uint32", at::kUInt32}, {"uint64", at::kUInt64},
+#endif
+};
 
 const char* dtypeName(at::ScalarType t) {
   for (auto& d : kDTypes)
     if (d.type == t) return d.name;
   return c10::toString(t);
+}
+
+static std::string dtypeNames() {
+  std::string s;
+  for (auto& d : kDTypes) s += (s.empty() ? "" : ", ") + std::string(d.name);
+  return s;
 }
 
 // Strings are read into a fixed buffer: names of dtypes and layouts are short, and this is on the hot path.
@@ -77,7 +91,7 @@ at::ScalarType toDType(napi_env env, napi_value v) {
   for (auto& d : kDTypes)
     if (s.is(d.name)) return d.type;
   fail(std::string("unknown dtype \"") + s.text +
-       "\"; expected float32, float64, bfloat16, float16, int64, int32, uint8 or bool");
+       "\"; expected " + dtypeNames());
 }
 
 static at::MemoryFormat toMemoryFormat(napi_env env, napi_value v) {

@@ -2,7 +2,7 @@
 #include "exports.h"
 #include "kernels/simd.h"
 #include "napi_helpers.h"
-#include "torch_version.h"
+#include "compat.h"
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <c10/util/Logging.h>

@@ -110,11 +110,11 @@ static napi_value ToBuffer(napi_env env, napi_callback_info info) {  // (tensor)
   OMNI_CATCH(env)
 }
 
-static napi_value Read(napi_env env, napi_callback_info info) {  // (tensor) -> ArrayBuffer copy; 16-bit floats become float32
+static napi_value Read(napi_env env, napi_callback_info info) {  // (tensor) -> ArrayBuffer copy; narrow floats become float32
   OMNI_TRY
   Args<1> a(env, info);
   at::Tensor t = toTensor(env, a[0]).detach();
-  if (t.scalar_type() == at::kBFloat16 || t.scalar_type() == at::kHalf) t = t.to(at::kFloat);
+  if (at::isFloatingType(t.scalar_type()) && t.element_size() < 4) t = t.to(at::kFloat);
   t = t.cpu().contiguous();
   napi_value buffer;
   void* data;

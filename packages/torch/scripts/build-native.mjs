@@ -2,7 +2,7 @@
 // node-gyp; never touches the network.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { cpus, totalmem } from "node:os";
 import { dirname, join } from "node:path";
@@ -13,6 +13,21 @@ import { findLibtorch } from "./find-libtorch.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const require = createRequire(import.meta.url);
+/** Where node-gyp works and leaves `build/`: the package, or the folder of another build (OMNI_ID_NATIVE). */
+const base = process.env.OMNI_ID_NATIVE || root;
+const addon = join(base, "build/Release/torch_native.node");
+const stampFile = join(base, "build/Release/torch_native.stamp");
+/** Further flags of compiler and linker, for another build. */
+const flags = process.env.OMNI_ID_NATIVE_FLAGS ?? "";
+
+/** What node-gyp wants beside `build/` in a folder that is not the package. */
+function prepareBase() {
+  if (base === root) return;
+  mkdirSync(base, { recursive: true });
+  for (const name of ["native", "scripts"])
+    if (!existsSync(join(base, name))) symlinkSync(join(root, name), join(base, name));
+  cpSync(join(root, "binding.gyp"), join(base, "binding.gyp"));
+}
 
 function stampOf(libtorch) {
   const hash = createHash("sha256");
@@ -22,15 +37,15 @@ function stampOf(libtorch) {
     .sort();
   for (const file of [...sources, join(root, "binding.gyp"), join(root, "scripts/find-libtorch.mjs")])
     hash.update(file.slice(root.length)).update(readFileSync(file));
-  return `${hash.digest("hex")} libtorch ${libtorch.version} ${libtorch.lib} abi ${libtorch.abi} node ${process.versions.modules}`;
+  return `${hash.digest("hex")} libtorch ${libtorch.version} ${libtorch.lib} abi ${libtorch.abi}`;
 }
 
 /** Headers node-gyp compiles against: this Node's own, else a folder made from the node-api-headers package. */
-function nodeHeaders(build) {
+function nodeHeaders() {
   const prefix = dirname(dirname(process.execPath));
   if (existsSync(join(prefix, "include/node/node_api.h")) && existsSync(join(prefix, "include/node/common.gypi")))
     return prefix;
-  const folder = join(build, "node-headers");
+  const folder = join(base, "build/node-headers");
   const include = join(folder, "include/node");
   mkdirSync(include, { recursive: true });
   cpSync(require("node-api-headers").include_dir, include, { recursive: true });
@@ -54,9 +69,9 @@ function nodeHeaders(build) {
   return folder;
 }
 
-function run(command, args, { cwd, env, onLine }) {
+function run(command, args, { env, onLine }) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(command, args, { cwd: base, env, stdio: ["ignore", "pipe", "pipe"] });
     let log = "";
     const take = (chunk) => {
       log += chunk;
@@ -69,27 +84,21 @@ function run(command, args, { cwd, env, onLine }) {
   });
 }
 
-/**
- * Builds if needed. Resolves to "built" or "up to date"; rejects with a message for a person.
- * @param folder where binding.gyp, native and scripts are, and `build` comes to be: another build beside the usual one
- * @param flags compiler and linker flags of another build
- */
-export async function buildNative({ log = console.log, force = false, folder = root, flags = "" } = {}) {
-  const build = join(folder, "build");
-  const addon = join(build, "Release/torch_native.node");
-  const stampFile = join(build, "Release/torch_native.stamp");
+/** Builds if needed. Resolves to "built" or "up to date"; rejects with a message for a person. */
+export async function buildNative({ log = console.log, force = false } = {}) {
   const libtorch = findLibtorch();
   if (!libtorch)
     throw new Error(
       "no LibTorch found: on Debian or Ubuntu run `apt-get install libtorch-dev libopenblas0`, or set LIBTORCH to an unpacked one",
     );
-  const stamp = stampOf(libtorch) + flags;
+  const stamp = `${stampOf(libtorch)}${flags && ` ${flags}`}`;
   const upToDate = () =>
     !force && existsSync(addon) && existsSync(stampFile) && readFileSync(stampFile, "utf8") === stamp;
   if (upToDate()) return "up to date";
-  return withLock(join(build, ".lock"), async () => {
+  return withLock(join(base, "build/.lock"), async () => {
     if (upToDate()) return "up to date";
     const started = Date.now();
+    prepareBase();
     const total = readdirSync(join(root, "native"), { recursive: true }).filter((name) => name.endsWith(".cc")).length;
     // A compiler on these headers takes about 1 GB: more jobs than memory would swap.
     const jobs = Math.max(1, Math.min(cpus().length, Math.floor(totalmem() / 1.5e9)));
@@ -104,18 +113,14 @@ export async function buildNative({ log = console.log, force = false, folder = r
     const env = { ...process.env, OMNI_ID_LIBTORCH_FOUND: JSON.stringify(libtorch) };
     if (flags) Object.assign(env, { CXXFLAGS: flags, LDFLAGS: flags });
     const nodeGyp = join(dirname(require.resolve("node-gyp/package.json")), "bin/node-gyp.js");
-    const common = ["--release", "--nodedir", nodeHeaders(build)];
-    const configured = await run(process.execPath, [nodeGyp, "configure", ...common], { cwd: folder, env, onLine });
+    const common = ["--release", "--nodedir", nodeHeaders()];
+    const configured = await run(process.execPath, [nodeGyp, "configure", ...common], { env, onLine });
     const { code, log: output } =
       configured.code === 0
-        ? await run(process.execPath, [nodeGyp, "build", ...common, "--jobs", String(jobs)], {
-            cwd: folder,
-            env,
-            onLine,
-          })
+        ? await run(process.execPath, [nodeGyp, "build", ...common, "--jobs", String(jobs)], { env, onLine })
         : configured;
     if (code !== 0) {
-      const logFile = join(build, "build-native.log");
+      const logFile = join(base, "build/build-native.log");
       mkdirSync(dirname(logFile), { recursive: true });
       writeFileSync(logFile, output);
       const error = output.split("\n").find((line) => /\berror\b|not found|ERR!/i.test(line)) ?? "";

@@ -1,6 +1,8 @@
 // Writes src/generated/*.generated.ts: typed wrappers for the operators listed in operators.mjs, made from the
-// schemas that LibTorch registers. `--check` writes nothing and fails when the files are not what would be written.
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+// schemas that LibTorch registers; and test/fixtures/schemas.txt, the schemas of all operators that the sources call,
+// by which a test finds out whether another LibTorch takes them the same way. Run it on LibTorch 1.13, the oldest.
+// `--check` writes nothing and fails when the files are not what would be written.
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import process from "node:process";
 import { functions, methods } from "./operators.mjs";
@@ -188,20 +190,32 @@ ${constants([...operators])}
 ${items.join("\n")}`;
 }
 
+/** The schemas of what the sources call by name, wrapped or not; those that newer versions alone have are left out. */
+function schemasFile() {
+  const source = new URL("../src/", import.meta.url);
+  const files = readdirSync(source, { recursive: true }).filter((name) => name.endsWith(".ts"));
+  const names = files.flatMap((name) =>
+    Array.from(readFileSync(new URL(name, source), "utf8").matchAll(/"(aten::[\w.]+)"/g), ([, operator]) => operator),
+  );
+  const known = [...new Set(names)].sort().filter((name) => schemas.has(name));
+  return `${known.map((name) => schemas.get(name)).join("\n")}\n`;
+}
+
 const check = process.argv.includes("--check");
 let stale = false;
-for (const [name, text] of [
-  ["tensor-methods", methodsFile()],
-  ["functional", functionsFile()],
-]) {
-  const file = new URL(`../src/generated/${name}.generated.ts`, import.meta.url);
-  if (existsSync(file) && readFileSync(file, "utf8") === text) continue;
+function put(name, text) {
+  const file = new URL(`../${name}`, import.meta.url);
+  if (existsSync(file) && readFileSync(file, "utf8") === text) return;
   if (check) {
-    console.error(`src/generated/${name}.generated.ts is stale: run npm run generate -w packages/torch`);
+    console.error(`packages/torch/${name} is stale: run npm run generate -w packages/torch`);
     stale = true;
   } else {
     writeFileSync(file, text);
-    console.log(`wrote src/generated/${name}.generated.ts`);
+    console.log(`wrote ${name}`);
   }
 }
+
+put("src/generated/tensor-methods.generated.ts", methodsFile());
+put("src/generated/functional.generated.ts", functionsFile());
+put("test/fixtures/schemas.txt", schemasFile());
 process.exitCode = stale ? 1 : 0;

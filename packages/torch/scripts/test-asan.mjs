@@ -1,18 +1,15 @@
 // `npm run test:asan`: the tests of this package with the addon built by the address sanitizer, which ends the run with a
 // report at the first read or write outside of what was allocated, or of what was freed. Files to run may be named.
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { buildNative } from "./build-native.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const folder = join(root, "build/asan");
-mkdirSync(folder, { recursive: true });
-for (const name of ["native", "scripts", "binding.gyp"])
-  if (!existsSync(join(folder, name))) symlinkSync(join(root, name), join(folder, name));
-await buildNative({ folder, flags: "-fsanitize=address -fno-omit-frame-pointer -g1" });
+const flags = "-fsanitize=address -fno-omit-frame-pointer -g1";
+const environment = { ...process.env, OMNI_ID_NATIVE: folder, OMNI_ID_NATIVE_FLAGS: flags };
+execFileSync(process.execPath, [join(root, "scripts/build-native.mjs")], { stdio: "inherit", env: environment });
 
 const library = (name) => execFileSync("g++", [`-print-file-name=${name}`], { encoding: "utf8" }).trim();
 const files = process.argv.slice(2);
@@ -30,7 +27,6 @@ const { status } = spawnSync(
       LD_PRELOAD: [library("libasan.so"), library("libstdc++.so.6")].join(":"),
       // What V8 and LibTorch still hold at exit is no leak of ours; the sanitizer's own heap knows nothing of mallinfo2.
       ASAN_OPTIONS: "detect_leaks=0:abort_on_error=0:halt_on_error=1:detect_stack_use_after_return=0",
-      OMNI_ID_SANITIZED: "1",
     },
   },
 );

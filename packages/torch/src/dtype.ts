@@ -1,5 +1,11 @@
-/** Element types, by PyTorch's names. */
-export type DType = "float32" | "float64" | "bfloat16" | "float16" | "int64" | "int32" | "uint8" | "bool";
+/**
+ * Element types, by PyTorch's names. Not every LibTorch has the last row (float8 came with 2.1, wider unsigned integers
+ * with 2.3): {@link hasDType} says whether this one does.
+ */
+export type DType =
+  | ("float32" | "float64" | "bfloat16" | "float16" | "int64" | "int32" | "uint8" | "bool")
+  | ("int16" | "int8" | "complex64")
+  | ("float8_e4m3fn" | "float8_e5m2" | "uint16" | "uint32" | "uint64");
 /** How dimensions lie in memory, by PyTorch's names. */
 export type MemoryFormat = "contiguous" | "channels_last" | "preserve";
 
@@ -8,7 +14,11 @@ export type TypedArray =
   | Float32Array
   | Float64Array
   | BigInt64Array
+  | BigUint64Array
   | Int32Array
+  | Uint32Array
+  | Int16Array
+  | Int8Array
   | Uint8Array
   | Uint8ClampedArray
   | Uint16Array;
@@ -19,7 +29,10 @@ export interface HalfArray extends ArrayLike<number>, ArrayBufferView {
   readonly BYTES_PER_ELEMENT: number;
 }
 
-/** What each dtype is in memory. 16-bit floats have no typed array of their own: their bits are seen as Uint16Array. */
+/**
+ * What each dtype is in memory. Floats of 16 and 8 bits have no typed array of their own: their bits are seen. A complex
+ * number is its real part, then its imaginary part.
+ */
 const layouts = {
   float32: { bytes: 4, array: Float32Array },
   float64: { bytes: 8, array: Float64Array },
@@ -29,6 +42,14 @@ const layouts = {
   int32: { bytes: 4, array: Int32Array },
   uint8: { bytes: 1, array: Uint8Array },
   bool: { bytes: 1, array: Uint8Array },
+  int16: { bytes: 2, array: Int16Array },
+  int8: { bytes: 1, array: Int8Array },
+  complex64: { bytes: 8, array: Float32Array },
+  float8_e4m3fn: { bytes: 1, array: Uint8Array },
+  float8_e5m2: { bytes: 1, array: Uint8Array },
+  uint16: { bytes: 2, array: Uint16Array },
+  uint32: { bytes: 4, array: Uint32Array },
+  uint64: { bytes: 8, array: BigUint64Array },
 } as const satisfies Record<DType, unknown>;
 
 export function isDType(name: string): name is DType {
@@ -40,9 +61,19 @@ export function elementSize(dtype: DType): number {
   return layouts[dtype].bytes;
 }
 
-/** Whether a dtype has gradients. */
+/** Whether a dtype holds fractions. */
 export function isFloatingPoint(dtype: DType): boolean {
-  return dtype === "float32" || dtype === "float64" || dtype === "bfloat16" || dtype === "float16";
+  return dtype.includes("float");
+}
+
+/** Floats whose elements are read as float32, since JavaScript has no array of them. */
+export function isNarrowFloat(dtype: DType): boolean {
+  return isFloatingPoint(dtype) && layouts[dtype].bytes < 4;
+}
+
+/** The shape of a tensor's elements as numbers: a complex one is two. */
+export function numberShape(dtype: DType, shape: readonly number[]): readonly number[] {
+  return dtype === "complex64" ? [...shape, 2] : shape;
 }
 
 /** A typed array over the raw elements of a buffer; the bits, for 16-bit floats. */
@@ -68,6 +99,8 @@ const ownDTypes: Readonly<Record<string, DType | undefined>> = {
   Float16Array: "float16",
   BigInt64Array: "int64",
   Int32Array: "int32",
+  Int16Array: "int16",
+  Int8Array: "int8",
   Uint8Array: "uint8",
   Uint8ClampedArray: "uint8",
 };

@@ -1,6 +1,14 @@
 import { defaultDevice } from "./device.ts";
 import { call, Operator, wrap } from "./dispatch.ts";
-import { type DType, dtypeOfArray, elementSize, type HalfArray, type TypedArray, viewBuffer } from "./dtype.ts";
+import {
+  type DType,
+  dtypeOfArray,
+  elementSize,
+  type HalfArray,
+  numberShape,
+  type TypedArray,
+  viewBuffer,
+} from "./dtype.ts";
 import type { Generator } from "./generator.ts";
 import { native } from "./native.ts";
 import type { Tensor } from "./tensor.ts";
@@ -139,12 +147,14 @@ export function fromTypedArray(
     requiresGrad = false,
   }: TensorOptions & { copy?: boolean } = {},
 ): Tensor {
+  const numbers = numberShape(dtype, shape);
   const name = array[Symbol.toStringTag];
-  if (elementSize(dtype) !== array.BYTES_PER_ELEMENT || (name === "Float16Array" && dtype !== "float16")) {
+  const fits = elementSize(dtype) === array.BYTES_PER_ELEMENT * (numbers.length > shape.length ? 2 : 1);
+  if (!fits || (name === "Float16Array" && dtype !== "float16")) {
     throw new TypeError(`a ${name} cannot hold ${dtype}; make the tensor first and convert it with to("${dtype}")`);
   }
-  if (product(shape) !== array.length && !isDetached(array)) {
-    throw new RangeError(`shape [${shape.join(", ")}] has ${product(shape)} elements, the array has ${array.length}`);
+  if (product(numbers) !== array.length && !isDetached(array)) {
+    throw new RangeError(`shape [${shape.join(", ")}] has ${product(numbers)} elements, the array has ${array.length}`);
   }
   const made = wrap<Tensor>(native.fromBuffer(array, shape, dtype, copy));
   const placed = device === "cpu" ? made : made.to(device);
@@ -208,7 +218,7 @@ export function tensor(
             ? "float64"
             : "float32";
     const array = viewBuffer(new ArrayBuffer(flat.length * elementSize(own)), own);
-    if (array instanceof BigInt64Array) array.set(flat.map(BigInt));
+    if (array instanceof BigInt64Array || array instanceof BigUint64Array) array.set(flat.map(BigInt));
     else array.set(flat.map(Number));
     made = fromTypedArray(array, shape ?? natural, { dtype: own, device: "cpu" });
   }

@@ -1,4 +1,4 @@
-import type { TypedArray } from "./dtype.ts";
+import { isFloatingPoint, numberShape, type TypedArray } from "./dtype.ts";
 import type { NestedNumbers, Printable } from "./tensor-types.ts";
 
 const EDGE = 3; // elements shown at each end of a long dimension, as PyTorch does
@@ -36,11 +36,12 @@ function shownPositions(size: number, summarise: boolean): (number | null)[] {
 
 /** What `console.log(tensor)` shows: values as PyTorch lays them out, then shape, dtype and what is not the default. */
 export function formatTensor(tensor: Printable): string {
-  const { shape, dtype, device, requiresGrad } = tensor;
-  const notes = [`shape [${shape.join(", ")}]`, dtype];
+  const { dtype, device, requiresGrad } = tensor;
+  const notes = [`shape [${tensor.shape.join(", ")}]`, dtype];
   if (device !== "cpu") notes.push(device);
   if (requiresGrad) notes.push("requires grad");
   if (device === "meta") return `Tensor(…, ${notes.join(", ")})`; // has no values
+  const shape = numberShape(dtype, tensor.shape);
   const summarise = tensor.numel > MANY;
   const data = tensor.toTypedArray();
   const strides = shape.map((_, i) => shape.slice(i + 1).reduce((a, b) => a * b, 1));
@@ -52,7 +53,9 @@ export function formatTensor(tensor: Printable): string {
   };
   if (tensor.numel > 0) visit(0, 0);
   const write =
-    dtype === "bool" ? (v: number) => (v ? " true" : "false") : numberFormat(shown, dtype.includes("float"));
+    dtype === "bool"
+      ? (v: number) => (v ? " true" : "false")
+      : numberFormat(shown, isFloatingPoint(dtype) || dtype === "complex64");
   const level = (dim: number, offset: number): string => {
     if (dim === shape.length) return write(Number(data[offset]));
     const last = dim === shape.length - 1;

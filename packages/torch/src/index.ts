@@ -1,5 +1,5 @@
 /** LibTorch for TypeScript: tensors, gradients, mixed precision, modules, optimisers, safetensors and ONNX. */
-export { writeAtomically } from "./atomic-file.ts";
+export { isStream, writeAtomically } from "./atomic-file.ts";
 export { type AutocastOptions, autocast, preferredPrecision } from "./autocast.ts";
 export { enableGrad, type GradOptions, grad, isGradEnabled, noGrad } from "./autograd.ts";
 export { checkpoint } from "./checkpoint.ts";
@@ -35,6 +35,7 @@ export * as F from "./functional.ts";
 export { embedding } from "./functional.ts";
 export { cat, einsum, meshgrid, stack, where } from "./functions.ts";
 export { Generator, manualSeed } from "./generator.ts";
+export { hasDType } from "./has-dtype.ts";
 export { mapTensorFile } from "./mapped-file.ts";
 export * as nn from "./nn/index.ts";
 export * from "./onnx/index.ts";

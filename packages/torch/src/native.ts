@@ -1,8 +1,6 @@
-import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
-import { createRequire } from "node:module";
-import { fileURLToPath } from "node:url";
+import { loadAddon } from "./addon.ts";
 import type { DType } from "./dtype.ts";
+import { setProcessEnvironment } from "./environment.ts";
 
 /** A tensor as the addon knows it: generation and slot in one number. 0 is never valid. */
 export type Handle = number;
@@ -105,31 +103,13 @@ export interface Native {
  * training steps took twice as long. Read when the OpenMP library is loaded, thus set before the addon.
  */
 function limitSpinning(): void {
-  if (process.env.OMP_WAIT_POLICY === undefined) process.env.GOMP_SPINCOUNT ??= "1000";
-}
-
-/** Builds the addon where a plain `npm install` left it out, as from a packed tarball: a minute, once. */
-function build(): void {
-  const script = fileURLToPath(new URL("../scripts/build-native.mjs", import.meta.url));
-  const { status, stderr } = spawnSync(process.execPath, [script], { stdio: ["ignore", 2, "pipe"], encoding: "utf8" });
-  if (status !== 0)
-    throw new Error(`the native addon of @omni-id/torch is missing and cannot be built: ${stderr.trim()}`);
+  const { OMP_WAIT_POLICY, GOMP_SPINCOUNT = "1000" } = process.env;
+  if (OMP_WAIT_POLICY === undefined) setProcessEnvironment("GOMP_SPINCOUNT", GOMP_SPINCOUNT);
 }
 
 function load(): Native {
-  // OMNI_ID_ADDON: another build of it, such as the one with the address sanitizer.
-  const file =
-    process.env.OMNI_ID_ADDON ?? fileURLToPath(new URL("../build/Release/torch_native.node", import.meta.url));
-  if (!existsSync(file)) build();
   limitSpinning();
-  try {
-    return createRequire(import.meta.url)(file) as Native;
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new Error(
-      `the native addon does not load: ${reason}\nbuild it for this Node and LibTorch: \`npm run setup\` in the repository, or \`node scripts/build-native.mjs --force\` in the folder of @omni-id/torch`,
-    );
-  }
+  return loadAddon("torch_native") as Native;
 }
 
 export const native: Native = load();

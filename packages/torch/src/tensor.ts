@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 import { call, Operator, registerTensorClass, wrap, wrapOptional } from "./dispatch.ts";
-import { type DType, isDType, type TypedArray, viewBuffer } from "./dtype.ts";
+import { type DType, isDType, isNarrowFloat, numberShape, type TypedArray, viewBuffer } from "./dtype.ts";
 import { formatTensor, nest } from "./format.ts";
 import { TensorMethods } from "./generated/tensor-methods.generated.ts";
 import { type Handle, type NativeInfo, native } from "./native.ts";
@@ -80,16 +80,16 @@ export class Tensor extends TensorMethods {
   }
   /** Nested arrays of numbers (booleans are 0 and 1; int64 beyond 2^53 loses digits). */
   tolist(): NestedNumbers {
-    return nest(this.toTypedArray(), this.shape);
+    return nest(this.toTypedArray(), numberShape(this.dtype, this.shape));
   }
-  /** A copy of the elements in row-major order; 16-bit floats are widened to float32. */
+  /** A copy of the elements in row-major order; floats of 16 and 8 bits are widened to float32. */
   toTypedArray(): TypedArray {
     const { dtype } = this;
-    return viewBuffer(native.read(this.handle), dtype === "bfloat16" || dtype === "float16" ? "float32" : dtype);
+    return viewBuffer(native.read(this.handle), isNarrowFloat(dtype) ? "float32" : dtype);
   }
   /**
    * The tensor's own memory as a typed array, without a copy: writes are seen by both sides, and the array stays
-   * valid after the tensor is released. 16-bit floats appear as their bits.
+   * valid after the tensor is released. floats of 16 and 8 bits appear as their bits.
    * @throws unless the tensor is contiguous and on the CPU
    */
   data(): TypedArray {
@@ -148,7 +148,7 @@ export class Tensor extends TensorMethods {
     return this.toString();
   }
   override toString(): string {
-    if (this.handle === 0) return "Tensor(released by dispose())";
+    if (this.handle === 0) return "Tensor(disposed)";
     if (!native.isLive(this.handle)) return "Tensor(released: its scope ended; return it from there or keep() it)";
     return formatTensor(this);
   }

@@ -1,5 +1,17 @@
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { writeAtomically } from "@omni-id/torch";
@@ -72,4 +84,57 @@ test.skipIf(!mounted)("a full disk leaves the old file, no half of the new one, 
   expect(readFileSync(file, "utf8")).toBe("old");
   expect(readdirSync(full)).toEqual(["a"]);
   expect(existsSync(`${file}.${process.pid}.tmp`)).toBe(false);
+});
+
+test("a link stays a link: what it leads to is replaced, with its rights", () => {
+  const place = folder("links");
+  const [file, link, dangling] = ["a", "link", "dangling"].map((name) => join(place, name));
+  writeFileSync(file, "old");
+  chmodSync(file, 0o640);
+  symlinkSync("a", link);
+  symlinkSync("b", dangling);
+  writeAtomically(link, "new");
+  writeAtomically(dangling, "there");
+  expect(lstatSync(link).isSymbolicLink()).toBe(true);
+  expect(readFileSync(file, "utf8")).toBe("new");
+  expect(statSync(file).mode & 0o777).toBe(0o640);
+  expect(readFileSync(join(place, "b"), "utf8")).toBe("there");
+  for (const name of ["x", "y"]) symlinkSync(name === "x" ? "y" : "x", join(place, name));
+  expect(() => writeAtomically(join(place, "x"), "")).toThrow(expect.objectContaining({ code: "ELOOP" }));
+});
+
+test("what is no regular file is written to, and still there", async () => {
+  const place = folder("special");
+  const device = join(place, "null");
+  if (spawnSync("mknod", [device, "c", "1", "3"]).status === 0) {
+    writeAtomically(device, "x");
+    expect(statSync(device).isCharacterDevice()).toBe(true);
+  }
+  const pipe = join(place, "pipe");
+  expect(spawnSync("mkfifo", [pipe]).status).toBe(0);
+  const reader = spawn("cat", [pipe]);
+  const read: Buffer[] = [];
+  reader.stdout.on("data", (part: Buffer) => read.push(part));
+  const ended = new Promise((resolve) => reader.on("close", resolve));
+  const bytes = Buffer.alloc(300_000, "omni"); // more than a pipe holds
+  writeAtomically(pipe, bytes);
+  await ended;
+  expect(Buffer.concat(read).equals(bytes)).toBe(true);
+  expect(statSync(pipe).isFIFO()).toBe(true);
+  expect(readdirSync(place).filter((name) => name.endsWith(".tmp"))).toEqual([]);
+});
+
+test("/dev/stdout is this process's output, be it a file, a pipe or a socket", () => {
+  const script = `import { writeAtomically } from ${JSON.stringify(new URL("../dist/atomic-file.js", import.meta.url).href)};
+    writeAtomically("/dev/stdout", "one"); writeAtomically("/dev/fd/1", "two");`;
+  const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" });
+  expect([stdout, stderr]).toEqual(["onetwo", ""]);
+});
+
+test("a name as long as the system allows is a name", () => {
+  const place = folder("long");
+  const file = join(place, "ü".repeat(127));
+  writeAtomically(file, "x");
+  expect(readFileSync(file, "utf8")).toBe("x");
+  expect(readdirSync(place)).toHaveLength(1);
 });

@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { native } from "../src/native.ts";
@@ -19,8 +20,8 @@ describe.each(levels)("loops for %s", (level) => {
 });
 
 describe("which loops are used", () => {
-  const addon =
-    process.env.OMNI_ID_ADDON ?? fileURLToPath(new URL("../build/Release/torch_native.node", import.meta.url));
+  const folder = process.env.OMNI_ID_NATIVE || fileURLToPath(new URL("..", import.meta.url));
+  const addon = join(folder, "build/Release/torch_native.node");
   const chosen = (limit: string) => {
     const code = `process.stdout.write(require(${JSON.stringify(addon)}).simdLevels()[0])`;
     return execFileSync(process.execPath, ["-e", code], {

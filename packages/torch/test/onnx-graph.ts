@@ -2,8 +2,11 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { type DType, fromTypedArray, Tensor, tensor } from "@omni-id/torch";
-import * as ort from "onnxruntime-node";
+import { keepOnnxRuntimeQuiet } from "@omni-id/torch/environment";
 import { messageType } from "../src/onnx/proto.ts";
+
+keepOnnxRuntimeQuiet();
+const ort = await import("onnxruntime-node");
 
 /** AttributeProto values: whole numbers become ints unless they are wrapped by {@link float}. */
 export type AttributeValue = number | number[] | string | Tensor | { float: number } | { floats: number[] };
@@ -98,7 +101,7 @@ const toOrt = (value: Tensor) => {
   );
 };
 
-function fromOrt({ type, data, dims }: ort.Tensor): Tensor {
+function fromOrt({ type, data, dims }: InstanceType<typeof ort.Tensor>): Tensor {
   const dtype = type as DType;
   return dtype === "bool"
     ? tensor(Array.from(data as Uint8Array, Boolean), { shape: dims })

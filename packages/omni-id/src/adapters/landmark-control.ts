@@ -1,7 +1,7 @@
 import { alignmentMatrix, type Pose, transformPoints } from "@omni-id/face";
 import { nn, noGrad, scope, type Tensor, tensor, zeros } from "@omni-id/torch";
 import type { Conditions, Steering } from "../flow-base.ts";
-import { type FaceView, fitMeanFace, projectFace } from "../mean-face.ts";
+import { type FaceView, fitMeanFace, projectFace } from "../pictures/mean-face.ts";
 import { ControlNet, type ControlNetOptions } from "./controlnet.ts";
 
 /**

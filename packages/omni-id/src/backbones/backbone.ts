@@ -1,20 +1,17 @@
 import type { nn, Tensor } from "@omni-id/torch";
+import type { FaceCut } from "../pictures/face-input.ts";
 
 /**
  * The image-feature network f(·) of section 3.1, in two halves: `maps` is what stays as it is, so that a data set needs
  * to run through it only once; `fromMaps` is what is trained. Of CLIP all is trained, and its maps are the photos.
  */
-export interface Backbone extends nn.Module {
+export interface Backbone extends nn.Module, FaceCut {
   /** Channels of one image token. */
   readonly width: number;
   /** Image tokens of one photo. */
   readonly tokens: number;
   /** How many of these, the last ones, stand for the photo as a whole and may be carried into ℓ. */
   readonly classTokens: number;
-  /** Side of the square input photo, in pixels. */
-  readonly inputSize: number;
-  /** How a face is cut out of a photo: by ArcFace's template, or with eyes and mouth where the decoders have them. */
-  readonly crop: "arcface" | "aligned";
   /** What the maps are computed by: caches of them are named by it. */
   readonly fingerprint: string;
   /** Photos `[B, 3, S, S]` in [−1, 1] to what is computed once, `[B, …]`, without gradient. */

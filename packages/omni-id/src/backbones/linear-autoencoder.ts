@@ -1,5 +1,5 @@
 import { F, nn, noGrad, op, scope, type Tensor, zeros } from "@omni-id/torch";
-import { patchify, unpatchify } from "../patches.ts";
+import { patchify, unpatchify } from "../pictures/patches.ts";
 import type { Autoencoder } from "./autoencoder.ts";
 
 export interface LinearAutoencoderOptions {

@@ -1,39 +1,100 @@
-import { existsSync, readdirSync, statSync } from "node:fs";
-import { join } from "node:path";
-import { openSafetensors, type SafetensorsFile, type Tensor } from "@omni-id/torch";
+import type { DType, SafetensorsFile, Tensor } from "@omni-id/torch";
+import { type Content, contentOf, contentsOf } from "./contents.ts";
+import { type Family, type Layout, ruleOf } from "./families.ts";
+import { decodeFloat8, isFloat8 } from "./float8.ts";
+import { isQuantisationMark, scaleNames, TAKE_WIDER, unknownScale } from "./quantised.ts";
 
-/** The tensors of a model file, memory-mapped: nothing is read until it is used. */
+/**
+ * One network of a model file, memory-mapped: nothing is read until it is used. Its names are those that the network
+ * itself gives its tensors, whatever the file wraps them in; 8-bit floats come with their scales applied.
+ */
 export class Checkpoint {
   readonly path: string;
+  readonly family: Family;
+  /** Whose names the tensors have. */
+  readonly layout: Layout;
+  /** What the file wraps the names in. */
+  readonly prefix: string;
   readonly #file: SafetensorsFile;
-  readonly #prefix: string;
+  readonly #keys: ReadonlyMap<string, string>;
 
-  constructor(file: SafetensorsFile, prefix = "") {
+  constructor(file: SafetensorsFile, { family, layout, prefix, keys }: Content) {
     this.path = file.path;
+    this.family = family;
+    this.layout = layout;
+    this.prefix = prefix;
     this.#file = file;
-    this.#prefix = prefix;
+    this.#keys = keys;
   }
 
   keys(): string[] {
-    const all = this.#file.keys();
-    return this.#prefix === ""
-      ? all
-      : all.filter((key) => key.startsWith(this.#prefix)).map((key) => key.slice(this.#prefix.length));
+    return [...this.#keys.keys()];
   }
-  has(key: string): boolean {
-    return this.#file.has(this.#prefix + key);
+  has(name: string): boolean {
+    return this.#keys.has(name);
   }
-  shape(key: string): readonly number[] {
-    return this.#file.shape(this.#prefix + key);
+  shape(name: string): readonly number[] {
+    return this.#file.shape(this.#key(name));
   }
-  get(key: string): Tensor {
-    return this.#file.get(this.#prefix + key);
+  /** The format's name of a tensor's dtype, such as "BF16" or "F8_E4M3". */
+  code(name: string): string {
+    return this.#file.code(this.#key(name));
   }
 
-  /** The tensors below a prefix, where all of them lie there; else all as they are. */
-  below(prefix: string): Checkpoint {
-    const wrapped = this.keys().every((key) => key.startsWith(prefix));
-    return wrapped ? new Checkpoint(this.#file, this.#prefix + prefix) : this;
+  /** Bytes in the file. */
+  byteLength(name: string): number {
+    return this.#file.byteLength(this.#key(name));
+  }
+
+  /**
+   * A tensor on the file's own bytes. 8-bit floats are copied, into `dtype`, times their scale.
+   * @throws when their scale is of no known kind
+   */
+  get(name: string, dtype: DType = "bfloat16"): Tensor {
+    const code = this.code(name);
+    if (!isFloat8(code)) return this.#file.get(this.#key(name));
+    const [scale] = scaleNames(name).filter((one) => this.has(one));
+    const unknown = unknownScale(name, this.#keys.keys());
+    if (unknown !== undefined || (scale !== undefined && !/^(F|BF)(16|32|64)$/.test(this.code(scale)))) {
+      throw this.error(`"${unknown ?? scale}" scales 8-bit weights in a way that is not read here; ${TAKE_WIDER}`);
+    }
+    const scales = scale === undefined ? undefined : this.#file.get(this.#key(scale));
+    try {
+      return decodeFloat8(this.#file.bytes(this.#key(name)), {
+        code,
+        shape: this.shape(name),
+        scales: scales && { values: scales.float().toTypedArray() as Float32Array, shape: scales.shape },
+        dtype,
+      });
+    } catch (error) {
+      throw this.error(`"${name}": ${(error as Error).message}`);
+    } finally {
+      scales?.dispose();
+    }
+  }
+
+  /**
+   * The dtype to which some tensors are brought where they differ: bfloat16 where there are 8-bit floats, else that of
+   * most elements; undefined where they agree.
+   */
+  commonDType(names: Iterable<string>): DType | undefined {
+    const elements = new Map<string, number>();
+    for (const name of names) {
+      const code = this.code(name);
+      const numel = this.shape(name).reduce((product, size) => product * size, 1);
+      if (/^(F|BF)\d/.test(code)) elements.set(code, (elements.get(code) ?? 0) + numel);
+    }
+    const codes = [...elements].sort(([, a], [, b]) => b - a).map(([code]) => code);
+    if (codes.some(isFloat8)) return "bfloat16";
+    return codes.length > 1 ? DTYPES[codes[0]] : undefined;
+  }
+
+  /** Whether a tensor may lie beside the network without being part of it. */
+  isCompanion(name: string): boolean {
+    if (ruleOf(this.family).beside?.test(name) || isQuantisationMark(name) || COMPANIONS.test(name)) return true;
+    // Counters and other scalars; bytes and places such as `spiece_model`.
+    const weightless = this.shape(name).reduce((product, size) => product * size, 1) <= 1;
+    return weightless || /^(I|U|BOOL)/.test(this.code(name));
   }
 
   /** Highest number at the `*` of a key, plus one: how many blocks there are. */
@@ -48,23 +109,20 @@ export class Checkpoint {
   error(problem: string): Error {
     return new Error(`${this.path}: ${problem}`);
   }
+
+  #key(name: string): string {
+    const key = this.#keys.get(name);
+    if (key === undefined) throw this.error(`no tensor "${this.prefix}${name}"`);
+    return key;
+  }
 }
 
-/**
- * Opens a model: a `.safetensors` file, the `.index.json` of a sharded one, or the folder that holds one of these, as
- * in a diffusers repository.
- * @throws one line when there is none, more than one, or it is damaged
- */
-export function openCheckpoint(path: string): Checkpoint {
-  if (!existsSync(path)) throw new Error(`${path}: no such model; \`omni-id models\` says what is wanted and where`);
-  return new Checkpoint(openSafetensors(statSync(path).isDirectory() ? fileIn(path) : path));
-}
+const DTYPES: Readonly<Record<string, DType>> = { F64: "float64", F32: "float32", F16: "float16", BF16: "bfloat16" };
 
-function fileIn(folder: string): string {
-  const names = readdirSync(folder).sort();
-  const indexes = names.filter((name) => name.endsWith(".safetensors.index.json"));
-  const files = indexes.length > 0 ? indexes : names.filter((name) => name.endsWith(".safetensors"));
-  if (files.length === 1) return join(folder, files[0]);
-  const found = files.length === 0 ? "no .safetensors file in it" : `several models in it (${files.join(", ")})`;
-  throw new Error(`${folder}: ${found}; name the file`);
+/** CLIP's temperature, places that are counted anyway, and averages over a training. */
+const COMPANIONS = /(^|\.)(logit_scale|logit_bias|position_ids)$|^(model_)?ema[._]/;
+
+/** The networks of a family in a file, each with its own names; of several, those that are no averages. */
+export function checkpointsIn(file: SafetensorsFile, family: Family): Checkpoint[] {
+  return contentOf(contentsOf(file.keys()), family).map((content) => new Checkpoint(file, content));
 }

@@ -1,9 +1,8 @@
 import type { Backbone } from "../backbones/backbone.ts";
 import { ClipBackbone, ClipVisionModel } from "../backbones/clip.ts";
 import type { Preset } from "../presets/schema.ts";
-import { openCheckpoint } from "./checkpoint.ts";
-import { besideClip } from "./encoders.ts";
 import { loadModel } from "./load.ts";
+import { openCheckpoint } from "./open.ts";
 import { wantedPath } from "./wanted.ts";
 
 /**
@@ -13,9 +12,8 @@ import { wantedPath } from "./wanted.ts";
  */
 export function startFromPretrained(backbone: Backbone, preset: Preset["backbone"]): void {
   if (!(backbone instanceof ClipBackbone) || preset.kind !== "clip" || !preset.pretrained) return;
-  const checkpoint = openCheckpoint(wantedPath("CLIP ViT-H/14's image encoder"));
-  const ignore = besideClip(/^(text_model|text_projection|visual_projection)\./);
-  const vision = loadModel(checkpoint, () => new ClipVisionModel(preset), { dtype: "float32", ignore });
+  const checkpoint = openCheckpoint(wantedPath("CLIP ViT-H/14's image encoder"), "clip-vision");
+  const vision = loadModel(checkpoint, () => new ClipVisionModel(preset), { dtype: "float32" });
   const state = vision.stateDict();
   backbone.clip.loadStateDict(state);
   for (const tensor of state.values()) tensor.dispose();

@@ -2,21 +2,20 @@ import { type AutoencoderOptions, FLUX_AUTOENCODER, FluxAutoencoder } from "../b
 import { CLIP_L_TEXT, ClipTextModel, type ClipTextOptions } from "../backbones/clip-text.ts";
 import { T5_XXL, T5Encoder, type T5Options } from "../backbones/t5.ts";
 import { autoencoderDiffusersKeys } from "./autoencoder-keys.ts";
-import { type Checkpoint, openCheckpoint } from "./checkpoint.ts";
+import type { Checkpoint } from "./checkpoint.ts";
 import { type KeyTable, SAME_KEYS } from "./key-table.ts";
 import { type LoadModelOptions, loadModel } from "./load.ts";
+import { openCheckpoint } from "./open.ts";
 
 /** A model's file: how it is read. */
 export interface Reading<Sizes> {
   table: KeyTable;
   sizes: Sizes;
-  /** Tensors of the file that are no part of the model. */
-  ignore?: (key: string) => boolean;
 }
 
 /** T5's encoder, from Hugging Face's layout; a decoder in the same file is left out. */
 export function loadT5(path: string, options: LoadModelOptions = {}): T5Encoder {
-  const checkpoint = openCheckpoint(path);
+  const checkpoint = openCheckpoint(path, "t5");
   const { sizes, ...reading } = readT5(checkpoint);
   return loadModel(checkpoint, () => new T5Encoder(sizes), { ...options, ...reading });
 }
@@ -38,14 +37,12 @@ export function readT5(checkpoint: Checkpoint): Reading<T5Options> {
       layers: width === T5_XXL.width ? T5_XXL.layers : checkpoint.count("encoder.block.*."),
       buckets,
     },
-    // `encoder.embed_tokens` is `shared` once more.
-    ignore: (key) => key === "encoder.embed_tokens.weight" || key.startsWith("decoder.") || key.startsWith("lm_head."),
   };
 }
 
 /** CLIP's text encoder, from Hugging Face's layout; an image encoder in the same file is left out. */
 export function loadClipText(path: string, options: LoadModelOptions = {}): ClipTextModel {
-  const checkpoint = openCheckpoint(path);
+  const checkpoint = openCheckpoint(path, "clip-text");
   const { sizes, ...reading } = readClipText(checkpoint);
   return loadModel(checkpoint, () => new ClipTextModel(sizes), { ...options, ...reading });
 }
@@ -66,18 +63,12 @@ export function readClipText(checkpoint: Checkpoint): Reading<ClipTextOptions> {
       mlp: shape("text_model.encoder.layers.0.mlp.fc1.weight")[0],
       activation: CLIP_L_TEXT.activation,
     },
-    ignore: besideClip(/^(vision_model|visual_projection|text_projection)\./),
   };
-}
-
-/** Tensors of a CLIP file that one of its halves does not need: those of `others`, and what belongs to neither. */
-export function besideClip(others: RegExp): (key: string) => boolean {
-  return (key) => others.test(key) || key.endsWith("position_ids") || key === "logit_scale";
 }
 
 /** The FLUX autoencoder, from Black Forest Labs' or from diffusers' layout. */
 export function loadAutoencoder(path: string, options: LoadModelOptions & { groups?: number } = {}): FluxAutoencoder {
-  const checkpoint = openCheckpoint(path);
+  const checkpoint = openCheckpoint(path, "autoencoder");
   const { sizes, ...reading } = readAutoencoder(checkpoint);
   const { groups } = options;
   return loadModel(checkpoint, () => new FluxAutoencoder({ ...sizes, groups }), { ...options, ...reading });
@@ -85,7 +76,7 @@ export function loadAutoencoder(path: string, options: LoadModelOptions & { grou
 
 /** @throws when it is no autoencoder of that kind */
 export function readAutoencoder(checkpoint: Checkpoint): Reading<AutoencoderOptions> {
-  const theirs = checkpoint.has("encoder.down_blocks.0.resnets.0.conv1.weight");
+  const theirs = checkpoint.layout === "diffusers";
   const shape = shapesOf(checkpoint, "FLUX autoencoder");
   const first = (level: number) =>
     theirs ? `encoder.down_blocks.${level}.resnets.0.conv1.weight` : `encoder.down.${level}.block.0.conv1.weight`;

@@ -1,8 +1,8 @@
 import { FlowBase } from "../flow-base.ts";
 import type { Preset } from "../presets/schema.ts";
-import { FluxPrompts } from "../text/flux-prompts.ts";
 import { loadAutoencoder } from "./encoders.ts";
 import { loadFlux } from "./flux.ts";
+import { FluxPrompts } from "./flux-prompts.ts";
 import type { LoadModelOptions } from "./load.ts";
 import { wantedPath } from "./wanted.ts";
 

@@ -1,10 +1,11 @@
 import { ControlNet } from "../adapters/controlnet.ts";
 import { IpAdapter } from "../adapters/ip-adapter.ts";
 import { FLUX_DEV, Flux, type FluxOptions } from "../backbones/flux.ts";
-import { type Checkpoint, openCheckpoint } from "./checkpoint.ts";
+import type { Checkpoint } from "./checkpoint.ts";
 import { CONTROLNET_DIFFUSERS_KEYS, fluxDiffusersKeys, IP_ADAPTER_DIFFUSERS_KEYS } from "./flux-keys.ts";
 import { type KeyTable, SAME_KEYS } from "./key-table.ts";
 import { type LoadModelOptions, loadModel } from "./load.ts";
+import { openCheckpoint } from "./open.ts";
 
 /** What weights do not tell. */
 export interface FluxFileOptions extends LoadModelOptions {
@@ -21,18 +22,18 @@ export interface FluxFileOptions extends LoadModelOptions {
  * @param path a file, an index of shards, or their folder
  */
 export function loadFlux(path: string, options: FluxFileOptions = {}): Flux {
-  const { checkpoint, table, sizes } = readFlux(openCheckpoint(path), options);
+  const checkpoint = openCheckpoint(path, "flux");
+  const { table, sizes } = readFlux(checkpoint, options);
   return loadModel(checkpoint, () => new Flux(sizes), { ...options, table });
 }
 
 /** A FLUX file's sizes and names, from its header alone. @throws when it is no FLUX, or its heads need `axes` */
 export function readFlux(
-  given: Checkpoint,
+  checkpoint: Checkpoint,
   { axes, theta, doubleBlocks, singleBlocks }: FluxFileOptions = {},
-): { checkpoint: Checkpoint; table: KeyTable; sizes: FluxOptions } {
-  const checkpoint = given.below("model.diffusion_model.");
-  const theirs = checkpoint.has("x_embedder.weight");
-  if (!theirs && !checkpoint.has("img_in.weight")) {
+): { table: KeyTable; sizes: FluxOptions } {
+  const theirs = checkpoint.layout === "diffusers";
+  if (!checkpoint.has(theirs ? "x_embedder.weight" : "img_in.weight")) {
     throw checkpoint.error(
       'no FLUX model: neither "img_in.weight" (Black Forest Labs) nor "x_embedder.weight" (diffusers) is in it',
     );
@@ -62,13 +63,13 @@ export function readFlux(
     qkvBias: checkpoint.has(names.place("double_blocks.0.img_attn.qkv.bias").keys[0]),
     guidance: checkpoint.has(names.place("guidance_in.in_layer.weight").keys[0]),
   };
-  return { checkpoint, table: theirs ? fluxDiffusersKeys(sizes) : SAME_KEYS, sizes };
+  return { table: theirs ? fluxDiffusersKeys(sizes) : SAME_KEYS, sizes };
 }
 
 /** The IP-Adapter of a FLUX, in XLabs' or in diffusers' layout. @throws when it was made for another size of FLUX */
 export function loadIpAdapter(path: string, flux: FluxOptions, options: LoadModelOptions = {}): IpAdapter {
-  const checkpoint = openCheckpoint(path);
-  const theirs = checkpoint.has("ip_adapter.0.to_k_ip.weight");
+  const checkpoint = openCheckpoint(path, "ip-adapter");
+  const theirs = checkpoint.layout === "diffusers";
   const table = theirs ? IP_ADAPTER_DIFFUSERS_KEYS : SAME_KEYS;
   const shape = shapesOf(checkpoint, table);
   const [width, context] = shape("double_blocks.0.processor.ip_adapter_double_stream_k_proj.weight");
@@ -78,15 +79,13 @@ export function loadIpAdapter(path: string, flux: FluxOptions, options: LoadMode
       `an IP-Adapter for ${blocks} double blocks of width ${width}, but this FLUX has ${flux.doubleBlocks} of width ${flux.width}; take the adapter of this model`,
     );
   }
-  // XLabs' and diffusers' files begin with a projection of CLIP's image vector, whose place the identity takes.
-  const ignore = (key: string) => key.startsWith("ip_adapter_proj_model.") || key.startsWith("image_proj.");
-  return loadModel(checkpoint, () => new IpAdapter({ context, flux }), { ...options, table, ignore });
+  return loadModel(checkpoint, () => new IpAdapter({ context, flux }), { ...options, table });
 }
 
 /** The ControlNet of a FLUX, in XLabs' or in diffusers' layout. @throws when it was made for another size of FLUX */
 export function loadControlNet(path: string, flux: FluxOptions, options: LoadModelOptions = {}): ControlNet {
-  const checkpoint = openCheckpoint(path);
-  const theirs = checkpoint.has("x_embedder.weight");
+  const checkpoint = openCheckpoint(path, "controlnet");
+  const theirs = checkpoint.layout === "diffusers";
   const table = theirs ? CONTROLNET_DIFFUSERS_KEYS : SAME_KEYS;
   const shape = shapesOf(checkpoint, table);
   const [width] = shape("pos_embed_input.weight");

@@ -5,15 +5,16 @@ import { type KeyTable, SAME_KEYS } from "./key-table.ts";
 export interface LoadModelOptions {
   /** Where the weights go, "cpu" or "cuda"; on the CPU they stay memory-mapped. */
   device?: string;
-  /** The file's own when absent: bfloat16 stays bfloat16. */
+  /**
+   * The file's own when absent: bfloat16 stays bfloat16. Where a file has several, that of most weights; 8-bit floats
+   * become bfloat16.
+   */
   dtype?: DType;
 }
 
 export interface LoadingOptions extends LoadModelOptions {
   /** The file's names; ours when absent. */
   table?: KeyTable;
-  /** Tensors of the file that are no part of this model. */
-  ignore?: (key: string) => boolean;
 }
 
 /**
@@ -30,14 +31,17 @@ export function loadModel<T extends nn.Module>(
   const model = onDevice("meta", make).requiresGrad_(false).eval();
   requireFit(checkpoint, misfits(checkpoint, model, reading));
   const own = model.stateDict();
+  const { table = SAME_KEYS } = reading;
+  const common = dtype ?? checkpoint.commonDType([...own.keys()].flatMap((key) => table.place(key).keys));
   const state = new Map<string, Tensor>();
-  for (const key of own.keys()) {
+  for (const [key, { shape }] of own) {
     const tensor = scope(() =>
       noGrad(() => {
-        const { keys, toOurs } = (reading.table ?? SAME_KEYS).place(key);
-        const joined = toOurs(keys.map((theirs) => checkpoint.get(theirs)));
-        const wanted = isFloatingPoint(joined.dtype) ? dtype : undefined;
-        const placed = device === "cpu" && !wanted ? joined : joined.to({ device, dtype: wanted });
+        const { keys, toOurs } = table.place(key);
+        const parts = keys.map((theirs) => inDType(checkpoint.get(theirs, common), common));
+        const joined = toOurs(parts);
+        const shaped = joined.shape.join() === shape.join() ? joined : joined.reshape(shape);
+        const placed = device === "cpu" ? shaped : shaped.to(device);
         if (isFloatingPoint(placed.dtype) && !allFinite(placed)) {
           throw checkpoint.error(
             `"${keys[0]}" holds values that are not finite (NaN or infinity); the file is damaged: fetch it again`,
@@ -52,6 +56,10 @@ export function loadModel<T extends nn.Module>(
   // The model has handles of its own on the same memory.
   for (const tensor of [...own.values(), ...state.values()]) tensor.dispose();
   return model;
+}
+
+function inDType(tensor: Tensor, dtype: DType | undefined): Tensor {
+  return dtype && isFloatingPoint(tensor.dtype) ? tensor.to(dtype) : tensor;
 }
 
 /** Releases a model's weights: after T5 has read the prompt, its 9.5 GB make room for FLUX. */
@@ -73,20 +81,23 @@ export interface Misfits {
 export function misfits(
   checkpoint: Checkpoint,
   model: nn.Module,
-  { table = SAME_KEYS, ignore = () => false }: Pick<LoadingOptions, "table" | "ignore"> = {},
+  { table = SAME_KEYS }: Pick<LoadingOptions, "table"> = {},
 ): Misfits {
   const shapes = scope(() => new Map([...table.toTheirs(model.stateDict())].map(([key, { shape }]) => [key, shape])));
   const keys = [...shapes.keys()];
   return {
     wanted: shapes.size,
     missing: keys.filter((key) => !checkpoint.has(key)),
-    unknown: checkpoint.keys().filter((key) => !shapes.has(key) && !ignore(key)),
+    unknown: checkpoint.keys().filter((key) => !shapes.has(key) && !checkpoint.isCompanion(key)),
     misshaped: [...shapes].flatMap(([key, shape]) => {
-      if (!checkpoint.has(key) || checkpoint.shape(key).join() === shape.join()) return [];
+      if (!checkpoint.has(key) || wide(checkpoint.shape(key)) === wide(shape)) return [];
       return [`"${key}" is [${checkpoint.shape(key).join(", ")}], expected [${shape.join(", ")}]`];
     }),
   };
 }
+
+/** A shape without its ones: a 1×1 convolution and a linear layer are the same numbers. */
+const wide = (shape: readonly number[]): string => shape.filter((size) => size !== 1).join();
 
 function requireFit(checkpoint: Checkpoint, { wanted, missing, unknown, misshaped }: Misfits): void {
   const which = "`omni-id models` says which is wanted";

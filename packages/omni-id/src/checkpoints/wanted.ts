@@ -8,16 +8,22 @@ import { CLIP_L_TEXT, ClipTextModel } from "../backbones/clip-text.ts";
 import { FLUX_DEV, Flux } from "../backbones/flux.ts";
 import { T5_XXL, T5Encoder } from "../backbones/t5.ts";
 import { CLIP_TOKENS, T5_TOKENS, Tokenizer } from "../text/tokenizer.ts";
-import { type Checkpoint, openCheckpoint } from "./checkpoint.ts";
-import { besideClip, readAutoencoder, readClipText, readT5 } from "./encoders.ts";
+import type { Checkpoint } from "./checkpoint.ts";
+import { readAutoencoder, readClipText, readT5 } from "./encoders.ts";
+import type { Family } from "./families.ts";
+import { checkpointsBelow } from "./find-models.ts";
 import { readFlux } from "./flux.ts";
 import { type LoadingOptions, type Misfits, misfits } from "./load.ts";
+import { bestVariant, modelFile } from "./model-file.ts";
+import { openCheckpoint } from "./open.ts";
 
 /** A third-party file that the paper preset needs and that a person has to fetch. */
 export interface WantedModel {
   what: string;
-  /** Files or folders of which one is enough, below {@link modelsFolder}. */
+  /** Files or folders of which one is enough, below {@link modelsFolder}; weights are found under any other name too. */
   files: readonly string[];
+  /** Which network it is, where it is one. */
+  family?: Family;
   source: string;
   licence: string;
   size: string;
@@ -30,20 +36,23 @@ export function modelsFolder(): string {
   return process.env.OMNI_ID_MODELS || join(cacheFolder(), "models");
 }
 
-type Reading = Pick<LoadingOptions, "table" | "ignore"> & { checkpoint?: Checkpoint; make: () => nn.Module };
+type Reading = Pick<LoadingOptions, "table"> & { make: () => nn.Module };
 
-const weights =
-  (read: (checkpoint: Checkpoint) => Reading) =>
-  (path: string): Misfits => {
-    const opened = openCheckpoint(path);
-    const { checkpoint = opened, make, ...reading } = read(opened);
-    return misfits(checkpoint, onDevice("meta", make), reading);
-  };
+const weights = (family: Family, read: (checkpoint: Checkpoint) => Reading) => ({
+  family,
+  check(path: string): Misfits {
+    const checkpoint = openCheckpoint(path, family);
+    const { make, table } = read(checkpoint);
+    return misfits(checkpoint, onDevice("meta", make), { table });
+  },
+});
 
-const tokens = (options: { length: number; pad: string }) => (path: string) => {
-  new Tokenizer(path, options);
-  return { wanted: 1, missing: [], unknown: [], misshaped: [] };
-};
+const tokens = (options: { length: number; pad: string }) => ({
+  check(path: string): Misfits {
+    new Tokenizer(path, options);
+    return { wanted: 1, missing: [], unknown: [], misshaped: [] };
+  },
+});
 
 /** What the paper preset stands on. Names are those of the sources' repositories, so that a copy of these will do. */
 export const WANTED: readonly WantedModel[] = [
@@ -53,9 +62,9 @@ export const WANTED: readonly WantedModel[] = [
     source: "https://huggingface.co/black-forest-labs/FLUX.1-dev (or FLUX.1-schnell)",
     licence: "dev: FLUX.1 [dev] Non-Commercial License; schnell: Apache-2.0",
     size: "23.8 GB",
-    check: weights((given) => {
-      const { checkpoint, table, sizes } = readFlux(given);
-      return { checkpoint, table, make: () => new Flux({ ...FLUX_DEV, guidance: sizes.guidance }) };
+    ...weights("flux", (checkpoint) => {
+      const { table, sizes } = readFlux(checkpoint);
+      return { table, make: () => new Flux({ ...FLUX_DEV, guidance: sizes.guidance }) };
     }),
   },
   {
@@ -64,7 +73,7 @@ export const WANTED: readonly WantedModel[] = [
     source: "https://huggingface.co/black-forest-labs/FLUX.1-schnell (the same file in both)",
     licence: "Apache-2.0 (as part of FLUX.1-schnell)",
     size: "0.3 GB",
-    check: weights((checkpoint) => ({
+    ...weights("autoencoder", (checkpoint) => ({
       ...readAutoencoder(checkpoint),
       make: () => new FluxAutoencoder(FLUX_AUTOENCODER),
     })),
@@ -75,7 +84,7 @@ export const WANTED: readonly WantedModel[] = [
     source: "https://huggingface.co/black-forest-labs/FLUX.1-schnell, folder text_encoder_2",
     licence: "Apache-2.0 (google/t5-v1_1-xxl)",
     size: "9.5 GB",
-    check: weights((checkpoint) => ({ ...readT5(checkpoint), make: () => new T5Encoder(T5_XXL) })),
+    ...weights("t5", (checkpoint) => ({ ...readT5(checkpoint), make: () => new T5Encoder(T5_XXL) })),
   },
   {
     what: "T5's tokenizer",
@@ -83,7 +92,7 @@ export const WANTED: readonly WantedModel[] = [
     source: "https://huggingface.co/black-forest-labs/FLUX.1-schnell, folder tokenizer_2",
     licence: "Apache-2.0",
     size: "2 MB",
-    check: tokens(T5_TOKENS),
+    ...tokens(T5_TOKENS),
   },
   {
     what: "CLIP-L's text encoder, FLUX's pooled vector",
@@ -91,7 +100,10 @@ export const WANTED: readonly WantedModel[] = [
     source: "https://huggingface.co/black-forest-labs/FLUX.1-schnell, folder text_encoder",
     licence: "MIT (openai/clip-vit-large-patch14)",
     size: "0.25 GB",
-    check: weights((checkpoint) => ({ ...readClipText(checkpoint), make: () => new ClipTextModel(CLIP_L_TEXT) })),
+    ...weights("clip-text", (checkpoint) => ({
+      ...readClipText(checkpoint),
+      make: () => new ClipTextModel(CLIP_L_TEXT),
+    })),
   },
   {
     what: "CLIP's tokenizer",
@@ -99,7 +111,7 @@ export const WANTED: readonly WantedModel[] = [
     source: "https://huggingface.co/openai/clip-vit-large-patch14, file tokenizer.json",
     licence: "MIT",
     size: "2 MB",
-    check: tokens(CLIP_TOKENS),
+    ...tokens(CLIP_TOKENS),
   },
   {
     what: "CLIP ViT-H/14's image encoder, the paper's image features",
@@ -107,20 +119,45 @@ export const WANTED: readonly WantedModel[] = [
     source: "https://huggingface.co/laion/CLIP-ViT-H-14-laion2B-s32B-b79K",
     licence: "MIT",
     size: "2.5 GB (3.9 GB with its text encoder)",
-    check: weights(() => ({
-      make: () => new ClipVisionModel(CLIP_H),
-      ignore: besideClip(/^(text_model|text_projection)\./),
-    })),
+    ...weights("clip-vision", () => ({ make: () => new ClipVisionModel(CLIP_H) })),
   },
 ];
 
-/** The first of a wanted model's files that is there. @throws when there is none */
-export function wantedPath(what: string): string {
+/** What a person can do about several models where no file can be named. */
+const LEAVE_ONE = "leave the one that is meant there, and move the others away";
+
+/**
+ * A wanted model's file: the one under its own name; else whichever holds that network in full, alone or with others.
+ * @throws when there is none, or more than one
+ */
+export function wantedPath(what: string, folder: string = modelsFolder()): string {
   const model = WANTED.find((one) => one.what.includes(what));
-  const found = model?.files.map((file) => join(modelsFolder(), file)).find((file) => existsSync(file));
-  if (found) return found;
-  throw new Error(`${what} is not in ${modelsFolder()}: omni-id models says which files are wanted, and from where`);
+  const found = model && pathOf(model, folder);
+  if (found !== undefined) return found;
+  throw new Error(`${what} is not in ${folder}: omni-id models says which files are wanted, and from where`);
 }
+
+function pathOf({ files, family, check, what }: WantedModel, folder: string): string | undefined {
+  const named = files.map((file) => join(folder, file)).find((file) => existsSync(file));
+  if (family === undefined) return named;
+  if (named !== undefined) return modelFile(named, family, LEAVE_ONE);
+  const whole = checkpointsBelow(folder, family).filter(({ path }) => fits(check, path));
+  if (whole.length <= 1) return whole[0]?.path;
+  const best = bestVariant(whole);
+  if (best !== undefined) return best.path;
+  throw new Error(`${folder}: several files hold ${what} (${whole.map(({ path }) => path).join(", ")}); ${LEAVE_ONE}`);
+}
+
+function fits(check: WantedModel["check"], path: string): boolean {
+  try {
+    return isWhole(check(path));
+  } catch {
+    return false; // of another size, say
+  }
+}
+
+const isWhole = ({ missing, unknown, misshaped }: Misfits): boolean =>
+  missing.length + unknown.length + misshaped.length === 0;
 
 export interface WantedStatus extends Omit<WantedModel, "check"> {
   /** The file that is there. */
@@ -133,15 +170,17 @@ export interface WantedStatus extends Omit<WantedModel, "check"> {
 
 /** Which of the wanted models are in a folder, and whether they are whole: by their headers, no weights are read. */
 export function wantedStatus(folder: string = modelsFolder()): WantedStatus[] {
-  return WANTED.map(({ check, ...model }) => {
-    const path = model.files.map((file) => join(folder, file)).find((file) => existsSync(file));
-    if (path === undefined) return { ...model, ok: false };
+  return WANTED.map((wanted) => {
+    const { check, ...model } = wanted;
+    let path = model.files.map((file) => join(folder, file)).find((file) => existsSync(file));
     try {
+      path = pathOf(wanted, folder);
+      if (path === undefined) return { ...model, ok: false };
       const found = check(path);
-      const ok = found.missing.length + found.unknown.length + found.misshaped.length === 0;
+      const ok = isWhole(found);
       return { ...model, path, ok, misfits: ok ? undefined : found };
     } catch (error) {
-      return { ...model, path, ok: false, problem: (error as Error).message };
+      return { ...model, path: path ?? folder, ok: false, problem: (error as Error).message };
     }
   });
 }

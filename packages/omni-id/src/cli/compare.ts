@@ -1,7 +1,7 @@
 import { Command } from "@commander-js/extra-typings";
 import { compareIdentities } from "../encode.ts";
 import { checkEncoder, loadIdentity } from "../identity.ts";
-import { loadEncoder } from "../weights.ts";
+import { loadEncoder } from "../weights/first-stage.ts";
 import { useDevice } from "./device.ts";
 import { deviceOption, jsonOption, weightsOption } from "./options.ts";
 import { print } from "./output.ts";

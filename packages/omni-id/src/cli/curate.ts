@@ -13,7 +13,8 @@ import {
 } from "@omni-id/data";
 import { curateProgress } from "./curate-progress.ts";
 import { whole } from "./options.ts";
-import { Interrupted, interruptible, note, outFolder, print, progress } from "./output.ts";
+import { outFolder } from "./out-file.ts";
+import { Interrupted, interruptible, note, print, progress } from "./output.ts";
 
 export function curateCommand() {
   return new Command("curate")
@@ -43,7 +44,7 @@ export function curateCommand() {
     .action(async (videos, options) => {
       const settings = curateSettings(options.preset, options.set);
       const part = options.shard ? parsePart(options.shard) : undefined;
-      outFolder(options.out);
+      outFolder(options.out, { inputs: [...videos, ...(options.captions ? [options.captions] : [])] });
       const { signal, release } = interruptible();
       const bar = curateProgress();
       const result = await curate({
@@ -123,7 +124,7 @@ export function mergeCommand() {
     .requiredOption("-o, --out <folder>", "folder of the whole set")
     .option("--json", "print the result as JSON")
     .action(async (parts, options) => {
-      outFolder(options.out);
+      outFolder(options.out, { inputs: parts });
       const bar = progress("videos");
       const result = await mergeParts({
         parts,

@@ -1,11 +1,12 @@
 import { resolve } from "node:path";
 import { Command } from "@commander-js/extra-typings";
 import { inspectShards, NANO_RECIPE, renderStats, ShardSet, shardStats, writeSyntheticShards } from "@omni-id/data";
-import { writeAtomically } from "@omni-id/torch";
+import { loadImage, saveImage } from "@omni-id/face";
 import { curateCommand, mergeCommand, removeCommand } from "./curate.ts";
 import { evaluateCurationCommand, filmsCommand } from "./films.ts";
 import { count, jsonOption, whole } from "./options.ts";
-import { Interrupted, interruptible, note, outFile, outFolder, print, progress } from "./output.ts";
+import { outFile, outFolder } from "./out-file.ts";
+import { Interrupted, interruptible, note, print, progress } from "./output.ts";
 
 export function dataCommand() {
   return new Command("data")
@@ -52,13 +53,13 @@ function inspectCommand() {
   return new Command("inspect")
     .description("a contact sheet of a set: masks bright, landmarks drawn in")
     .argument("[folder]", "shards", "data/synth")
-    .option("-o, --out <file>", "PNG to write", "out/inspect.png")
+    .option("-o, --out <file>", "picture to write", "out/inspect.png")
     .option("--rows <number>", "people to show", count, 8)
     .addOption(jsonOption())
     .action(async (folder, { out, rows, json }) => {
-      const path = outFile(out);
-      writeAtomically(path, await inspectShards(await ShardSet.open(folder), { rows }));
-      print({ file: out }, { json, text: path });
+      const path = outFile(out, { kind: "picture" });
+      await saveImage(path, await loadImage(await inspectShards(await ShardSet.open(folder), { rows })));
+      print({ file: out }, { json, text: path, file: path });
     });
 }
 

@@ -1,19 +1,21 @@
 import { basename, dirname, extname, join } from "node:path";
 import { Command } from "@commander-js/extra-typings";
-import { demo } from "../demo.ts";
-import { hasFlowWeights } from "../flow-weights.ts";
+import { isStream } from "@omni-id/torch";
 import { FaceGenerator } from "../generate/face-generator.ts";
-import { photoFiles } from "../photo-files.ts";
-import { loadFirstStage } from "../weights.ts";
-import { shippedWeights } from "../weights-folder.ts";
+import { photoFiles } from "../pictures/photo-files.ts";
+import { loadFirstStage } from "../weights/first-stage.ts";
+import { hasFlowWeights } from "../weights/flow.ts";
+import { shippedWeights } from "../weights/folder.ts";
+import { demo } from "./demo-run.ts";
 import { useDevice } from "./device.ts";
 import { deviceOption, jsonOption, weightsOption, whole } from "./options.ts";
-import { note, outFile, print } from "./output.ts";
+import { outFile } from "./out-file.ts";
+import { note, print } from "./output.ts";
 
 export function demoCommand() {
   return new Command("demo")
     .argument("[photos...]", "photos of one person, or a folder of them; two rendered people when absent")
-    .option("-o, --out <file>", "PNG to write", "out/demo.png")
+    .option("-o, --out <file>", "picture to write; a second one goes beside it", "out/demo.png")
     .option("--person <number>", "which rendered person", whole, 0)
     .addOption(weightsOption())
     .addOption(deviceOption())
@@ -31,13 +33,16 @@ Examples:
     )
     .action(async (photos, options) => {
       const files = photoFiles(photos);
-      const out = outFile(options.out);
+      const out = outFile(options.out, { kind: "picture", inputs: files });
+      const ending = extname(out);
+      const beside = join(dirname(out), `${basename(out, ending)}-generated${ending || ".png"}`);
+      if (!isStream(out)) outFile(beside, { kind: "picture", inputs: files });
       useDevice(options.device);
       const folder = options.weights ?? shippedWeights();
       const { encoder, decoder } = await loadFirstStage(folder);
       const onProgress = (what: string) => note(`${what} …`);
       const generator = hasFlowWeights(folder) ? await FaceGenerator.load(folder, encoder) : undefined;
-      const generatedOut = generator && join(dirname(out), `${basename(out, extname(out))}-generated.png`);
+      const generatedOut = generator && !isStream(out) ? beside : undefined;
       const { person } = options;
       const result = await demo({ encoder, decoder, generator, generatedOut, photos: files, person, out, onProgress });
       for (const { photo, reason } of result.refused) note(`refused: ${photo}: ${reason}`);
@@ -52,6 +57,7 @@ Examples:
         },
         {
           json: options.json,
+          file: out,
           text: [...result.lines, `picture: ${out}`, ...(generatedOut ? [`generated: ${generatedOut}`] : [])].join(
             "\n",
           ),

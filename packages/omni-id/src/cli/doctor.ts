@@ -2,7 +2,7 @@ import { accessSync, constants, existsSync, mkdirSync, readdirSync, statfsSync }
 import { totalmem } from "node:os";
 import { Command } from "@commander-js/extra-typings";
 import { assetsStatus, cacheFolder, modelFile, models } from "@omni-id/face/assets";
-import { shippedWeights } from "../weights-folder.ts";
+import { shippedWeights } from "../weights/folder.ts";
 import { jsonOption } from "./options.ts";
 import { print } from "./output.ts";
 
@@ -127,7 +127,7 @@ async function weights(): Promise<Finding> {
   const folder = shippedWeights();
   const what = `weights: ${folder}`;
   try {
-    const { loadFirstStage } = await import("../weights.ts");
+    const { loadFirstStage } = await import("../weights/first-stage.ts");
     const { encoder } = await loadFirstStage(folder);
     return { what, ok: true, told: `encoder ${encoder.name}, ${encoder.metadata.steps ?? "?"} steps` };
   } catch (error) {

@@ -1,11 +1,12 @@
 import { Command } from "@commander-js/extra-typings";
 import { encodeIdentity } from "../encode.ts";
 import { saveIdentity } from "../identity.ts";
-import { photoFiles } from "../photo-files.ts";
-import { loadEncoder } from "../weights.ts";
+import { photoFiles } from "../pictures/photo-files.ts";
+import { loadEncoder } from "../weights/first-stage.ts";
 import { useDevice } from "./device.ts";
 import { deviceOption, jsonOption, weightsOption } from "./options.ts";
-import { note, outFile, print, progress } from "./output.ts";
+import { outFile } from "./out-file.ts";
+import { note, print, progress } from "./output.ts";
 
 /** So many photos are read in a moment, without a bar. */
 const FEW = 10;
@@ -30,7 +31,7 @@ Examples:
     )
     .action(async (photos, options) => {
       const files = photoFiles(photos);
-      const out = outFile(options.out);
+      const out = outFile(options.out, { kind: "identity", inputs: files });
       useDevice(options.device);
       const encoder = await loadEncoder(options.weights);
       const bar = files.length > FEW ? progress("photos") : undefined;
@@ -45,6 +46,7 @@ Examples:
         { file: options.out, shape, encoder: identity.encoder, photos: identity.photos, refused, warnings },
         {
           json: options.json,
+          file: out,
           text: `${options.out}: one identity [${shape.join(", ")}] from ${used.length} of ${files.length} photos`,
         },
       );

@@ -2,18 +2,20 @@ import { basename, dirname, extname, join } from "node:path";
 import { Command, Option } from "@commander-js/extra-typings";
 import { ShardSet, splitOf } from "@omni-id/data";
 import { autocast, preferredPrecision, writeAtomically } from "@omni-id/torch";
+import { RecogniserBackbone } from "../backbones/recogniser.ts";
 import { describeFirstStage, evaluateFirstStage } from "../evaluate/first-stage.ts";
 import { evaluateGeneration } from "../evaluate/generation.ts";
 import { describeGeneration, saveGenerationSheet } from "../evaluate/generation-sheet.ts";
 import { saveReconstructionSheet } from "../evaluate/sheet.ts";
 import { DEFAULT_GUIDANCE, FaceGenerator } from "../generate/face-generator.ts";
-import type { People } from "../train/people.ts";
-import { preparePeople } from "../train/prepare.ts";
-import { type LoadedEncoder, loadEncoder, loadMaskedDecoder } from "../weights.ts";
-import { shippedWeights } from "../weights-folder.ts";
+import type { People } from "../people/people.ts";
+import { preparePeople } from "../people/prepare.ts";
+import { type LoadedEncoder, loadEncoder, loadMaskedDecoder } from "../weights/first-stage.ts";
+import { shippedWeights } from "../weights/folder.ts";
 import { useDevice } from "./device.ts";
 import { deviceOption, jsonOption, weightsOption, whole } from "./options.ts";
-import { note, outFile, print } from "./output.ts";
+import { outFile } from "./out-file.ts";
+import { note, print } from "./output.ts";
 
 const STAGES = { mtd: "first-stage", flow: "generation" } as const;
 
@@ -44,10 +46,10 @@ export function evaluateCommand() {
     .addOption(jsonOption())
     .addHelpText("after", "\nThe shards must be those that the weights were trained on: others hold out other people.")
     .action(async (options) => {
-      const out = outFile(options.out ?? join("results", `${STAGES[options.stage]}.json`));
+      const out = outFile(options.out ?? join("results", `${STAGES[options.stage]}.json`), { kind: "report" });
       useDevice(options.device);
       const folder = options.weights ?? shippedWeights();
-      const picture = join(dirname(out), `${basename(out, extname(out))}.png`);
+      const picture = outFile(join(dirname(out), `${basename(out, extname(out))}.png`), { kind: "picture" });
       const encoder = await loadEncoder(folder);
       const people = await open(options, encoder, options.people);
       const training = options.colourOnly ? await open(options, encoder, "train") : undefined;
@@ -114,6 +116,7 @@ async function open(
     shards,
     ids: splitOf(shards)[part],
     backbone: bundle.encoder.backbone,
+    recogniser: () => RecogniserBackbone.load({ width: preset.backbone.width }),
     imageSize: preset.imageSize,
     cache,
     jitter: part === "train",

@@ -2,6 +2,9 @@ import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { Command, Option } from "@commander-js/extra-typings";
 import { openSafetensors, writeAtomically } from "@omni-id/torch";
+import { modelCard } from "../train/model-card.ts";
+import { openWeightsFile, WEIGHTS_DTYPES, type WeightsDType, type WeightsNote } from "../weights/file.ts";
+import { type LoadedEncoder, loadFirstStage, saveEncoder, saveMaskedDecoder } from "../weights/first-stage.ts";
 import {
   ADAPTER_FILE,
   AUTOENCODER_FILE,
@@ -9,19 +12,17 @@ import {
   FLUX_FILE,
   hasFlowWeights,
   loadControl,
+  loadFlowAdapter,
   loadFlowBase,
-  loadFlowDecoder,
   PROMPTS_FILE,
   saveControl,
+  saveFlowAdapter,
   saveFlowBase,
-  saveFlowDecoder,
-} from "../flow-weights.ts";
-import { modelCard } from "../train/model-card.ts";
-import { type LoadedEncoder, loadFirstStage, saveEncoder, saveMaskedDecoder } from "../weights.ts";
-import { openWeightsFile, WEIGHTS_DTYPES, type WeightsDType, type WeightsNote } from "../weights-file.ts";
-import { DECODER_FILE, ENCODER_FILE } from "../weights-folder.ts";
+} from "../weights/flow.ts";
+import { DECODER_FILE, ENCODER_FILE } from "../weights/folder.ts";
 import { jsonOption } from "./options.ts";
-import { outFolder, print } from "./output.ts";
+import { outFolder } from "./out-file.ts";
+import { print } from "./output.ts";
 
 export function exportCommand() {
   return new Command("export")
@@ -38,7 +39,7 @@ Loading gives float32 again. Identities name the encoder by its file's hash: tho
 the exported ones do not mix. In a checkout, \`npm run numbers\` fills the cards' tables from results.`,
     )
     .action(async ({ out, weights, dtype, json }) => {
-      outFolder(out);
+      outFolder(out, { inputs: [weights] });
       const { encoder, decoder } = await loadFirstStage(weights);
       const { bundle, preset, metadata } = encoder;
       const hash = await saveEncoder(out, { bundle, preset, metadata, dtype });
@@ -61,11 +62,11 @@ async function exportFlowWeights(
   { encoder, hash: encoderHash, dtype }: { encoder: LoadedEncoder; hash: string; dtype: WeightsDType },
 ): Promise<string[]> {
   const base = await loadFlowBase(weights);
-  const decoder = await loadFlowDecoder(weights, { encoder, base });
+  const decoder = await loadFlowAdapter(weights, { encoder, base });
   const control = await loadControl(weights, base);
   const note = (file: string) => noteOf(join(weights, file), dtype);
   const baseHash = await saveFlowBase(out, { base: base.base, ...(await note(FLUX_FILE)) });
-  await saveFlowDecoder(out, { decoder, encoderHash, baseHash, ...(await note(ADAPTER_FILE)) });
+  await saveFlowAdapter(out, { decoder, encoderHash, baseHash, ...(await note(ADAPTER_FILE)) });
   await saveControl(out, { control, baseHash, ...(await note(CONTROL_FILE)) });
   return [FLUX_FILE, AUTOENCODER_FILE, PROMPTS_FILE, ADAPTER_FILE, CONTROL_FILE];
 }

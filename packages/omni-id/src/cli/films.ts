@@ -1,9 +1,9 @@
-import { mkdirSync, renameSync, writeFileSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { resolve } from "node:path";
 import { Command } from "@commander-js/extra-typings";
-import { curateSettings, drawFilmSet, findFfmpeg, shootFilms } from "@omni-id/data";
-import { describeCuration, evaluateCuration } from "../evaluate/curation.ts";
+import { curateSettings, describeCuration, drawFilmSet, evaluateCuration, findFfmpeg, shootFilms } from "@omni-id/data";
+import { writeAtomically } from "@omni-id/torch";
 import { whole } from "./options.ts";
+import { outFile, outFolder } from "./out-file.ts";
 import { print, progress } from "./output.ts";
 
 export function filmsCommand() {
@@ -17,6 +17,7 @@ export function filmsCommand() {
     .option("--ffmpeg <file>", "ffmpeg (default: FFMPEG_PATH, or the one on PATH)")
     .action(async ({ out, workers, ffmpeg, ...options }) => {
       const films = drawFilmSet(options);
+      outFolder(out);
       const bar = progress("frames filmed");
       await shootFilms(films, { out, workers, ffmpeg: findFfmpeg(ffmpeg).ffmpeg, onProgress: bar.update });
       bar.stop();
@@ -35,6 +36,7 @@ export function evaluateCurationCommand() {
     .option("--set <key=value...>", "replace values of the preset")
     .option("--json", "print the report as JSON too")
     .action(async (options) => {
+      const out = outFile(options.out, { kind: "report" });
       const bars = new Map<string, ReturnType<typeof progress>>();
       const { report } = await evaluateCuration({
         ...options,
@@ -46,9 +48,7 @@ export function evaluateCurationCommand() {
           if (done === total) bar.stop();
         },
       });
-      mkdirSync(dirname(options.out), { recursive: true });
-      writeFileSync(`${options.out}.tmp`, `${JSON.stringify(report, null, 2)}\n`);
-      renameSync(`${options.out}.tmp`, options.out);
+      writeAtomically(out, `${JSON.stringify(report, null, 2)}\n`);
       print(report, { json: options.json, text: [...describeCuration(report), options.out].join("\n") });
     });
 }

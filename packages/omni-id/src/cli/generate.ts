@@ -7,11 +7,12 @@ import { InvalidArgumentError } from "commander";
 import { DEFAULT_GUIDANCE, FaceGenerator } from "../generate/face-generator.ts";
 import { saveGrid } from "../generate/grid.ts";
 import { loadIdentity } from "../identity.ts";
-import { toRgb } from "../picture.ts";
+import { toRgb } from "../pictures/picture.ts";
 import { SOLVERS, type SolverName } from "../sampling.ts";
 import { useDevice } from "./device.ts";
 import { count, deviceOption, jsonOption, weightsOption, whole } from "./options.ts";
-import { note, outFile, print, UsageError } from "./output.ts";
+import { outFile } from "./out-file.ts";
+import { note, print, UsageError } from "./output.ts";
 
 export function generateCommand() {
   return new Command("generate")
@@ -21,7 +22,7 @@ export function generateCommand() {
     .option("--landmarks <photo>", "take pose and expression from the face of a photo")
     .option("--prompt <words>", "what else the picture shows, such as: red hair, smiling, studio light")
     .option("-n, --number <pictures>", "how many", count, 4)
-    .option("-o, --out <file>", "PNG to write", "out/generated.png")
+    .option("-o, --out <file>", "picture to write: PNG, JPEG, WebP, TIFF or AVIF by its ending", "out/generated.png")
     .option("--seed <number>", "the same seed gives the same pictures", whole, 0)
     .option(
       "--guidance <scale>",
@@ -48,7 +49,8 @@ Without --id the bare flow model draws anybody.`,
       const { number, seed, steps, guidance } = options;
       if (options.pose && options.landmarks)
         throw new UsageError("--pose and --landmarks both give the pose: choose one");
-      const out = outFile(options.out);
+      const inputs = [...(options.id ?? []), ...(options.landmarks ? [options.landmarks] : [])];
+      const out = outFile(options.out, { kind: "picture", inputs });
       useDevice(options.device);
       const generator = await FaceGenerator.load(options.weights);
       const identity = options.id && readIdentities(generator, options.id, options.mix);
@@ -84,7 +86,7 @@ Without --id the bare flow model draws anybody.`,
       const ids = options.id?.map((file) => basename(file)).join(" + ") ?? "nobody in particular";
       print(
         { file: options.out, count: number, seed, steps, guidance, solver: options.solver, unknownWords: unknown },
-        { json: options.json, text: `${out}: ${number} pictures of ${ids}` },
+        { json: options.json, file: out, text: `${out}: ${number} pictures of ${ids}` },
       );
     });
 }

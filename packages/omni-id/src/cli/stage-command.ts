@@ -5,12 +5,13 @@ import { resolvePreset } from "../presets/index.ts";
 import type { Optimisation, Preset } from "../presets/schema.ts";
 import type { ExportNote } from "../train/export.ts";
 import { train } from "../train/loop.ts";
-import type { OpenStageOptions } from "../train/open-people.ts";
 import { RunLog } from "../train/run-log.ts";
 import type { Stage } from "../train/stage.ts";
+import type { OpenStageOptions } from "../train/stage-people.ts";
 import { useDevice } from "./device.ts";
 import { count, deviceOption, jsonOption, whole } from "./options.ts";
-import { Interrupted, interruptible, outFolder, print, UsageError } from "./output.ts";
+import { outFolder } from "./out-file.ts";
+import { Interrupted, interruptible, print, UsageError } from "./output.ts";
 
 /** A stage that is ready to be trained. */
 export interface OpenedStage<Batch> {
@@ -51,7 +52,8 @@ export async function runStage<Batch>(
   run: StageRun,
 ): Promise<{ folder: string; steps: number; told: string }> {
   const { data, cache, out, preset, seed, precision, resume, every, weights, partOf } = run;
-  outFolder(out);
+  const inputs = [data, cache, ...Object.values(weights).filter((folder) => folder !== undefined)];
+  outFolder(out, { inputs });
   const log = new RunLog(out);
   log.note(`stage ${entry.name}, preset ${preset.name}, ${precision}, seed ${seed}`);
   manualSeed(seed); // of the first weights: left alone, LibTorch draws a seed of its own for each process

@@ -1,8 +1,8 @@
-import { openBaseStage } from "../train/base-stage.ts";
-import { openControlStage } from "../train/control-stage.ts";
+import { openBaseStage } from "../train/base/open.ts";
+import { openControlStage } from "../train/control/open.ts";
 import { exportControl, exportFirstStage, exportFlow, exportFlowBase } from "../train/export.ts";
-import { openFirstStage } from "../train/first-stage.ts";
-import { openFlowStage } from "../train/flow-stage.ts";
+import { openFlowStage } from "../train/flow/open.ts";
+import { openFirstStage } from "../train/mtd/open.ts";
 import type { StageEntry } from "./stage-command.ts";
 
 const BASE = { about: "folder of the flow base's weights", default: "runs/base/weights" };

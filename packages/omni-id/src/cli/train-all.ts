@@ -2,16 +2,17 @@ import { copyFileSync, existsSync, readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { Command } from "@commander-js/extra-typings";
-import { RecogniserBackbone } from "../backbones/recogniser.ts";
-import { provenance } from "../evaluate/provenance.ts";
-import { ADAPTER_FILE, CONTROL_FILE, FLUX_FILE } from "../flow-weights.ts";
+import { provenance } from "@omni-id/data";
+import { prepareAhead } from "../people/open-people.ts";
 import type { Preset } from "../presets/schema.ts";
 import { stageCommandLine } from "../train/commands.ts";
-import { prepareAhead } from "../train/open-people.ts";
 import { RunLog } from "../train/run-log.ts";
-import { DECODER_FILE } from "../weights-folder.ts";
+import { stagePeopleOptions } from "../train/stage-people.ts";
+import { ADAPTER_FILE, CONTROL_FILE, FLUX_FILE } from "../weights/flow.ts";
+import { DECODER_FILE } from "../weights/folder.ts";
 import { count } from "./options.ts";
-import { note, outFolder, print } from "./output.ts";
+import { outFolder } from "./out-file.ts";
+import { note, print } from "./output.ts";
 import { type Part, runParts } from "./parts.ts";
 import { settingsOf, withTrainingOptions } from "./stage-command.ts";
 
@@ -43,11 +44,15 @@ export function trainAllCommand() {
         ...["--held-out-every", `${options.heldOutEvery}`, "--resume"],
         ...["--part-of", stageCommandLine({ stage: "all", preset, seed: options.seed, precision })],
       ];
-      const parts = partsOf(preset, outFolder(out), common, options.set ?? []);
+      const parts = partsOf(
+        preset,
+        outFolder(out, { inputs: [options.data, options.cache] }),
+        common,
+        options.set ?? [],
+      );
       if (preset.backbone.kind === "onnx" && parts.some((part) => !part.done())) {
         // All stages share this cache: made once, before two of them find it missing.
-        const backbone = RecogniserBackbone.load(preset.backbone);
-        await prepareAhead({ ...options, preset, note }, backbone);
+        await prepareAhead(stagePeopleOptions({ ...options, preset, note }));
       }
       await runParts(parts, { atOnce: most });
 

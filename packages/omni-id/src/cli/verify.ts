@@ -1,11 +1,12 @@
 import { Command } from "@commander-js/extra-typings";
+import { provenance } from "@omni-id/data";
 import { writeAtomically } from "@omni-id/torch";
-import { provenance } from "../evaluate/provenance.ts";
 import { verifyPhotos } from "../evaluate/verify-photos.ts";
-import { loadEncoder } from "../weights.ts";
+import { loadEncoder } from "../weights/first-stage.ts";
 import { useDevice } from "./device.ts";
 import { deviceOption, jsonOption, weightsOption } from "./options.ts";
-import { note, outFile, print, progress } from "./output.ts";
+import { outFile } from "./out-file.ts";
+import { note, print, progress } from "./output.ts";
 
 export function verifyCommand() {
   return new Command("verify")
@@ -19,7 +20,7 @@ export function verifyCommand() {
       "\nExample:\n  omni-id verify photos     with photos/alice/1.jpg, photos/alice/2.jpg, photos/bob/1.jpg …",
     )
     .action(async (folder, options) => {
-      const out = options.out === undefined ? undefined : outFile(options.out);
+      const out = options.out === undefined ? undefined : outFile(options.out, { kind: "report" });
       useDevice(options.device);
       const encoder = await loadEncoder(options.weights);
       const bar = progress("people");

@@ -1,9 +1,9 @@
 import { cat, scope, stack, type Tensor, tensor } from "@omni-id/torch";
-import { chunk } from "../chunk.ts";
 import type { Encoder } from "../encoder.ts";
-import { toUnit } from "../rgb-batch.ts";
-import { encodeRows } from "../train/mtd.ts";
-import type { People } from "../train/people.ts";
+import { chunk } from "../people/chunk.ts";
+import { encodeRows } from "../people/encode-rows.ts";
+import type { People } from "../people/people.ts";
+import { toUnit } from "../pictures/rgb-batch.ts";
 
 /** Training people whose mean identity stands for a colour. */
 const NEAREST = 16;

@@ -1,9 +1,9 @@
+import { bootstrap, type Estimate, type Provenance, provenance } from "@omni-id/data";
 import { noGrad, scope, type Tensor, tensor } from "@omni-id/torch";
 import type { MaskedDecoder } from "../masked-decoder.ts";
-import type { People } from "../train/people.ts";
-import type { LoadedEncoder } from "../weights.ts";
+import type { People } from "../people/people.ts";
+import type { LoadedEncoder } from "../weights/first-stage.ts";
 import { type HeldOutTask, heldOutTasks, INPUT_COUNTS, type InputCount, otherTask } from "./protocol.ts";
-import { type Provenance, provenance } from "./provenance.ts";
 import { type Judge, loadJudges } from "./recognisers.ts";
 import {
   CONDITIONS,
@@ -14,7 +14,6 @@ import {
   type Reconstructions,
   reconstruct,
 } from "./reconstruct.ts";
-import { bootstrap, type Estimate } from "./statistics.ts";
 import { meanFeatures, verificationAuc } from "./verification.ts";
 
 /** One recogniser's word on reconstruction against target, with its own bounds. */

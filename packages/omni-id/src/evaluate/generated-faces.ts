@@ -1,6 +1,6 @@
 import { FaceAnalyser, fivePoints, type Pose, type RgbImage, resizeImage } from "@omni-id/face";
 import { scope, type Tensor, tensor } from "@omni-id/torch";
-import { toRgb } from "../picture.ts";
+import { toRgb } from "../pictures/picture.ts";
 
 /** What is found in one picture; nothing where no face is. */
 export interface FoundFace {

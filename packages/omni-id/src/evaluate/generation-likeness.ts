@@ -1,10 +1,10 @@
+import { bootstrap, type Estimate } from "@omni-id/data";
 import { cat, F, scope, type Tensor } from "@omni-id/torch";
-import { chunk } from "../chunk.ts";
-import { toUnit } from "../rgb-batch.ts";
-import type { People } from "../train/people.ts";
+import { chunk } from "../people/chunk.ts";
+import type { People } from "../people/people.ts";
+import { toUnit } from "../pictures/rgb-batch.ts";
 import { GENERATED, type Generated, type GenerationTask, rowsOf } from "./generation-protocol.ts";
 import type { Judge, loadJudges } from "./recognisers.ts";
-import { bootstrap, type Estimate } from "./statistics.ts";
 
 /** One recogniser's word on the pictures against their targets, with its own bounds. */
 export type GenerationRecogniser = { measure: Judge["measure"] } & Record<

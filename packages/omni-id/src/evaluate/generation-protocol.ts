@@ -1,5 +1,5 @@
 import { scope, type Tensor, tensor } from "@omni-id/torch";
-import type { People } from "../train/people.ts";
+import type { People } from "../people/people.ts";
 import { type HeldOutTask, heldOutTasks, otherTask } from "./protocol.ts";
 
 /** Whom a picture is drawn from. */

@@ -1,19 +1,18 @@
+import { bootstrap, type Estimate, type Provenance, provenance } from "@omni-id/data";
 import type { Pose } from "@omni-id/face";
 import { cat, noGrad, scope, type Tensor } from "@omni-id/torch";
-import { chunk } from "../chunk.ts";
 import { drawPictures } from "../generate/draw.ts";
 import type { FaceGenerator } from "../generate/face-generator.ts";
-import { landmarkPictures } from "../landmark-picture.ts";
-import { toUnit } from "../rgb-batch.ts";
-import { encodeRows } from "../train/mtd.ts";
-import type { People } from "../train/people.ts";
+import { chunk } from "../people/chunk.ts";
+import { encodeRows } from "../people/encode-rows.ts";
+import type { People } from "../people/people.ts";
+import { landmarkPictures } from "../pictures/landmark-picture.ts";
+import { toUnit } from "../pictures/rgb-batch.ts";
 import { colourIdentities } from "./colour-only.ts";
 import { type FoundFace, findFaces, pointsOf, poseDifference } from "./generated-faces.ts";
 import { copyPasteScores, type GenerationRecognisers, likenessOf, shareFirst } from "./generation-likeness.ts";
 import { GENERATED, type Generated, type GenerationTask, generationTasks, rowsOf } from "./generation-protocol.ts";
-import { type Provenance, provenance } from "./provenance.ts";
 import { loadJudges } from "./recognisers.ts";
-import { bootstrap, type Estimate } from "./statistics.ts";
 
 export interface GenerationReport extends Provenance {
   weights: { encoder: string; base: string };

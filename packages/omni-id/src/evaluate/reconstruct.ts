@@ -1,12 +1,13 @@
 import { KeyedRandom } from "@omni-id/data";
 import { cat, F, noGrad, scope, type Tensor, tensor } from "@omni-id/torch";
-import { chunk } from "../chunk.ts";
 import type { Encoder } from "../encoder.ts";
 import { chooseTokens, type MaskedDecoder, putTokens, takeTokens } from "../masked-decoder.ts";
-import { patchify, unpatchify } from "../patches.ts";
-import { toUnit } from "../rgb-batch.ts";
-import { encodeRows, faceTokens, toTargetTokens } from "../train/mtd.ts";
-import type { People } from "../train/people.ts";
+import { chunk } from "../people/chunk.ts";
+import { encodeRows } from "../people/encode-rows.ts";
+import type { People } from "../people/people.ts";
+import { patchify, unpatchify } from "../pictures/patches.ts";
+import { toUnit } from "../pictures/rgb-batch.ts";
+import { faceTokens, toTargetTokens } from "../pictures/target-tokens.ts";
 import { type HeldOutTask, INPUT_COUNTS, otherTask } from "./protocol.ts";
 
 /** Whose identity a reconstruction is made from. */

@@ -1,8 +1,8 @@
 import type { RgbImage } from "@omni-id/face";
 import { scope, type Tensor, tensor } from "@omni-id/torch";
-import { saveSheet, toRgb } from "../picture.ts";
-import { toUnit } from "../rgb-batch.ts";
-import type { People } from "../train/people.ts";
+import type { People } from "../people/people.ts";
+import { saveSheet, toRgb } from "../pictures/picture.ts";
+import { toUnit } from "../pictures/rgb-batch.ts";
 import type { HeldOutTask } from "./protocol.ts";
 import type { Reconstructions } from "./reconstruct.ts";
 

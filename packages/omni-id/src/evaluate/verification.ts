@@ -1,5 +1,5 @@
+import { rocAuc } from "@omni-id/data";
 import { F, scope, type Tensor, tensor } from "@omni-id/torch";
-import { rocAuc } from "./statistics.ts";
 
 /**
  * ROC AUC of telling people apart: every gallery entry (an identity of M photos) against every probe (an identity of

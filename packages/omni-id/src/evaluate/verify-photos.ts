@@ -1,11 +1,11 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { rocAuc } from "@omni-id/data";
 import { FaceAnalyser } from "@omni-id/face";
 import { scope, stack, type Tensor, tensor } from "@omni-id/torch";
 import { IdentityEncoder, type Refusal, UnusablePhotos } from "../encode.ts";
-import { picturesIn } from "../photo-files.ts";
-import type { LoadedEncoder } from "../weights.ts";
-import { rocAuc } from "./statistics.ts";
+import { picturesIn } from "../pictures/photo-files.ts";
+import type { LoadedEncoder } from "../weights/first-stage.ts";
 import { meanFeatures } from "./verification.ts";
 
 export interface VerificationReport {

@@ -1,7 +1,7 @@
 import type { RgbImage } from "@omni-id/face";
 import { scope } from "@omni-id/torch";
 import type { Identity } from "../identity.ts";
-import { saveSheet, toRgb } from "../picture.ts";
+import { saveSheet, toRgb } from "../pictures/picture.ts";
 import type { FaceGenerator } from "./face-generator.ts";
 
 interface Shown {

@@ -1,7 +1,7 @@
 import { autocast, cat, noGrad, preferredPrecision, randn, scope, type Tensor, zeros } from "@omni-id/torch";
 import type { FlowBase, Steering } from "../flow-base.ts";
+import { keyedGenerator } from "../people/draws.ts";
 import { guide, SOLVERS, type SolverName, schedule } from "../sampling.ts";
-import { keyedGenerator } from "../train/flow-draws.ts";
 
 export interface DrawOptions {
   /** Pictures to draw. */

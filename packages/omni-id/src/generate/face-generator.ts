@@ -3,12 +3,12 @@ import { scope, type Tensor } from "@omni-id/torch";
 import type { LandmarkControl } from "../adapters/landmark-control.ts";
 import { WordEncoder } from "../backbones/words.ts";
 import type { Steering } from "../flow-base.ts";
-import type { FlowDecoder } from "../flow-decoder.ts";
-import { type LoadedFlowBase, loadControl, loadFlowBase, loadFlowDecoder } from "../flow-weights.ts";
+import type { FlowAdapter } from "../flow-decoder.ts";
 import { checkEncoder, type Identity } from "../identity.ts";
-import { landmarkPictures } from "../landmark-picture.ts";
-import { type LoadedEncoder, loadEncoder } from "../weights.ts";
-import { shippedWeights } from "../weights-folder.ts";
+import { landmarkPictures } from "../pictures/landmark-picture.ts";
+import { type LoadedEncoder, loadEncoder } from "../weights/first-stage.ts";
+import { type LoadedFlowBase, loadControl, loadFlowAdapter, loadFlowBase } from "../weights/flow.ts";
+import { shippedWeights } from "../weights/folder.ts";
 import { type DrawOptions, drawPictures } from "./draw.ts";
 
 export interface GenerateOptions extends Omit<DrawOptions, "conditions" | "without" | "prompt"> {
@@ -29,7 +29,7 @@ export const REAL_GUIDANCE = 1.5;
 export class FaceGenerator {
   readonly encoder: LoadedEncoder;
   readonly base: LoadedFlowBase;
-  readonly decoder: FlowDecoder;
+  readonly decoder: FlowAdapter;
   readonly control: LandmarkControl;
 
   private constructor(parts: Pick<FaceGenerator, "encoder" | "base" | "decoder" | "control">) {
@@ -43,7 +43,7 @@ export class FaceGenerator {
   static async load(folder: string = shippedWeights(), loaded?: LoadedEncoder): Promise<FaceGenerator> {
     const encoder = loaded ?? (await loadEncoder(folder));
     const base = await loadFlowBase(folder);
-    const decoder = await loadFlowDecoder(folder, { encoder, base });
+    const decoder = await loadFlowAdapter(folder, { encoder, base });
     const control = await loadControl(folder, base);
     return new FaceGenerator({ encoder, base, decoder, control });
   }

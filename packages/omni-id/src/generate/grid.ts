@@ -1,5 +1,4 @@
-import type { RgbImage } from "@omni-id/face";
-import { writeAtomically } from "@omni-id/torch";
+import { type RgbImage, savePicture } from "@omni-id/face";
 import sharp from "sharp";
 
 /** Small pictures are shown this large, in pixels. */
@@ -7,7 +6,7 @@ const SIDE = 256;
 const GAP = 4;
 const MOST_COLUMNS = 4;
 
-/** Pictures of one size beside and below each other, as a PNG without any text; the file appears by rename. */
+/** Pictures of one size beside and below each other, without any text, in the format of the file's ending; the file appears by rename. */
 export async function saveGrid(file: string, pictures: readonly RgbImage[]): Promise<void> {
   const columns = Math.min(MOST_COLUMNS, pictures.length);
   const rows = Math.ceil(pictures.length / columns);
@@ -23,9 +22,6 @@ export async function saveGrid(file: string, pictures: readonly RgbImage[]): Pro
     })),
   );
   const [width, height] = [columns * (side + GAP) - GAP, rows * (side + GAP) - GAP];
-  const png = await sharp({ create: { width, height, channels: 3, background: "#ffffff" } })
-    .composite(tiles)
-    .png()
-    .toBuffer();
-  writeAtomically(file, png);
+  const grid = sharp({ create: { width, height, channels: 3, background: "#ffffff" } }).composite(tiles);
+  await savePicture(file, grid);
 }

@@ -1,5 +1,5 @@
-import { nearest } from "../nearest.ts";
 import { nano } from "./nano.ts";
+import { nearest } from "./nearest.ts";
 import { paper } from "./paper.ts";
 import { type Preset, presetSchema } from "./schema.ts";
 

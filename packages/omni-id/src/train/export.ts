@@ -1,16 +1,17 @@
 import { copyFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { provenance } from "@omni-id/data";
 import { scope } from "@omni-id/torch";
-import { provenance } from "../evaluate/provenance.ts";
+import { trainingIdentities } from "../evaluate/training-identities.ts";
 import type { FlowBase } from "../flow-base.ts";
-import { saveControl, saveFlowBase, saveFlowDecoder } from "../flow-weights.ts";
 import type { Preset } from "../presets/schema.ts";
-import { EncoderBundle, saveEncoder, saveMaskedDecoder, saveWeights } from "../weights.ts";
-import { ENCODER_FILE } from "../weights-folder.ts";
+import { EncoderBundle, saveEncoder, saveMaskedDecoder, saveWeights } from "../weights/first-stage.ts";
+import { saveControl, saveFlowAdapter, saveFlowBase } from "../weights/flow.ts";
+import { ENCODER_FILE } from "../weights/folder.ts";
 import { type CommandNote, commandsOf } from "./commands.ts";
-import type { OpenedControl } from "./control-stage.ts";
-import { type FirstStage, trainingIdentities } from "./first-stage.ts";
-import type { OpenedFlow } from "./flow-stage.ts";
+import type { OpenedControl } from "./control/open.ts";
+import type { OpenedFlow } from "./flow/open.ts";
+import type { FirstStage } from "./mtd/open.ts";
 
 export interface ExportNote extends CommandNote {
   step: number;
@@ -69,7 +70,7 @@ export async function exportFlow(folder: string, flow: OpenedFlow, note: ExportN
   const metadata = { ...metadataOf(note), people: String(people.ids.length) };
   const encoderHash = await exportEncoder(folder, flow, note.preset, metadata);
   const adapter = { decoder: model.decoder, encoderHash, baseHash: base.hash, preset: note.preset, metadata };
-  const hash = await saveFlowDecoder(folder, adapter);
+  const hash = await saveFlowAdapter(folder, adapter);
   return `encoder ${encoderHash.slice(0, 12)}, adapter ${hash.slice(0, 12)}`;
 }
 

@@ -1,6 +1,6 @@
-import { ADAPTER_FILE, AUTOENCODER_FILE, CONTROL_FILE, FLUX_FILE, PROMPTS_FILE } from "../flow-weights.ts";
 import type { Preset } from "../presets/schema.ts";
-import { DECODER_FILE, ENCODER_FILE } from "../weights-folder.ts";
+import { ADAPTER_FILE, AUTOENCODER_FILE, CONTROL_FILE, FLUX_FILE, PROMPTS_FILE } from "../weights/flow.ts";
+import { DECODER_FILE, ENCODER_FILE } from "../weights/folder.ts";
 
 /** One weights file, as its card tells of it. */
 export interface CardFacts {

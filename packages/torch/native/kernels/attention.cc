@@ -1,6 +1,6 @@
 // Attention on packed projections: [B, N, 3W] (or queries [B, N, W] and packed keys and values [B, M, 2W]) to
 // [B, N, W], without splitting heads, transposing or copying. Each head is computed in the cache.
-#include "../autocast_state.h"
+#include "../compat.h"
 #include "kernel_support.h"
 #include <ATen/ops/matmul.h>
 #include <cmath>

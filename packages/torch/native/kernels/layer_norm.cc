@@ -1,6 +1,6 @@
 // LayerNorm, and residual + LayerNorm, in one pass. Under autocast the result comes in the products' dtype: the cast
 // that would follow costs nothing here.
-#include "../autocast_state.h"
+#include "../compat.h"
 #include "kernel_support.h"
 #include <ATen/ops/layer_norm.h>
 

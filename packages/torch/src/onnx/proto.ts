@@ -56,9 +56,12 @@ const root = protobuf.Root.fromJSON({
         name: field(8, "string"),
         rawData: field(9, "bytes"),
         doubleData: field(10, "double", true),
+        uint64Data: field(11, "uint64", true),
+        externalData: field(13, "StringStringEntryProto", true),
         dataLocation: field(14, "int32"),
       },
     },
+    StringStringEntryProto: { fields: { key: field(1, "string"), value: field(2, "string") } },
     ValueInfoProto: { fields: { name: field(1, "string"), type: field(2, "TypeProto") } },
     TypeProto: { fields: { tensorType: field(1, "TensorTypeProto") } },
     TensorTypeProto: { fields: { elemType: field(1, "int32"), shape: field(2, "TensorShapeProto") } },
@@ -67,7 +70,7 @@ const root = protobuf.Root.fromJSON({
   },
 });
 
-type Long = number | { toNumber(): number };
+type Long = number | { toNumber(): number; toString(): string };
 
 export interface TensorProto {
   dims: Long[];
@@ -76,6 +79,8 @@ export interface TensorProto {
   int32Data: number[];
   int64Data: Long[];
   doubleData: number[];
+  uint64Data: Long[];
+  externalData: { key: string; value: string }[];
   name: string;
   rawData: Uint8Array;
   dataLocation: number;
@@ -113,6 +118,8 @@ interface ModelProto {
   opsetImport: { domain: string; version: Long }[];
 }
 
+/** Exactly: numbers hold whole values up to 2^53 only. */
+export const toBigInt = (value: Long): bigint => BigInt(value.toString());
 export const toNumber = (value: Long): number => (typeof value === "number" ? value : value.toNumber());
 
 /** @internal The message types, for tests that write graphs. */

@@ -1,31 +1,25 @@
-import { type DType, isFloatingPoint, type TypedArray } from "../dtype.ts";
+import { type DType, elementSize, isFloatingPoint, type TypedArray, viewBuffer } from "../dtype.ts";
 import { fromTypedArray } from "../factories.ts";
 import { scope } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
-import { type TensorProto, toNumber } from "./proto.ts";
+import { type TensorProto, toBigInt, toNumber } from "./proto.ts";
 
 /** TensorProto.DataType: what tensors and casts may be. */
 export const ELEMENT_TYPES: Readonly<Record<number, DType>> = {
   1: "float32",
   2: "uint8",
+  3: "int8",
+  4: "uint16",
+  5: "int16",
   6: "int32",
   7: "int64",
   9: "bool",
   10: "float16",
   11: "float64",
+  12: "uint32",
+  13: "uint64",
   16: "bfloat16",
 };
-
-const arrays = {
-  float32: Float32Array,
-  float64: Float64Array,
-  float16: Uint16Array,
-  bfloat16: Uint16Array,
-  int64: BigInt64Array,
-  int32: Int32Array,
-  uint8: Uint8Array,
-  bool: Uint8Array,
-} as const;
 
 /**
  * A tensor out of the file, kept out of scopes.
@@ -50,7 +44,7 @@ export function toTensor(path: string, proto: TensorProto): Tensor {
 function values(proto: TensorProto, dtype: DType): TypedArray {
   if (proto.rawData.length > 0) {
     const copy = Uint8Array.from(proto.rawData); // aligned, and cut loose from the file's bytes
-    return new arrays[dtype](copy.buffer);
+    return viewBuffer(copy.buffer, dtype);
   }
   switch (dtype) {
     case "float32":
@@ -58,8 +52,15 @@ function values(proto: TensorProto, dtype: DType): TypedArray {
     case "float64":
       return Float64Array.from(proto.doubleData);
     case "int64":
-      return BigInt64Array.from(proto.int64Data.map((value) => BigInt(toNumber(value))));
-    default:
-      return arrays[dtype].from(proto.int32Data);
+      return BigInt64Array.from(proto.int64Data, toBigInt);
+    case "uint64":
+      return BigUint64Array.from(proto.uint64Data, toBigInt);
+    case "uint32":
+      return Uint32Array.from(proto.uint64Data, toNumber);
+    default: {
+      const array = viewBuffer(new ArrayBuffer(proto.int32Data.length * elementSize(dtype)), dtype);
+      for (const [i, value] of proto.int32Data.entries()) array[i] = value;
+      return array;
+    }
   }
 }

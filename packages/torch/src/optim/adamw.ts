@@ -4,7 +4,7 @@ import { adamwStep_ } from "../fused.ts";
 import { scope } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
 import { foreach } from "./foreach.ts";
-import { canFuse, checkDistinct, packState, unpackState, zerosLike } from "./state.ts";
+import { canFuse, checkDistinct, checkState, packState, unpackState, zerosLike } from "./state.ts";
 
 export interface AdamWOptions {
   lr?: number;
@@ -97,13 +97,15 @@ export class AdamW {
    * @throws when the state belongs to other parameters
    */
   loadStateTensors(state: ReadonlyMap<string, Tensor>): void {
+    const lists = { exp_avg: this.#mean, exp_avg_sq: this.#square };
+    checkState(state, lists);
     const counts = state.get("steps");
     if (counts && counts.numel !== this.params.length) {
       throw new Error(
         `optimiser state: steps of ${counts.numel} parameters, not of ${this.params.length}; it belongs to another set of parameters`,
       );
     }
-    const step = unpackState(state, { exp_avg: this.#mean, exp_avg_sq: this.#square });
+    const step = unpackState(state, lists);
     this.#steps = counts
       ? Array.from(counts.toTypedArray(), Number)
       : this.#square.map((square) => (scope(() => square.any().item()) ? step : 0));

@@ -34,24 +34,27 @@ export function packState(step: number, lists: Readonly<Record<string, readonly 
   return state;
 }
 
-/** @throws when a tensor is missing or has another shape; returns the number of steps done */
-export function unpackState(
-  state: ReadonlyMap<string, Tensor>,
-  lists: Readonly<Record<string, readonly Tensor[]>>,
-): number {
-  const entries = Object.entries(lists).flatMap(([name, list]) =>
-    list.map((item, i) => [`${i}.${name}`, item] as const),
-  );
-  for (const [key, item] of entries) {
+type Lists = Readonly<Record<string, readonly Tensor[]>>;
+const keyed = (lists: Lists) =>
+  Object.entries(lists).flatMap(([name, list]) => list.map((item, i) => [`${i}.${name}`, item] as const));
+
+/** @throws when a tensor is missing or has another shape */
+export function checkState(state: ReadonlyMap<string, Tensor>, lists: Lists): void {
+  for (const [key, item] of keyed(lists)) {
     const value = state.get(key);
     if (value?.shape.join() !== item.shape.join()) {
       const found = value ? `of shape [${value.shape}], not [${item.shape}]` : "missing";
       throw new Error(`optimiser state: ${key} is ${found}; it belongs to another set of parameters`);
     }
   }
+}
+
+/** @throws when a tensor is missing or has another shape; returns the number of steps done */
+export function unpackState(state: ReadonlyMap<string, Tensor>, lists: Lists): number {
+  checkState(state, lists);
   return scope(() =>
     noGrad(() => {
-      for (const [key, item] of entries) item.copy_(state.get(key) as Tensor);
+      for (const [key, item] of keyed(lists)) item.copy_(state.get(key) as Tensor);
       return state.get("step")?.item() ?? 0;
     }),
   );

@@ -2,7 +2,8 @@ import type { DType } from "../dtype.ts";
 
 /** One tensor of a file: where its bytes lie. */
 export interface TensorEntry {
-  dtype: DType;
+  /** The format's name of its dtype, such as "BF16" or "F8_E4M3". */
+  code: string;
   shape: number[];
   /** Bytes from the start of the file. */
   start: number;
@@ -14,16 +15,30 @@ export interface Header {
   metadata: Record<string, string>;
 }
 
-/** The format's names of the dtypes, and their sizes in bytes. */
-export const FORMAT_DTYPES: Readonly<Record<string, { dtype: DType; size: number }>> = {
-  F64: { dtype: "float64", size: 8 },
-  F32: { dtype: "float32", size: 4 },
-  F16: { dtype: "float16", size: 2 },
-  BF16: { dtype: "bfloat16", size: 2 },
-  I64: { dtype: "int64", size: 8 },
-  I32: { dtype: "int32", size: 4 },
-  U8: { dtype: "uint8", size: 1 },
-  BOOL: { dtype: "bool", size: 1 },
+/** Every dtype of the format (github.com/huggingface/safetensors, tensor.rs): bits, and PyTorch's name if it has one. */
+export const FORMAT_DTYPES: Readonly<Record<string, { dtype?: DType; bits: number }>> = {
+  F64: { dtype: "float64", bits: 64 },
+  F32: { dtype: "float32", bits: 32 },
+  F16: { dtype: "float16", bits: 16 },
+  BF16: { dtype: "bfloat16", bits: 16 },
+  I64: { dtype: "int64", bits: 64 },
+  I32: { dtype: "int32", bits: 32 },
+  I16: { dtype: "int16", bits: 16 },
+  I8: { dtype: "int8", bits: 8 },
+  U64: { dtype: "uint64", bits: 64 },
+  U32: { dtype: "uint32", bits: 32 },
+  U16: { dtype: "uint16", bits: 16 },
+  U8: { dtype: "uint8", bits: 8 },
+  BOOL: { dtype: "bool", bits: 8 },
+  C64: { dtype: "complex64", bits: 64 },
+  F8_E4M3: { dtype: "float8_e4m3fn", bits: 8 },
+  F8_E5M2: { dtype: "float8_e5m2", bits: 8 },
+  F8_E4M3FNUZ: { bits: 8 },
+  F8_E5M2FNUZ: { bits: 8 },
+  F8_E8M0: { bits: 8 },
+  F6_E2M3: { bits: 6 },
+  F6_E3M2: { bits: 6 },
+  F4: { bits: 4 },
 };
 
 /** The reference implementation's limit; more is an attack, or no safetensors file. */
@@ -86,7 +101,8 @@ function duplicateKey(text: string): string | undefined {
 }
 
 function checkMetadata(value: unknown): Record<string, string> {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new Error("__metadata__ is no object");
+  if (value === null) return {}; // written by some exporters where there is nothing to say
+  if (typeof value !== "object" || Array.isArray(value)) throw new Error("__metadata__ is no object");
   for (const [key, text] of Object.entries(value)) {
     if (typeof text !== "string") throw new Error(`__metadata__.${key} is no string`);
   }
@@ -100,18 +116,18 @@ function checkEntry(name: string, value: unknown, dataStart: number): TensorEntr
   const { dtype: code, shape, data_offsets: offsets, ...rest } = value as Record<string, unknown>;
   const [extra] = Object.keys(rest);
   if (extra !== undefined) throw new Error(`tensor "${name}": unknown field "${extra}"`);
-  const known = typeof code === "string" && Object.hasOwn(FORMAT_DTYPES, code) ? FORMAT_DTYPES[code] : undefined;
-  if (!known) throw new Error(`tensor "${name}": dtype ${JSON.stringify(code)} is not supported`);
+  if (typeof code !== "string" || !Object.hasOwn(FORMAT_DTYPES, code))
+    throw new Error(`tensor "${name}": dtype ${JSON.stringify(code)} is not supported`);
   if (!Array.isArray(shape) || !shape.every(isSize)) throw new Error(`tensor "${name}": its shape is no list of sizes`);
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize)) {
     throw new Error(`tensor "${name}": data_offsets must be two byte positions`);
   }
-  const bytes = shape.reduce((product: number, size: number) => product * size, known.size);
+  const bytes = shape.reduce((product: number, size: number) => product * size, FORMAT_DTYPES[code].bits) / 8;
   const [start, end] = offsets as [number, number];
   if (!Number.isSafeInteger(bytes) || end - start !== bytes) {
     throw new Error(`tensor "${name}": ${code} [${shape.join(", ")}] needs ${bytes} bytes, but has ${end - start}`);
   }
-  return { dtype: known.dtype, shape: shape as number[], start: dataStart + start, end: dataStart + end };
+  return { code, shape: shape as number[], start: dataStart + start, end: dataStart + end };
 }
 
 /** Tensors must fill the data part exactly, one after the other. */

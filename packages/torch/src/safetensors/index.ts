@@ -1,2 +1,2 @@
-export { loadSafetensors, openSafetensors, SafetensorsFile } from "./read.ts";
+export { type LoadedSafetensors, loadSafetensors, openSafetensors, SafetensorsFile } from "./read.ts";
 export { saveSafetensors } from "./write.ts";

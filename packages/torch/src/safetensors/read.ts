@@ -1,9 +1,12 @@
 import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { DType } from "../dtype.ts";
+import { hasDType } from "../has-dtype.ts";
 import { mapTensorFile } from "../mapped-file.ts";
+import { native } from "../native.ts";
+import { scope } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
-import { MAX_HEADER, parseHeader, type TensorEntry } from "./header.ts";
+import { FORMAT_DTYPES, MAX_HEADER, parseHeader, type TensorEntry } from "./header.ts";
 
 interface Located extends TensorEntry {
   file: string;
@@ -35,15 +38,45 @@ export class SafetensorsFile {
   shape(key: string): readonly number[] {
     return this.#entry(key).shape;
   }
-  dtype(key: string): DType {
-    return this.#entry(key).dtype;
+  /** The format's name of a tensor's dtype, such as "BF16" or "F8_E4M3". */
+  code(key: string): string {
+    return this.#entry(key).code;
   }
-  /** A tensor on the file's own bytes. Writing to it changes neither the file nor other mappings. */
+  /** Whether this LibTorch can hold a tensor of that dtype; its {@link bytes} can be read all the same. */
+  isTensor(key: string): boolean {
+    const { dtype } = FORMAT_DTYPES[this.#entry(key).code];
+    return dtype !== undefined && hasDType(dtype);
+  }
+  /** @throws when this LibTorch has no such dtype */
+  dtype(key: string): DType {
+    const { code } = this.#entry(key);
+    const { dtype } = FORMAT_DTYPES[code];
+    if (dtype && hasDType(dtype)) return dtype;
+    throw new Error(
+      `${this.path}: tensor "${key}" is ${code}, which this LibTorch (${native.version().libtorch}) has no dtype for; its bytes can be read by bytes()`,
+    );
+  }
+  /**
+   * A tensor on the file's own bytes. Writing to it changes neither the file nor other mappings.
+   * @throws when this LibTorch has no such dtype
+   */
   get(key: string): Tensor {
-    const { file, start, dtype, shape } = this.#entry(key);
+    const dtype = this.dtype(key);
+    const { file, start, shape } = this.#entry(key);
     return mapTensorFile(file, { byteOffset: start, dtype, shape });
   }
-  /** All tensors with their names, memory-mapped. */
+  /** How many bytes a tensor takes in the file. */
+  byteLength(key: string): number {
+    const { start, end } = this.#entry(key);
+    return end - start;
+  }
+  /** A tensor's bytes as the file has them, memory-mapped, whatever its dtype. */
+  bytes(key: string): Uint8Array {
+    const { file, start, end } = this.#entry(key);
+    const raw = scope(() => mapTensorFile(file, { byteOffset: start, dtype: "uint8", shape: [end - start] }).data());
+    return raw as Uint8Array;
+  }
+  /** All tensors with their names, memory-mapped. @throws when this LibTorch lacks the dtype of one */
   entries(): [string, Tensor][] {
     return this.keys().map((key) => [key, this.get(key)]);
   }
@@ -58,19 +91,34 @@ export class SafetensorsFile {
 }
 
 /**
- * Opens a `.safetensors` file or a sharded set by its `.index.json`.
- * @throws a message with the file's name when it is missing, cut off, or not exactly the format
+ * Opens a `.safetensors` file, a sharded set by its `.index.json`, or shards without an index as one set.
+ * @throws a message with the file's name when it is missing, cut off, or not exactly the format; when two shards hold a
+ * tensor of one name
  */
-export function openSafetensors(path: string): SafetensorsFile {
+export function openSafetensors(path: string | readonly string[]): SafetensorsFile {
+  if (typeof path !== "string") return openTogether(path);
   if (path.endsWith(".json")) return openSharded(path);
   const { entries, metadata } = readHeader(path);
   return new SafetensorsFile(path, locate(path, entries), metadata);
 }
 
+/** What {@link loadSafetensors} gives. */
+export interface LoadedSafetensors {
+  tensors: Map<string, Tensor>;
+  metadata: Record<string, string>;
+  /** Those whose dtype this LibTorch does not have, as they lie in the file. */
+  bytes: Map<string, Uint8Array>;
+}
+
 /** All tensors of a file by key, memory-mapped. */
-export function loadSafetensors(path: string): { tensors: Map<string, Tensor>; metadata: Record<string, string> } {
+export function loadSafetensors(path: string): LoadedSafetensors {
   const file = openSafetensors(path);
-  return { tensors: new Map(file.entries()), metadata: { ...file.metadata } };
+  const keys = file.keys();
+  return {
+    tensors: new Map(keys.filter((key) => file.isTensor(key)).map((key) => [key, file.get(key)])),
+    metadata: { ...file.metadata },
+    bytes: new Map(keys.filter((key) => !file.isTensor(key)).map((key) => [key, file.bytes(key)])),
+  };
 }
 
 const locate = (file: string, entries: ReadonlyMap<string, TensorEntry>): Map<string, Located> =>
@@ -97,6 +145,18 @@ function readHeader(path: string) {
   } finally {
     closeSync(file);
   }
+}
+
+function openTogether(paths: readonly string[]): SafetensorsFile {
+  const entries = new Map<string, Located>();
+  for (const path of paths) {
+    for (const [key, entry] of locate(path, readHeader(path).entries)) {
+      const other = entries.get(key);
+      if (other) throw new Error(`${path}: "${key}" is in ${other.file} too`);
+      entries.set(key, entry);
+    }
+  }
+  return new SafetensorsFile(paths[0], entries, {});
 }
 
 function openSharded(path: string): SafetensorsFile {

@@ -4,7 +4,7 @@ import { scope } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
 import { FORMAT_DTYPES } from "./header.ts";
 
-const formatNames = new Map(Object.entries(FORMAT_DTYPES).map(([name, { dtype, size }]) => [dtype, { name, size }]));
+const formatNames = new Map(Object.entries(FORMAT_DTYPES).map(([name, { dtype, bits }]) => [dtype, { name, bits }]));
 
 /**
  * Writes tensors as one safetensors file. The file appears by rename once all its bytes are on the disk: a process
@@ -46,7 +46,7 @@ function* partsOf(head: readonly Uint8Array[], laid: readonly { tensor: Tensor }
 function formatOf(name: string, tensor: Tensor): { code: string; size: number } {
   const known = formatNames.get(tensor.dtype);
   if (!known) throw new Error(`tensor "${name}": ${tensor.dtype} has no place in a safetensors file`);
-  return { code: known.name, size: known.size };
+  return { code: known.name, size: known.bits / 8 };
 }
 
 function bytesOf(tensor: Tensor): Uint8Array {

@@ -1,0 +1,195 @@
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { KeyedRandom, type LoadedIdentity, type ShardSet } from "@omni-id/data";
+import {
+  ARCFACE_TEMPLATE,
+  alignedCrop,
+  cropToFive,
+  faceMaskWithoutHair,
+  fivePoints,
+  loadImage,
+  type Pose,
+  type RgbImage,
+  transformPoints,
+  warp,
+} from "@omni-id/face";
+import { cat, loadSafetensors, saveSafetensors, scope, stack, type Tensor, tensor } from "@omni-id/torch";
+import { type FaceCut, faceInput } from "../pictures/face-input.ts";
+import { rgbBatch, toUnit } from "../pictures/rgb-batch.ts";
+import { chunk } from "./chunk.ts";
+import { PEOPLE_PER_PART, People, type PeoplePart } from "./people.ts";
+
+/** Raise when crops or maps are computed in another way: caches of the old way are then not used. */
+const CACHE_VERSION = 2;
+/**
+ * Deviation of the random shift of the five points of a training input, in pixels of the 112 px crop. At run time
+ * landmarks come from a detector, not from the renderer.
+ */
+const INPUT_JITTER = 1;
+const INPUT_SIDE = 112;
+
+/** The pretrained recogniser: what a photo is described by, whatever the backbone. */
+export interface Describer {
+  /** Maps of the frozen network, and the face's feature of length 1, `[B, 512]`, of ArcFace crops in [−1, 1]. */
+  describe(photos: Tensor): { maps: Tensor; feature: Tensor };
+}
+
+/** What preparing asks of the image-feature network. */
+export interface PhotoBackbone extends FaceCut, Partial<Describer> {
+  /** What the maps are computed by: caches of them are named by it. */
+  readonly fingerprint: string;
+  /** Photos `[B, 3, S, S]` in [−1, 1] to what is computed once, `[B, …]`, without gradient. */
+  maps(photos: Tensor): Tensor;
+}
+
+export interface PrepareOptions {
+  shards: ShardSet;
+  /** Which identities of the set, in order. */
+  ids: readonly string[];
+  backbone: PhotoBackbone;
+  /** Loads the recogniser; called where the backbone is another network and something is left to prepare. */
+  recogniser: () => Describer;
+  /** Side of the aligned crops, in pixels. */
+  imageSize: number;
+  /** Folder that caches live in. */
+  cache: string;
+  /** Shift the landmarks of the inputs a little: for training people. */
+  jitter: boolean;
+  onProgress?: (done: number, total: number) => void;
+}
+
+/**
+ * Crops, masks and backbone maps of a set of identities, computed once and kept. The cache's folder is named by a
+ * hash of all that went in (the shards' contents as their headers tell, the identities, crop sizes, the recogniser),
+ * so a stale cache is never read; parts that an interrupted run finished are used again.
+ */
+export async function preparePeople(options: PrepareOptions): Promise<People> {
+  const files = await prepareParts(options);
+  const parts = files.map((file): PeoplePart => {
+    const { tensors, metadata } = loadSafetensors(file);
+    return { tensors, captions: JSON.parse(metadata.captions ?? "[]") as string[] };
+  });
+  const { ids } = options;
+  return new People(ids, imagesOf(parts[0].tensors, Math.min(PEOPLE_PER_PART, ids.length)), parts);
+}
+
+/** The same without opening what was prepared: returns the cache's files, in order. */
+export async function prepareParts(options: PrepareOptions): Promise<string[]> {
+  const { shards, ids, backbone, imageSize, cache, jitter, onProgress } = options;
+  if (ids.length === 0) throw new Error(`${shards.folder}: no identities for this part of the split`);
+  const key = createHash("sha256")
+    .update(JSON.stringify([CACHE_VERSION, shards.fingerprint, ids, imageSize, jitter && INPUT_JITTER]))
+    .update(backbone.fingerprint)
+    .digest("hex")
+    .slice(0, 16);
+  const folder = join(cache, `people-${key}`);
+  mkdirSync(folder, { recursive: true });
+
+  let recogniser: Describer | undefined = describes(backbone) ? backbone : undefined;
+  const files: string[] = [];
+  for (const [number, part] of chunk(ids, PEOPLE_PER_PART).entries()) {
+    const file = join(folder, `part-${String(number).padStart(4, "0")}.safetensors`);
+    if (!existsSync(file)) {
+      recogniser ??= options.recogniser();
+      await preparePart(file, part, options, recogniser);
+      onProgress?.(number * PEOPLE_PER_PART + part.length, ids.length);
+    }
+    files.push(file);
+  }
+  return files;
+}
+
+function describes(backbone: PhotoBackbone): backbone is PhotoBackbone & Describer {
+  return backbone.describe !== undefined;
+}
+
+function imagesOf(part: ReadonlyMap<string, Tensor>, people: number): number {
+  return (part.get("crops")?.shape[0] ?? 0) / people;
+}
+
+async function preparePart(
+  file: string,
+  ids: readonly string[],
+  options: PrepareOptions,
+  recogniser: Describer,
+): Promise<void> {
+  const { shards, backbone, imageSize } = options;
+  const rows: PreparedImage[] = [];
+  for (const id of ids) {
+    const record = await shards.read(id);
+    for (const index of record.images.keys()) rows.push(await prepareImage(record, index, options));
+  }
+  scope(() => {
+    const described = chunk(rows, 32).map((some) =>
+      scope(() => {
+        const { maps, feature } = recogniser.describe(toUnit(rgbBatch(some.map((row) => row.arcface))));
+        if (describes(backbone)) return { maps: maps.half(), feature };
+        return { maps: backbone.maps(toUnit(rgbBatch(some.map((row) => row.input)))).half(), feature };
+      }),
+    );
+    const tensors = {
+      maps: cat(described.map((some) => some.maps)),
+      features: cat(described.map((some) => some.feature)),
+      crops: rgbBatch(rows.map((row) => row.crop)),
+      masks: stack(rows.map((row) => tensor(row.mask, { shape: [imageSize, imageSize] }))),
+      points: stack(rows.map((row) => tensor(fivePoints(row.landmarks), { shape: [5, 2] }))),
+      landmarks: stack(rows.map((row) => tensor(row.landmarks, { shape: [68, 2] }))),
+      poses: stack(rows.map((row) => tensor([row.pose.yaw, row.pose.pitch, row.pose.roll]))),
+    };
+    saveSafetensors(file, tensors, { metadata: { captions: JSON.stringify(rows.map((row) => row.caption)) } });
+  });
+}
+
+interface PreparedImage {
+  /** What the recogniser sees, 112 px. */
+  arcface: RgbImage;
+  /** What the backbone sees. */
+  input: RgbImage;
+  /** What the decoder draws. */
+  crop: RgbImage;
+  /** 0 or 1. */
+  mask: Uint8Array;
+  /** 68 landmarks, pixels of the crop. */
+  landmarks: Float32Array;
+  pose: Pose;
+  caption: string;
+}
+
+async function prepareImage(
+  record: LoadedIdentity,
+  index: number,
+  { backbone, imageSize: size, jitter }: PrepareOptions,
+): Promise<PreparedImage> {
+  const name = `${record.id}.${index}.jpg`;
+  const image = await loadImage(await record.image(index), { name });
+  const { landmarks, pose, caption } = record.images[index];
+  const five = fivePoints(landmarks);
+  const { image: crop, matrix } = alignedCrop(image, landmarks, size);
+  const png = await record.mask(index);
+  const mask = png
+    ? warp(await loadImage(png, { name: `${record.id}.${index}.mask.png` }), matrix, size, size).data.filter(
+        (_, i) => i % 3 === 0,
+      )
+    : faceMaskWithoutHair(crop, transformPoints(landmarks, matrix));
+  const seen = jitter ? shifted(five, record.id, index) : five;
+  const arcface = cropToFive(image, seen, ARCFACE_TEMPLATE, INPUT_SIDE).image;
+  return {
+    arcface,
+    input: backbone.crop === "arcface" ? arcface : faceInput(backbone, image, landmarks),
+    crop,
+    mask: mask.map((byte) => Number(byte > 127)),
+    landmarks: transformPoints(landmarks, matrix),
+    pose,
+    caption,
+  };
+}
+
+/** Five points moved by about a pixel of the crop, always the same way for the same image. */
+function shifted(five: Float32Array, id: string, index: number): Float32Array {
+  const [eyes, mouth] = [0, 6].map((k) => [(five[k] + five[k + 2]) / 2, (five[k + 1] + five[k + 3]) / 2]);
+  const templateLength = ARCFACE_TEMPLATE[7] - ARCFACE_TEMPLATE[1];
+  const scale = Math.hypot(eyes[0] - mouth[0], eyes[1] - mouth[1]) / templateLength;
+  const random = new KeyedRandom(createHash("sha256").update(id).digest().readInt32LE(), index);
+  return five.map((value) => value + random.normal() * INPUT_JITTER * scale);
+}

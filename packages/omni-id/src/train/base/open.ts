@@ -1,0 +1,112 @@
+import { noGrad, randn, scope, type Tensor, tensor, zeros } from "@omni-id/torch";
+import { LinearAutoencoder } from "../../backbones/linear-autoencoder.ts";
+import { vocabularyOf, WordEncoder } from "../../backbones/words.ts";
+import { type FlowBase, flowError, noised } from "../../flow-base.ts";
+import { keyedGenerator } from "../../people/draws.ts";
+import type { People } from "../../people/people.ts";
+import { sample } from "../../people/sample.ts";
+import { saveSheet, toRgb } from "../../pictures/picture.ts";
+import { toUnit } from "../../pictures/rgb-batch.ts";
+import type { Preset } from "../../presets/schema.ts";
+import { euler, schedule } from "../../sampling.ts";
+import { buildFlowBase } from "../../weights/build.ts";
+import { peopleTokens } from "../people-tokens.ts";
+import type { HeldOutReport } from "../stage.ts";
+import { type OpenStageOptions, openStagePeople } from "../stage-people.ts";
+import { BaseStage, startFromZero } from "./stage.ts";
+
+export interface OpenedBase {
+  stage: BaseStage;
+  model: FlowBase;
+  people: People;
+}
+
+/** Pictures of training people whose patches give the principal directions. */
+const FIT_ON = 4096;
+/** Purpose of the generator of held-out noise. */
+const HELD_OUT_DRAW = 13;
+const TIMES = [0.2, 0.5, 0.8, 0.95];
+
+/** The nano base on a folder of shards. */
+export async function openBaseStage(options: OpenStageOptions): Promise<OpenedBase> {
+  const { preset, seed, note } = options;
+  const { people, validation } = await openStagePeople(options);
+  const model = buildFlowBase(preset);
+  startFromZero(model);
+  fitLatents(model, people, note);
+  if (model.prompts instanceof WordEncoder && preset.flow.prompts.kind === "words") {
+    model.prompts.vocabulary = vocabularyOf([preset.flow.prompt, ...people.captions], preset.flow.prompts.vocabulary);
+  }
+  const heldOut = validation && ((step: number) => reportOn(model, validation, preset, step));
+  return { stage: new BaseStage({ model, people, preset: preset.flow, seed, heldOut }), model, people };
+}
+
+/** Principal directions of the training people's patches, where the preset's latents are linear. */
+function fitLatents({ latents }: FlowBase, people: People, note: (text: string) => void): void {
+  if (!(latents instanceof LinearAutoencoder)) return;
+  scope(() => {
+    const rows = sample(people, FIT_ON);
+    const pictures = toUnit(people.crops.indexSelect(0, tensor(rows, { dtype: "int64" })));
+    latents.fit(pictures);
+    note(
+      `latents: PSNR ${psnr(latents.decode(latents.encode(pictures)), pictures).toFixed(1)} dB on training pictures`,
+    );
+  });
+}
+
+/** Peak signal-to-noise ratio of pictures in [−1, 1], dB. */
+export function psnr(made: Tensor, truth: Tensor): number {
+  return scope(() => 10 * Math.log10(4 / made.sub(truth).square().mean().item()));
+}
+
+function reportOn(model: FlowBase, validation: People, preset: Preset, step: number): HeldOutReport {
+  const rows = sample(validation, 176);
+  const fixed = rows.map(() => preset.flow.prompt);
+  const told = rows.map((row) => validation.captions[row] || preset.flow.prompt);
+  return noGrad(() => {
+    const metrics: Record<string, number> = {};
+    for (const [name, prompts] of [
+      ["fixed", fixed],
+      ["captions", told],
+    ] as const) {
+      const errors = TIMES.map((time) => errorAt(model, validation, rows, prompts, time));
+      for (const [i, time] of TIMES.entries()) metrics[`${name}_${time}`] = errors[i];
+      metrics[name] = errors.reduce((sum, error) => sum + error, 0) / errors.length;
+    }
+    const prompts = [...fixed.slice(0, 20), ...told.slice(0, 20)];
+    const made = scope(() => samplePictures(model, prompts).unbind(0).map(toRgb));
+    const picture = (file: string) =>
+      saveSheet(file, {
+        title: `step ${step}: two rows by the fixed prompt, two by captions of validation people`,
+        columns: [],
+        rows: [0, 10, 20, 30].map((from) => made.slice(from, from + 10)),
+        notes: [
+          Object.entries(metrics)
+            .map(([name, value]) => `${name} ${value.toFixed(3)}`)
+            .join(" · "),
+        ],
+        tile: 128,
+      });
+    return { metrics, picture };
+  });
+}
+
+function errorAt(model: FlowBase, people: People, rows: number[], prompts: readonly string[], time: number): number {
+  return scope(() => {
+    const x = peopleTokens(model, people, rows);
+    const noise = randn(x.shape, { generator: keyedGenerator(0, Math.round(time * 1000), HELD_OUT_DRAW) });
+    const t = zeros([rows.length]).add(time);
+    const velocity = model.velocity(noised(x, noise, t), t, model.prompts.encode(prompts));
+    return flowError(velocity, x, noise).mean().item();
+  });
+}
+
+function samplePictures(model: FlowBase, prompts: readonly string[], steps = 25): Tensor {
+  return scope(() => {
+    const [tokens, channels] = model.tokenShape;
+    const told = model.prompts.encode(prompts);
+    const start = randn([prompts.length, tokens, channels], { generator: keyedGenerator(1, 0, HELD_OUT_DRAW) });
+    const velocity = (x: Tensor, t: number) => model.velocity(x, zeros([prompts.length]).add(t), told);
+    return model.pictures(euler(velocity, start, schedule({ steps, tokens })));
+  });
+}

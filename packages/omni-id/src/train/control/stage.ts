@@ -1,0 +1,110 @@
+import { KeyedRandom } from "@omni-id/data";
+import { noGrad, scope, type Tensor } from "@omni-id/torch";
+import type { LandmarkControl } from "../../adapters/landmark-control.ts";
+import type { Encoder } from "../../encoder.ts";
+import { type Conditions, type FlowBase, flowError, noised } from "../../flow-base.ts";
+import type { FlowAdapter } from "../../flow-decoder.ts";
+import { drawFlow, type FlowDraws, keyedGenerator } from "../../people/draws.ts";
+import { encodeRows } from "../../people/encode-rows.ts";
+import type { People } from "../../people/people.ts";
+import { landmarkPictures } from "../../pictures/landmark-picture.ts";
+import type { FlowPreset } from "../../presets/schema.ts";
+import { peopleTokens } from "../people-tokens.ts";
+import { type HeldOutReport, type ParameterGroup, parameterGroups, type Stage, type StepResult } from "../stage.ts";
+
+const DRAW = { rows: 41, flow: 42 } as const;
+/** Photos an identity is made from while the ControlNet learns. */
+const INPUTS = 3;
+
+export interface ControlBatch extends FlowDraws {
+  rows: number[];
+  /** Photos of the same person for each row, where the identity is given in this step. */
+  inputs: number[] | undefined;
+}
+
+/** What turns photos into conditions; frozen. */
+export interface IdentityPart {
+  encoder: Encoder;
+  decoder: FlowAdapter;
+}
+
+export interface ControlStageOptions {
+  model: LandmarkControl;
+  base: FlowBase;
+  /** Tells the base of the person beside the landmarks, in the preset's share of the steps. */
+  identity?: IdentityPart;
+  people: People;
+  preset: FlowPreset;
+  imageSize: number;
+  seed: number;
+  heldOut?: (step: number) => HeldOutReport;
+}
+
+/** The ControlNet on landmark pictures, on the frozen base, with and without an identity (section 4.2). */
+export class ControlStage implements Stage<ControlBatch> {
+  readonly name = "control";
+  readonly model: LandmarkControl;
+  readonly groups: ParameterGroup[];
+  readonly heldOut: ((step: number) => HeldOutReport) | undefined;
+  readonly #options: ControlStageOptions;
+
+  constructor(options: ControlStageOptions) {
+    this.#options = options;
+    this.model = options.model;
+    this.heldOut = options.heldOut;
+    this.groups = parameterGroups(options.model);
+  }
+
+  batch(step: number): ControlBatch {
+    const { base, people, preset, seed } = this.#options;
+    const { batch, identity } = preset.control;
+    const { ids, images } = people;
+    const random = new KeyedRandom(seed, step, DRAW.rows);
+    const named = random.chance(identity);
+    const rows: number[] = [];
+    const inputs: number[] = [];
+    for (let i = 0; i < batch; i++) {
+      const person = random.below(ids.length);
+      const chosen = random.choose(images, Math.min(images, INPUTS + 1)).map((image) => person * images + image);
+      rows.push(chosen[0]);
+      inputs.push(...chosen.slice(1));
+    }
+    const draws = drawFlow(keyedGenerator(seed, step, DRAW.flow), batch, base.tokenShape, { kind: "uniform" });
+    return { rows, inputs: named ? inputs : undefined, ...draws };
+  }
+
+  describe({ rows }: ControlBatch): string {
+    return rows.map((row) => this.#options.people.nameOf(row)).join(" ");
+  }
+
+  loss(batch: ControlBatch): StepResult {
+    return { loss: this.#error(batch, batch.rows).mean(), metrics: {} };
+  }
+
+  /** How much worse the loss gets with somebody else's landmarks, over the loss with the right ones. */
+  probe(step: number): Record<string, number> {
+    return noGrad(() => {
+      const batch = this.batch(step);
+      const [first, ...rest] = batch.rows;
+      const error = (landmarksOf: number[]) => this.#error(batch, landmarksOf).mean().item();
+      return { gap: error([...rest, first]) / error(batch.rows) - 1 };
+    });
+  }
+
+  #error({ rows, inputs, t, noise }: ControlBatch, landmarksOf: readonly number[]): Tensor {
+    const { base, people, preset, imageSize } = this.#options;
+    const x = peopleTokens(base, people, rows);
+    const pictures = landmarkPictures(people.landmarksOf(landmarksOf), imageSize);
+    const prompts = base.prompts.encode(rows.map(() => preset.prompt));
+    const steering = this.model.steer(pictures, this.#identity(rows.length, inputs));
+    return flowError(base.velocity(noised(x, noise, t), t, prompts, steering), x, noise);
+  }
+
+  #identity(count: number, inputs: readonly number[] | undefined): Conditions | undefined {
+    const { identity, people } = this.#options;
+    if (!inputs || !identity) return undefined;
+    return noGrad(() =>
+      scope(() => identity.decoder.conditions(encodeRows(identity.encoder, people, inputs, count).float())),
+    );
+  }
+}

@@ -1,0 +1,190 @@
+import { join } from "node:path";
+import { modelFile, recogniserModel } from "@omni-id/face";
+import { noGrad, randn, scope, type Tensor, tensor, zeros } from "@omni-id/torch";
+import { type HeldOutTask, heldOutTasks, otherTask } from "../../evaluate/protocol.ts";
+import { encodeTasks } from "../../evaluate/reconstruct.ts";
+import { trainingIdentities } from "../../evaluate/training-identities.ts";
+import type { Conditions } from "../../flow-base.ts";
+import { flowError, noised } from "../../flow-base.ts";
+import { drawPictures } from "../../generate/draw.ts";
+import { keyedGenerator } from "../../people/draws.ts";
+import type { People } from "../../people/people.ts";
+import { saveSheet, toRgb } from "../../pictures/picture.ts";
+import { toUnit } from "../../pictures/rgb-batch.ts";
+import { buildFlowAdapter } from "../../weights/build.ts";
+import { type LoadedEncoder, loadEncoder } from "../../weights/first-stage.ts";
+import { type LoadedFlowBase, loadFlowBase } from "../../weights/flow.ts";
+import { ENCODER_FILE } from "../../weights/folder.ts";
+import { LikenessLoss } from "../likeness.ts";
+import { peopleTokens } from "../people-tokens.ts";
+import type { HeldOutReport } from "../stage.ts";
+import { type OpenStageOptions, openStagePeople } from "../stage-people.ts";
+import { FlowModel, FlowStage } from "./stage.ts";
+
+export interface OpenFlowStageOptions extends OpenStageOptions {
+  /** Folder of stage one's weights. */
+  encoder: string;
+  /** Folder of the flow base's weights. */
+  base: string;
+}
+
+export interface OpenedFlow {
+  stage: FlowStage;
+  model: FlowModel;
+  people: People;
+  encoder: LoadedEncoder;
+  /** The file that it was loaded from. */
+  encoderFile: string;
+  base: LoadedFlowBase;
+}
+
+/** Purpose of the generator of held-out noise. */
+const HELD_OUT_DRAW = 24;
+const TIMES = [0.2, 0.5, 0.8, 0.95];
+const GUIDANCE = 3;
+
+/** Stage two on a folder of shards, from stage one's encoder and a trained base. */
+export async function openFlowStage(options: OpenFlowStageOptions): Promise<OpenedFlow> {
+  const { preset, seed } = options;
+  const encoder = await loadEncoder(options.encoder);
+  const base = await loadFlowBase(options.base, preset);
+  base.base.checkpointBlocks = preset.flow.adapter.checkpoint;
+  const network = encoder.bundle.encoder;
+  const { people, validation } = await openStagePeople(options, network.backbone);
+
+  const decoder = buildFlowAdapter(preset);
+  const model = new FlowModel(network, decoder);
+  scope(() => decoder.standardise(trainingIdentities(network, people, 1024)));
+  if (decoder.joined) {
+    const { joined } = decoder;
+    scope(() => noGrad(() => joined.startFrom(promptTokens(base, preset.flow.prompt))));
+  }
+  const stage = new FlowStage({
+    model,
+    base: base.base,
+    people,
+    preset: preset.flow,
+    seed,
+    backboneRate: preset.mtd.backboneRate,
+    likeness: preset.flow.adapter.likeness > 0 ? new LikenessLoss(modelFile(recogniserModel)) : undefined,
+    heldOut: validation && ((step) => reportOn({ model, base, prompt: preset.flow.prompt }, validation, step)),
+  });
+  return { stage, model, people, encoder, encoderFile: join(options.encoder, ENCODER_FILE), base };
+}
+
+/** The fixed prompt's tokens inside FLUX, `[T, width]`. */
+function promptTokens({ base }: LoadedFlowBase, prompt: string): Tensor {
+  return scope(() => base.flux.txt_in.forward(base.prompts.encode([prompt]).txt).squeeze(0));
+}
+
+interface Reported {
+  model: FlowModel;
+  base: LoadedFlowBase;
+  prompt: string;
+}
+
+function reportOn({ model, base: { base }, prompt }: Reported, validation: People, step: number): HeldOutReport {
+  return noGrad(() => {
+    const tasks = heldOutTasks(validation.ids.length, validation.images);
+    const identities = (inputs: number) => encodeTasks(model.encoder, validation, tasks, inputs);
+    const three = identities(3).keep();
+    const other = scope(() =>
+      three.indexSelect(
+        0,
+        tensor(
+          tasks.map((_, task) => otherTask(task, tasks.length)),
+          { dtype: "int64" },
+        ),
+      ),
+    ).keep();
+    const metrics: Record<string, number> = {};
+    const x = scope(() =>
+      peopleTokens(
+        base,
+        validation,
+        tasks.map((task) => task.targets[0]),
+      ),
+    );
+    const prompts = base.prompts.encode(tasks.map(() => prompt));
+    const error = (time: number, conditions: Conditions | undefined) =>
+      scope(() => {
+        const noise = randn(x.shape, { generator: keyedGenerator(0, Math.round(time * 1000), HELD_OUT_DRAW) });
+        const t = zeros([tasks.length]).add(time);
+        return flowError(base.velocity(noised(x, noise, t), t, prompts, conditions), x, noise)
+          .mean()
+          .item();
+      });
+    for (const time of TIMES) {
+      const right = error(time, model.decoder.conditions(three));
+      metrics[`loss_${time}`] = right;
+      metrics[`other_${time}`] = error(time, model.decoder.conditions(other)) / right - 1;
+      metrics[`none_${time}`] = error(time, undefined) / right - 1;
+    }
+    const picture = drawSheet({ model, base, prompt }, { validation, tasks, identities, other }, step, metrics);
+    three.dispose();
+    other.dispose();
+    return { metrics, picture };
+  });
+}
+
+/** Eight people: inputs, a real picture, then drawn from 1, 3, 5 photos, from somebody else's identity, from none. */
+function drawSheet(
+  { model, base, prompt }: { model: FlowModel; base: LoadedFlowBase["base"]; prompt: string },
+  held: {
+    validation: People;
+    tasks: readonly HeldOutTask[];
+    identities: (inputs: number) => Tensor;
+    other: Tensor;
+  },
+  step: number,
+  metrics: Record<string, number>,
+): (file: string) => Promise<void> {
+  const { validation, tasks, identities, other } = held;
+  const shown = [0, 1, 2, 3, 4, 5, 6, 7].map((i) => Math.floor((i * tasks.length) / 8));
+  const pick = (all: Tensor) => all.indexSelect(0, tensor(shown, { dtype: "int64" }));
+  const draw = (tokens: Tensor | undefined, guidance = GUIDANCE) =>
+    scope(() => {
+      const conditions = tokens && model.decoder.conditions(tokens);
+      const settings = { count: shown.length, seed: 1, steps: 16, guidance, prompt };
+      return drawPictures(base, { ...settings, conditions })
+        .unbind(0)
+        .map(toRgb);
+    });
+  const real = (rows: readonly number[]) =>
+    scope(() =>
+      toUnit(validation.crops.indexSelect(0, tensor(rows, { dtype: "int64" })))
+        .unbind(0)
+        .map(toRgb),
+    );
+  const columns = [
+    ...[0, 1, 2].map((i) => real(shown.map((task) => tasks[task].inputs[i]))),
+    real(shown.map((task) => tasks[task].targets[0])),
+    scope(() => draw(pick(identities(3)), 1)),
+    ...[1, 3, 5].map((inputs) => scope(() => draw(pick(identities(inputs))))),
+    scope(() => draw(pick(other))),
+    draw(undefined),
+  ];
+  return (file) =>
+    saveSheet(file, {
+      title: `step ${step}`,
+      columns: [
+        "input 1",
+        "input 2",
+        "input 3",
+        "another\nphoto",
+        "3 photos,\nguidance 1",
+        "1 photo",
+        "3 photos",
+        "5 photos",
+        "somebody\nelse",
+        "nobody",
+      ],
+      rows: shown.map((_, row) => columns.map((column) => column[row])),
+      notes: [
+        Object.entries(metrics)
+          .map(([name, value]) => `${name} ${value.toFixed(3)}`)
+          .join(" · "),
+      ],
+      tile: 104,
+    });
+}

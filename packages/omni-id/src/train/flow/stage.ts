@@ -1,0 +1,181 @@
+import { KeyedRandom } from "@omni-id/data";
+import { nn, noGrad, scope, type Tensor, tensor } from "@omni-id/torch";
+import type { Encoder } from "../../encoder.ts";
+import { type FewToManyTask, sampleFewToMany } from "../../few-to-many.ts";
+import { type Conditions, type FlowBase, flowError, noised } from "../../flow-base.ts";
+import type { FlowAdapter } from "../../flow-decoder.ts";
+import { drawFlow, type FlowDraws, keyedGenerator } from "../../people/draws.ts";
+import { encodeRows } from "../../people/encode-rows.ts";
+import type { People } from "../../people/people.ts";
+import type { FlowPreset } from "../../presets/schema.ts";
+import type { LikenessLoss } from "../likeness.ts";
+import { peopleTokens } from "../people-tokens.ts";
+import {
+  encoderGroups,
+  type HeldOutReport,
+  type ParameterGroup,
+  parameterGroups,
+  type Stage,
+  type StepResult,
+  setTrainable,
+} from "../stage.ts";
+
+const DRAW = { tasks: 21, flow: 22, likeness: 23 } as const;
+
+/** The parts that stage two trains, and the keys of its checkpoint. The base stays frozen, outside. */
+export class FlowModel extends nn.Module {
+  readonly encoder: Encoder;
+  readonly decoder: FlowAdapter;
+
+  constructor(encoder: Encoder, decoder: FlowAdapter) {
+    super();
+    this.encoder = encoder;
+    this.decoder = decoder;
+  }
+}
+
+export interface FlowBatch extends FlowDraws {
+  tasks: FewToManyTask[];
+  /** Rows of the targets, identity by identity. */
+  targets: number[];
+}
+
+export interface FlowStageOptions {
+  model: FlowModel;
+  base: FlowBase;
+  people: People;
+  preset: FlowPreset;
+  seed: number;
+  /** Needed when the preset weighs likeness. */
+  likeness?: LikenessLoss;
+  /** Rate of the encoder's backbone as a share of the encoder's; 0, the default, keeps it frozen. */
+  backboneRate?: number;
+  heldOut?: (step: number) => HeldOutReport;
+}
+
+/** Stage two: the identity drives a frozen flow model, few-to-many, the encoder trained along (section 3.3). */
+export class FlowStage implements Stage<FlowBatch> {
+  readonly name = "flow";
+  readonly model: FlowModel;
+  readonly groups: ParameterGroup[];
+  readonly heldOut: ((step: number) => HeldOutReport) | undefined;
+  readonly #base: FlowBase;
+  readonly #people: People;
+  readonly #preset: FlowPreset;
+  readonly #seed: number;
+  readonly #likeness: LikenessLoss | undefined;
+
+  constructor({ model, base, people, preset, seed, likeness, backboneRate = 0, heldOut }: FlowStageOptions) {
+    if (preset.adapter.likeness > 0 && !likeness) {
+      throw new Error("the preset weighs likeness, but no recogniser was given to measure it");
+    }
+    this.model = model;
+    this.heldOut = heldOut;
+    this.#base = base;
+    this.#people = people;
+    this.#preset = preset;
+    this.#seed = seed;
+    this.#likeness = likeness;
+    const rates = { encoderRate: preset.adapter.encoderRate, backboneRate };
+    setTrainable(model.encoder, rates);
+    this.groups = [...parameterGroups(model.decoder), ...encoderGroups(model.encoder, rates)];
+  }
+
+  batch(step: number): FlowBatch {
+    const { adapter } = this.#preset;
+    const { ids, images } = this.#people;
+    const tasks = sampleFewToMany(new KeyedRandom(this.#seed, step, DRAW.tasks), {
+      ...adapter,
+      people: ids.length,
+      images,
+    });
+    const targets = tasks.flatMap(({ person, targets }) => targets.map((image) => person * images + image));
+    const generator = keyedGenerator(this.#seed, step, DRAW.flow);
+    return { tasks, targets, ...drawFlow(generator, targets.length, this.#base.tokenShape, adapter.times) };
+  }
+
+  describe({ tasks }: FlowBatch): string {
+    const { images } = this.#people;
+    return tasks
+      .map(({ person, inputs }) => inputs.map((image) => this.#people.nameOf(person * images + image)).join(" "))
+      .join(", ");
+  }
+
+  loss(batch: FlowBatch, step: number): StepResult {
+    const { adapter } = this.#preset;
+    const x = peopleTokens(this.#base, this.#people, batch.targets);
+    const xt = noised(x, batch.noise, batch.t);
+    const velocity = this.#velocity(xt, batch, this.#conditions(this.#encode(batch)));
+    const flow = flowError(velocity, x, batch.noise).mean();
+    if (!this.#likeness || adapter.likeness === 0) return { loss: flow, metrics: {} };
+
+    const seen = this.#likenessRows(batch, step);
+    if (seen.length === 0) return { loss: flow, metrics: { flow: flow.item() } };
+    const unlike = this.#unlikeness(this.#likeness, { xt, velocity, batch, seen });
+    const metrics = { flow: flow.item(), likeness: 1 - unlike.item() };
+    return { loss: flow.add(unlike.mul(adapter.likeness)), metrics };
+  }
+
+  /**
+   * How much worse the flow loss gets with another person's identity, and with none (the bare base), over the loss
+   * with the right one: what proves that ℓ is used.
+   */
+  probe(step: number): Record<string, number> {
+    return noGrad(() => {
+      const batch = this.batch(step);
+      const x = peopleTokens(this.#base, this.#people, batch.targets);
+      const xt = noised(x, batch.noise, batch.t);
+      const error = (conditions: Conditions | undefined) =>
+        flowError(this.#velocity(xt, batch, conditions), x, batch.noise)
+          .mean()
+          .item();
+      const identities = this.#encode(batch);
+      const right = error(this.#conditions(identities));
+      const other = error(this.#conditions(identities.roll([1], [0])));
+      return { gap: other / right - 1, gap_none: error(undefined) / right - 1 };
+    });
+  }
+
+  #encode({ tasks }: FlowBatch): Tensor {
+    const { images } = this.#people;
+    const rows = tasks.flatMap(({ person, inputs }) => inputs.map((image) => person * images + image));
+    return encodeRows(this.model.encoder, this.#people, rows, tasks.length).float();
+  }
+
+  #conditions(identities: Tensor): Conditions {
+    return this.model.decoder.conditions(identities.repeatInterleave(this.#preset.adapter.targets, 0));
+  }
+
+  #velocity(xt: Tensor, { targets, t }: FlowBatch, conditions: Conditions | undefined): Tensor {
+    const prompts = this.#base.prompts.encode(targets.map(() => this.#preset.prompt));
+    return this.#base.velocity(xt, t, prompts, conditions);
+  }
+
+  /** Places in the batch where the time is low enough for a face to be seen. */
+  #likenessRows({ t }: FlowBatch, step: number): number[] {
+    const { likenessBelow, likenessBatch } = this.#preset.adapter;
+    const low = (t.tolist() as number[]).flatMap((time, place) => (time < likenessBelow ? [place] : []));
+    const random = new KeyedRandom(this.#seed, step, DRAW.likeness);
+    return random.choose(low.length, Math.min(likenessBatch, low.length)).map((i) => low[i]);
+  }
+
+  /** 1 − cosine between the target and the picture that the model sees in x_t, x_t − t v. */
+  #unlikeness(
+    likeness: LikenessLoss,
+    { xt, velocity, batch, seen }: { xt: Tensor; velocity: Tensor; batch: FlowBatch; seen: number[] },
+  ): Tensor {
+    return scope(() => {
+      const places = tensor(seen, { dtype: "int64" });
+      const pick = (all: Tensor) => all.indexSelect(0, places);
+      const predicted = pick(xt).sub(pick(velocity).mul(pick(batch.t).view([-1, 1, 1])));
+      const rows = seen.map((place) => batch.targets[place]);
+      const { features, points } = this.#people;
+      const index = tensor(rows, { dtype: "int64" });
+      return likeness.unlike(
+        this.#base.pictures(predicted),
+        features.indexSelect(0, index),
+        points.indexSelect(0, index),
+      );
+    });
+  }
+}

@@ -1,0 +1,107 @@
+import { join } from "node:path";
+import { mean } from "@omni-id/data";
+import { modelFile, recogniserModel } from "@omni-id/face";
+import { noGrad, scope } from "@omni-id/torch";
+import { startFromPretrained } from "../../checkpoints/clip-vision.ts";
+import { heldOutTasks } from "../../evaluate/protocol.ts";
+import { pictureL1, reconstruct } from "../../evaluate/reconstruct.ts";
+import { saveReconstructionSheet } from "../../evaluate/sheet.ts";
+import { trainingIdentities } from "../../evaluate/training-identities.ts";
+import type { People } from "../../people/people.ts";
+import { sample } from "../../people/sample.ts";
+import type { Preset } from "../../presets/schema.ts";
+import { buildEncoder, buildMaskedDecoder } from "../../weights/build.ts";
+import { loadEncoder, startMaskedDecoder } from "../../weights/first-stage.ts";
+import { ENCODER_FILE } from "../../weights/folder.ts";
+import { LikenessLoss } from "../likeness.ts";
+import { type HeldOutReport, setTrainable } from "../stage.ts";
+import { type OpenStageOptions, openStagePeople } from "../stage-people.ts";
+import { MtdModel, MtdStage } from "./stage.ts";
+
+export interface FirstStage {
+  stage: MtdStage;
+  model: MtdModel;
+  people: People;
+  /** The encoder's file, where a finished encoder is kept as it is. */
+  kept?: { file: string; hash: string };
+  /** How the decoder was trained before, where one was given. */
+  before?: Readonly<Record<string, string>>;
+}
+
+export interface OpenFirstStageOptions extends OpenStageOptions {
+  /** Folder of an encoder to start from, such as the one that stage two has changed. */
+  encoder?: string;
+  /** Folder of a masked decoder to start from. */
+  decoder?: string;
+}
+
+/**
+ * Stage one on a folder of shards. The 44 test people are not opened; what is reported and drawn during the training
+ * are 44 validation people, whom the training does not see either.
+ */
+export async function openFirstStage(options: OpenFirstStageOptions): Promise<FirstStage> {
+  const { preset, seed } = options;
+  const given = options.encoder === undefined ? undefined : await loadEncoder(options.encoder);
+  const encoder = given?.bundle.encoder ?? buildEncoder(preset);
+  const { backbone } = encoder;
+  if (!given) startFromPretrained(backbone, preset.backbone);
+  const { people, validation } = await openStagePeople(options, backbone);
+  if (given || preset.mtd.backboneRate === 0) setTrainable(encoder, preset.mtd);
+  if (!given) scope(() => backbone.standardise?.(people.maps(sample(people, 512))));
+
+  const decoder = buildMaskedDecoder(preset);
+  const before = options.decoder ? await startMaskedDecoder(decoder, options.decoder) : undefined;
+  const model = new MtdModel(encoder, decoder);
+  const { likeness, perceptual } = preset.mtd.loss;
+  const stage = new MtdStage({
+    model,
+    people,
+    preset: preset.mtd,
+    seed,
+    likeness: likeness > 0 || perceptual > 0 ? new LikenessLoss(modelFile(recogniserModel)) : undefined,
+    heldOut: validation && ((step) => reportOn(model, people, validation, preset, step)),
+  });
+  const kept =
+    given && preset.mtd.encoderRate === 0
+      ? { file: join(options.encoder as string, ENCODER_FILE), hash: given.hash }
+      : undefined;
+  return { stage, model, people, kept, before };
+}
+
+function reportOn(model: MtdModel, people: People, validation: People, preset: Preset, step: number): HeldOutReport {
+  return noGrad(() => {
+    const tasks = heldOutTasks(validation.ids.length, validation.images);
+    const { encoder, decoder } = model;
+    const made = scope(() => {
+      const meanIdentity = trainingIdentities(encoder, people).mean([0]);
+      return reconstruct({
+        encoder,
+        decoder,
+        people: validation,
+        tasks,
+        meanIdentity,
+        maskRatio: preset.mtd.maskRatio,
+      });
+    });
+    const l1 = (condition: keyof typeof made.made) => mean(pictureL1(made.made[condition], made));
+    const metrics = {
+      l1_1: l1("1"),
+      l1_3: l1("3"),
+      l1_5: l1("5"),
+      l1_mean_identity: l1("identityRemoved"),
+      l1_other_identity: l1("otherIdentity"),
+      gap: l1("otherIdentity") / l1("3") - 1,
+    };
+    const picture = async (file: string) => {
+      const notes = Object.entries(metrics).map(([name, value]) => `${name} ${value.toFixed(4)}`);
+      await saveReconstructionSheet(file, {
+        people: validation,
+        tasks,
+        made,
+        title: `step ${step}`,
+        notes: [notes.join(" · ")],
+      });
+    };
+    return { metrics, picture };
+  });
+}

@@ -1,0 +1,28 @@
+import { RecogniserBackbone } from "../backbones/recogniser.ts";
+import { type OpenedPeople, type OpenPeopleOptions, openPeople } from "../people/open-people.ts";
+import type { PhotoBackbone } from "../people/prepare.ts";
+import type { Preset } from "../presets/schema.ts";
+
+/** What every stage is opened with. */
+export interface OpenStageOptions {
+  /** Folder of shards. */
+  data: string;
+  /** Folder of prepared people. */
+  cache: string;
+  preset: Preset;
+  seed: number;
+  note: (text: string) => void;
+}
+
+/** A stage's people; without a backbone of its own it takes the recogniser. */
+export function openStagePeople(options: OpenStageOptions, backbone?: PhotoBackbone): Promise<OpenedPeople> {
+  return openPeople(stagePeopleOptions(options, backbone));
+}
+
+export function stagePeopleOptions(
+  { data, cache, preset, note }: OpenStageOptions,
+  backbone: PhotoBackbone = RecogniserBackbone.load({ width: preset.backbone.width }),
+): OpenPeopleOptions {
+  const recogniser = () => RecogniserBackbone.load({ width: preset.backbone.width });
+  return { data, cache, imageSize: preset.imageSize, backbone, recogniser, note };
+}

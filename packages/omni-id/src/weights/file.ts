@@ -1,0 +1,83 @@
+import { createHash } from "node:crypto";
+import { createReadStream, existsSync } from "node:fs";
+import { loadSafetensors, type nn, saveSafetensors, scope, type Tensor } from "@omni-id/torch";
+import { completePreset } from "../presets/index.ts";
+import type { Preset } from "../presets/schema.ts";
+
+/** What the parameters of a weights file may be stored as. */
+export const WEIGHTS_DTYPES = ["float32", "float16", "bfloat16"] as const;
+export type WeightsDType = (typeof WEIGHTS_DTYPES)[number];
+
+export interface WeightsNote {
+  preset: Preset;
+  /** How they were trained. */
+  metadata: Readonly<Record<string, string>>;
+  /** What parameters are stored as; 16 bits halve the file. Loading gives float32 again. */
+  dtype?: WeightsDType;
+}
+
+/** Writes a module's state with the preset it was built by; returns the file's SHA-256, by which others name it. */
+export async function saveWeightsFile(
+  file: string,
+  module: nn.Module,
+  { preset, metadata, dtype = "float32" }: WeightsNote,
+): Promise<string> {
+  const told = { ...metadata, preset: JSON.stringify(preset) };
+  scope(() => saveSafetensors(file, stored(module, dtype), { metadata: told }));
+  return sha256(file);
+}
+
+/** State as a file keeps it: statistics stay float32, for their smallest values matter. */
+function stored(module: nn.Module, dtype: WeightsDType): Map<string, Tensor> {
+  const state = module.stateDict();
+  for (const [key, parameter] of module.namedParameters()) {
+    const value = parameter.detach().to(dtype);
+    if (dtype === "float16" && !value.isfinite().all().item()) {
+      throw new Error(`${key}: its values do not fit into float16; store the weights as bfloat16`);
+    }
+    state.set(key, value);
+  }
+  return state;
+}
+
+export interface OpenedWeights {
+  preset: Preset;
+  metadata: Readonly<Record<string, string>>;
+  /** SHA-256 of the file. */
+  hash: string;
+  tensors: Map<string, Tensor>;
+}
+
+/**
+ * Reads a file of {@link saveWeightsFile}.
+ * @param stage the training that makes such files, for the message where there is none
+ * @throws when the file is missing, damaged, or tells of no preset
+ */
+export async function openWeightsFile(file: string, stage: string): Promise<OpenedWeights> {
+  if (!existsSync(file)) {
+    throw new Error(
+      `${file}: no such weights; train them (omni-id train ${stage}) or name their folder with --weights`,
+    );
+  }
+  const { tensors, metadata } = loadSafetensors(file);
+  const preset = completePreset(parseJson(metadata.preset));
+  if (!preset) throw new Error(`${file}: its metadata holds no preset of this program's version`);
+  const odd = [...tensors].find(([, tensor]) => !scope(() => tensor.float().sum().isfinite().item()));
+  if (odd)
+    throw new Error(`${file}: "${odd[0]}" holds values that are not finite; the file is damaged, fetch it again`);
+  return { preset, metadata, hash: await sha256(file), tensors };
+}
+
+function parseJson(text: string | undefined): unknown {
+  try {
+    return JSON.parse(text ?? "");
+  } catch {
+    return undefined;
+  }
+}
+
+async function sha256(file: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const part of createReadStream(file)) hash.update(part as Buffer);
+  return hash.digest("hex");
+}

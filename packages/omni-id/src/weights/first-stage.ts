@@ -1,0 +1,139 @@
+import { join } from "node:path";
+import { F, nn, noGrad, scope, type Tensor, zeros } from "@omni-id/torch";
+import type { Encoder } from "../encoder.ts";
+import type { MaskedDecoder } from "../masked-decoder.ts";
+import type { Preset } from "../presets/schema.ts";
+import { buildEncoder, buildMaskedDecoder } from "./build.ts";
+import { openWeightsFile, saveWeightsFile, type WeightsNote } from "./file.ts";
+import { DECODER_FILE, ENCODER_FILE, shippedWeights } from "./folder.ts";
+
+/** Everything that turns photos into an identity and compares identities: what {@link ENCODER_FILE} holds. */
+export class EncoderBundle extends nn.Module {
+  readonly encoder: Encoder;
+  /** Mean ℓ of the training people, `[L, C]`. */
+  readonly identity_mean: Tensor;
+  /** Deviation of ℓ over the training people, `[L, C]`. */
+  readonly identity_deviation: Tensor;
+
+  constructor(encoder: Encoder) {
+    super();
+    const [tokens, width] = encoder.identityShape;
+    this.encoder = encoder;
+    this.identity_mean = nn.buffer(zeros([tokens, width]));
+    this.identity_deviation = nn.buffer(scope(() => zeros([tokens, width]).add(1)));
+  }
+
+  /** Sets mean and deviation from the identities of training people `[N, L, C]`. */
+  standardise(identities: Tensor): void {
+    scope(() =>
+      noGrad(() => {
+        this.identity_mean.copy_(identities.mean([0]));
+        this.identity_deviation.copy_(identities.std([0]).add(1e-4));
+      }),
+    );
+  }
+
+  /**
+   * Unit vectors whose cosine tells how alike two identities are: `[N, L, C] → [N, D]`. What an identity carries of its
+   * backbone tells people apart best; else all of it does, relative to the training people.
+   */
+  compared(identities: Tensor): Tensor {
+    return scope(() =>
+      noGrad(() => {
+        const { carriedTokens } = this.encoder;
+        if (carriedTokens > 0)
+          return F.normalize(identities.narrow(1, 0, carriedTokens).flatten(1).float(), { dim: 1 });
+        const standard = identities.sub(this.identity_mean).div(this.identity_deviation).flatten(1);
+        return F.normalize(standard, { dim: 1 });
+      }),
+    );
+  }
+}
+
+/** An encoder with its weights, ready to use; dispose it to give its memory back at once. */
+export interface LoadedEncoder extends Disposable {
+  bundle: EncoderBundle;
+  preset: Preset;
+  /** Name and SHA-256 of the weights file: identities name the encoder that made them. */
+  name: string;
+  hash: string;
+  /** The file's metadata: how it was trained. */
+  metadata: Readonly<Record<string, string>>;
+}
+
+/**
+ * Loads an encoder's weights.
+ * @param folder where `omni-id-encoder.safetensors` lies; the shipped nano weights when absent
+ * @throws when the file is missing, damaged, or of another shape than its own preset
+ */
+export async function loadEncoder(folder: string = shippedWeights()): Promise<LoadedEncoder> {
+  const file = join(folder, ENCODER_FILE);
+  const { preset, metadata, hash, tensors } = await openWeightsFile(file, "mtd");
+  const bundle = new EncoderBundle(buildEncoder(preset));
+  bundle.loadStateDict(tensors);
+  bundle.eval();
+  bundle.requiresGrad_(false);
+  const name = `${preset.name} ${hash.slice(0, 8)}`;
+  return { bundle, preset, name, hash, metadata, [Symbol.dispose]: () => disposeAll(bundle) };
+}
+
+/** Loads an encoder and the decoder that was trained with it. */
+export async function loadFirstStage(
+  folder: string = shippedWeights(),
+): Promise<{ encoder: LoadedEncoder; decoder: MaskedDecoder }> {
+  const encoder = await loadEncoder(folder);
+  return { encoder, decoder: await loadMaskedDecoder(folder, encoder) };
+}
+
+/** Loads the masked transformer decoder that was trained with an encoder. */
+export async function loadMaskedDecoder(folder: string, encoder: LoadedEncoder): Promise<MaskedDecoder> {
+  const file = join(folder, DECODER_FILE);
+  const { preset, metadata, tensors } = await openWeightsFile(file, "mtd");
+  if (metadata.encoderHash !== encoder.hash) {
+    throw new Error(`${file}: trained with another encoder than ${ENCODER_FILE} beside it; take both from one run`);
+  }
+  const decoder = buildMaskedDecoder(preset);
+  decoder.loadStateDict(tensors);
+  decoder.eval();
+  decoder.requiresGrad_(false);
+  return decoder;
+}
+
+/**
+ * Puts the weights of a folder's masked decoder into another of the same shape, whichever encoder they were made for.
+ * @returns its metadata: how it was trained
+ */
+export async function startMaskedDecoder(decoder: MaskedDecoder, folder: string): Promise<Record<string, string>> {
+  const { tensors, metadata } = await openWeightsFile(join(folder, DECODER_FILE), "mtd");
+  decoder.loadStateDict(tensors);
+  return metadata;
+}
+
+export interface FirstStageWeights extends WeightsNote {
+  bundle: EncoderBundle;
+  decoder: MaskedDecoder;
+}
+
+/** Writes the two files of stage one; returns the encoder's hash, by which identities and decoder name it. */
+export async function saveWeights(folder: string, { decoder, ...encoder }: FirstStageWeights): Promise<string> {
+  const encoderHash = await saveEncoder(folder, encoder);
+  await saveMaskedDecoder(folder, { decoder, encoderHash, ...encoder });
+  return encoderHash;
+}
+
+/** Writes the masked decoder alone, for the encoder of a hash. */
+export async function saveMaskedDecoder(
+  folder: string,
+  { decoder, encoderHash, preset, metadata, dtype }: WeightsNote & { decoder: MaskedDecoder; encoderHash: string },
+): Promise<void> {
+  await saveWeightsFile(join(folder, DECODER_FILE), decoder, { preset, dtype, metadata: { ...metadata, encoderHash } });
+}
+
+/** Writes the encoder alone; returns its hash. */
+export function saveEncoder(folder: string, { bundle, ...note }: Omit<FirstStageWeights, "decoder">): Promise<string> {
+  return saveWeightsFile(join(folder, ENCODER_FILE), bundle, note);
+}
+
+function disposeAll(module: nn.Module): void {
+  for (const tensor of module.stateDict().values()) tensor.dispose();
+}

@@ -1,0 +1,131 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { defaultDevice } from "@omni-id/torch";
+import type { LandmarkControl } from "../adapters/landmark-control.ts";
+import { WordEncoder } from "../backbones/words.ts";
+import { loadFluxBase } from "../checkpoints/flux-base.ts";
+import type { FlowBase } from "../flow-base.ts";
+import type { FlowAdapter } from "../flow-decoder.ts";
+import type { Preset } from "../presets/schema.ts";
+import { buildControl, buildFlowAdapter, buildFlowBase } from "./build.ts";
+import { openWeightsFile, saveWeightsFile, type WeightsNote } from "./file.ts";
+import type { LoadedEncoder } from "./first-stage.ts";
+
+export const FLUX_FILE = "flux.safetensors";
+export const ADAPTER_FILE = "ip-adapter.safetensors";
+export const CONTROL_FILE = "controlnet.safetensors";
+export const AUTOENCODER_FILE = "autoencoder.safetensors";
+export const PROMPTS_FILE = "prompts.safetensors";
+
+export interface LoadedFlowBase {
+  base: FlowBase;
+  preset: Preset;
+  /** SHA-256 of FLUX's file: adapters name the base they were trained on. */
+  hash: string;
+  metadata: Readonly<Record<string, string>>;
+}
+
+/** Whether a folder holds all that drawing new pictures takes, beside the encoder. */
+export function hasFlowWeights(folder: string): boolean {
+  const files = [FLUX_FILE, AUTOENCODER_FILE, PROMPTS_FILE, ADAPTER_FILE, CONTROL_FILE];
+  return files.every((file) => existsSync(join(folder, file)));
+}
+
+/** Writes FLUX, autoencoder and prompt encoder, each by its own keys; returns FLUX's hash. */
+export async function saveFlowBase(
+  folder: string,
+  { base, preset, metadata, dtype }: WeightsNote & { base: FlowBase },
+): Promise<string> {
+  const { latents, prompts, flux } = base;
+  const words: Record<string, string> = {};
+  if (prompts instanceof WordEncoder) words.vocabulary = JSON.stringify(prompts.vocabulary);
+  await saveWeightsFile(join(folder, AUTOENCODER_FILE), latents, { preset, metadata, dtype });
+  await saveWeightsFile(join(folder, PROMPTS_FILE), prompts, { preset, metadata: { ...metadata, ...words }, dtype });
+  return saveWeightsFile(join(folder, FLUX_FILE), flux, { preset, metadata, dtype });
+}
+
+/**
+ * Loads a flow model with its autoencoder and prompt encoder, frozen: those of a folder, or FLUX.1's own files where
+ * the preset takes these.
+ * @throws when a file is missing, damaged, or of another shape than its own preset
+ */
+export async function loadFlowBase(folder: string, wanted?: Preset): Promise<LoadedFlowBase> {
+  if (wanted?.flow.latents.kind === "flux") {
+    const base = loadFluxBase(wanted, { device: defaultDevice() });
+    return { base, preset: wanted, hash: "FLUX.1", metadata: {} };
+  }
+  const open = (name: string) => openWeightsFile(join(folder, name), "base");
+  const [flux, autoencoder, prompts] = [await open(FLUX_FILE), await open(AUTOENCODER_FILE), await open(PROMPTS_FILE)];
+  const base = buildFlowBase(flux.preset);
+  base.flux.loadStateDict(flux.tensors);
+  base.latents.loadStateDict(autoencoder.tensors);
+  base.prompts.loadStateDict(prompts.tensors);
+  if (base.prompts instanceof WordEncoder) {
+    base.prompts.vocabulary = JSON.parse(prompts.metadata.vocabulary ?? "[]") as string[];
+  }
+  base.eval();
+  base.requiresGrad_(false);
+  return { base, preset: flux.preset, hash: flux.hash, metadata: flux.metadata };
+}
+
+export interface AdapterWeights extends WeightsNote {
+  decoder: FlowAdapter;
+  /** SHA-256 of the encoder and of the FLUX that it was trained with. */
+  encoderHash: string;
+  baseHash: string;
+}
+
+/** Writes the second decoder, by XLabs' keys for what is XLabs'; returns its hash. */
+export async function saveFlowAdapter(
+  folder: string,
+  { decoder, encoderHash, baseHash, preset, metadata, dtype }: AdapterWeights,
+): Promise<string> {
+  const told = { ...metadata, encoderHash, baseHash };
+  return saveWeightsFile(join(folder, ADAPTER_FILE), decoder, { preset, metadata: told, dtype });
+}
+
+/**
+ * Loads the second decoder, frozen.
+ * @throws when it was trained with another encoder or another base than those at hand
+ */
+export async function loadFlowAdapter(
+  folder: string,
+  { encoder, base }: { encoder: LoadedEncoder; base: LoadedFlowBase },
+): Promise<FlowAdapter> {
+  const file = join(folder, ADAPTER_FILE);
+  const { preset, metadata, tensors } = await openWeightsFile(file, "flow");
+  if (metadata.encoderHash !== encoder.hash) {
+    throw new Error(`${file}: trained with another encoder than the one at hand; take both from one run`);
+  }
+  checkBase(file, metadata, base);
+  const decoder = buildFlowAdapter(preset);
+  decoder.loadStateDict(tensors);
+  decoder.eval();
+  decoder.requiresGrad_(false);
+  return decoder;
+}
+
+/** Writes the ControlNet on landmarks, by XLabs' keys; returns its hash. */
+export async function saveControl(
+  folder: string,
+  { control, baseHash, preset, metadata, dtype }: WeightsNote & { control: LandmarkControl; baseHash: string },
+): Promise<string> {
+  return saveWeightsFile(join(folder, CONTROL_FILE), control, { preset, metadata: { ...metadata, baseHash }, dtype });
+}
+
+/** Loads the ControlNet on landmarks, frozen. @throws when it was trained on another base than the one at hand */
+export async function loadControl(folder: string, base: LoadedFlowBase): Promise<LandmarkControl> {
+  const file = join(folder, CONTROL_FILE);
+  const { preset, metadata, tensors } = await openWeightsFile(file, "control");
+  checkBase(file, metadata, base);
+  const control = buildControl(preset, base.base);
+  control.loadStateDict(tensors);
+  control.eval();
+  control.requiresGrad_(false);
+  return control;
+}
+
+function checkBase(file: string, metadata: Readonly<Record<string, string>>, base: LoadedFlowBase): void {
+  if (metadata.baseHash === base.hash) return;
+  throw new Error(`${file}: trained on another flow base than ${FLUX_FILE} at hand; take both from one run`);
+}

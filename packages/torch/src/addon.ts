@@ -1,0 +1,35 @@
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** Where the addons were built: in this package, unless OMNI_ID_NATIVE names the folder of another build. */
+function buildFolder(): string {
+  return join(process.env.OMNI_ID_NATIVE || fileURLToPath(new URL("..", import.meta.url)), "build/Release");
+}
+
+/** Builds the addons where a plain `npm install` left them out, as from a packed tarball: a minute, once. */
+function build(): void {
+  const script = fileURLToPath(new URL("../scripts/build-native.mjs", import.meta.url));
+  const { status, stderr } = spawnSync(process.execPath, [script], { stdio: ["ignore", 2, "pipe"], encoding: "utf8" });
+  if (status !== 0)
+    throw new Error(`the native addon of @omni-id/torch is missing and cannot be built: ${stderr.trim()}`);
+}
+
+/**
+ * Loads one of the addons that `native/` is built into.
+ * @throws when it is missing and cannot be built, or was built for another machine
+ */
+export function loadAddon(name: "torch_native" | "process_environment"): unknown {
+  const file = join(buildFolder(), `${name}.node`);
+  if (!existsSync(file)) build();
+  try {
+    return createRequire(import.meta.url)(file);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(
+      `the native addon does not load: ${reason}\nbuild it for this machine and LibTorch: \`npm run setup\` in the repository, or \`node scripts/build-native.mjs --force\` in the folder of @omni-id/torch`,
+    );
+  }
+}
