@@ -23,7 +23,7 @@ export default defineConfig({
     pool: "forks", // the native addon keeps process-wide state
     maxWorkers: 2,
     // Nothing is timed: the limit only ends what hangs, on the slowest and busiest machine too.
-    testTimeout: 900_000,
-    hookTimeout: 900_000,
+    testTimeout: 3_600_000,
+    hookTimeout: 3_600_000,
   },
 });

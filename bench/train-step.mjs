@@ -40,6 +40,7 @@ for (let step = 1; step <= steps; step++) {
     const { loss } = autocast({ dtype: "bfloat16", enabled: precision === "bfloat16" }, () => stage.loss(batch, step));
     losses.push(loss.item());
     loss.backward();
+    optimisers.clip();
     optimisers.step(step);
   });
   seconds.push((performance.now() - began) / 1000);

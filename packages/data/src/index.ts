@@ -22,11 +22,21 @@ export { type IdentityRecord, type ImageRecord, parseIdentity } from "./identity
 export { type InspectOptions, inspectShards } from "./inspect.ts";
 export { type Provenance, provenance } from "./provenance.ts";
 export { KeyedRandom } from "./random.ts";
+export { type AucEstimate, bootstrapAuc, rocAuc, type ScoredPair } from "./roc.ts";
 export { type ShardSample, shardName, writeShard } from "./shard-writer.ts";
 export { type LoadedIdentity, ShardSet } from "./shards.ts";
 export { HELD_OUT, type Split, splitIdentities } from "./split.ts";
 export { splitOf } from "./split-file.ts";
-export { bootstrap, type Estimate, mean, rocAuc } from "./statistics.ts";
+export {
+  bootstrap,
+  bootstrapDifference,
+  bootstrapOver,
+  type Estimate,
+  type Groups,
+  mean,
+  meanOf,
+  outlierBounds,
+} from "./statistics.ts";
 export { renderStats, type ShardStats, shardStats } from "./stats.ts";
 export { drawPerson, type Person } from "./synth/person.ts";
 export { type SyntheticIdentity, SynthPool, syntheticId } from "./synth/pool.ts";

@@ -15,7 +15,7 @@ export interface SetSplit {
 
 const FILE = "split.json";
 const RULE =
-  "the 44 sources whose hash with the seed is lowest are for testing, the next 44 for validation; of fewer than 440 a tenth each";
+  "the 44 sources whose hash with the seed is lowest are for testing, the next 44 for validation; of fewer than 440 a tenth each, two at least";
 
 /** Holds out whole sources, by the rule of {@link splitIdentities}: two people of one video share light and background. */
 export function splitBySource(

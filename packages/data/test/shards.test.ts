@@ -119,5 +119,8 @@ describe("splitIdentities", () => {
   });
   test("a small set keeps most for training", () => {
     expect(splitIdentities(ids.slice(0, 20)).test).toHaveLength(2);
+    // One person alone has nobody to be compared with.
+    expect(splitIdentities(ids.slice(0, 10)).test).toHaveLength(2);
+    expect(splitIdentities(ids.slice(0, 10)).validation).toHaveLength(2);
   });
 });

@@ -10,9 +10,9 @@ const script = fileURLToPath(new URL("fixtures/toy-run.mjs", import.meta.url));
 const STEPS = 120;
 
 /** Runs the toy; kills it (SIGKILL) once `killAt` lines were printed. Resolves with the exit code and what it said. */
-function run(folder: string, { killAt, nanAt }: { killAt?: number; nanAt?: number } = {}) {
+function run(folder: string, { killAt, nanAt, where }: { killAt?: number; nanAt?: number; where?: string } = {}) {
   return new Promise<{ code: number | null; text: string }>((resolve) => {
-    const child = spawn(process.execPath, [script, folder, String(STEPS), String(nanAt ?? "")]);
+    const child = spawn(process.execPath, [script, folder, String(STEPS), String(nanAt ?? ""), where ?? "loss"]);
     let text = "";
     child.stderr.on("data", (part: Buffer) => {
       text += part.toString();
@@ -56,6 +56,24 @@ describe("train", () => {
     expect(text).toMatch(/step 35: the loss is NaN. Batch: toy images 1, 2 and 3. The checkpoint of step 30 is sound/);
     expect(existsSync(join(out, "last.safetensors"))).toBe(true);
     expect((await run(out)).code).toBe(0);
+  });
+
+  it("stops at a gradient that is not finite before weights and checkpoint are touched", async () => {
+    const [whole, stopped] = [folder(), folder()];
+    expect((await run(whole)).code).toBe(0);
+    const { code, text } = await run(stopped, { nanAt: 35, where: "gradient" });
+    expect(code).not.toBe(0);
+    expect(text).toMatch(
+      /step 35: the gradient of "out\.weight" is not finite \(norm NaN\), though the loss is 0\.\d+/,
+    );
+    expect(text).toMatch(/Batch: toy images 1, 2 and 3\. The checkpoint of step 30 is sound/);
+    expect((await run(stopped)).code).toBe(0);
+    expect(checkpoint(stopped).equals(checkpoint(whole))).toBe(true);
+
+    const first = folder();
+    const early = await run(first, { nanAt: 1, where: "gradient" });
+    expect(early.text).toMatch(/step 1: .*Nothing was saved yet/);
+    expect(existsSync(join(first, "last.safetensors"))).toBe(false);
   });
 
   it("saves on Ctrl-C and says how to go on", async () => {

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
@@ -12,6 +12,8 @@ const root = mkdtempSync(join(tmpdir(), "omni-id-verify-"));
 afterAll(() => rmSync(root, { recursive: true }));
 const album = join(root, "album");
 
+const firstOf = (person: string) => readdirSync(join(album, person)).sort()[0];
+
 let encoder: LoadedEncoder;
 beforeAll(async () => {
   await writeTinyWeights(join(root, "weights"));
@@ -22,6 +24,7 @@ beforeAll(async () => {
       copyFileSync(photo, join(album, `person-${person}`, photo.slice(root.length + 1)));
     }
   }
+  copyFileSync(join(album, "person-0", firstOf("person-0")), join(album, "person-2", "twin.jpg"));
   writeFileSync(join(album, "person-1", "broken.jpg"), "no picture");
   writeFileSync(join(album, "person-1", "notes.txt"), "not looked at");
 });
@@ -33,12 +36,18 @@ describe("verifyPhotos", () => {
     expect(report).toMatchObject({ people: { enrolled: 2, strangers: 1 }, photos: 7 });
     expect(report.refused).toEqual([
       { photo: join(album, "person-1", "broken.jpg"), reason: expect.stringMatching(/^not a picture/) },
+      { photo: join(album, "person-2", "twin.jpg"), reason: expect.stringMatching(/^the same file as .*person-0/) },
     ]);
-    expect(Object.keys(report.auc)).toEqual(["1", "3"]); // nobody has six photos
-    for (const { identity, recogniser } of Object.values(report.auc)) {
-      expect(identity).toBeGreaterThanOrEqual(0);
-      expect(recogniser).toBeGreaterThan(0.8); // rendered people are told apart by the recogniser
+    expect(Object.keys(report.verification)).toEqual(["1", "3"]); // nobody has six photos
+    expect(report.verification["1"].enrolled).toBe(2);
+    expect(report.verification["3"].enrolled).toBe(1);
+    for (const { learnt, recogniser, carried } of Object.values(report.verification)) {
+      expect(carried).toBeUndefined(); // these weights carry nothing
+      expect(learnt.auc).toBeGreaterThanOrEqual(0);
+      expect(recogniser.auc).toBeGreaterThan(0.8); // rendered people are told apart by the recogniser
     }
+    expect(report.verification["1"].recogniser.ci).toEqual([expect.any(Number), expect.any(Number)]);
+    expect(report.verification["3"].recogniser.ci).toBeUndefined(); // one person has four photos
     expect(seen).toEqual([1, 2, 3]);
   });
 
@@ -49,7 +58,7 @@ describe("verifyPhotos", () => {
     spy.mockRestore();
     const text = readFileSync(out, "utf8");
     expect(text).not.toContain("person-");
-    expect(JSON.parse(text)).toMatchObject({ weights: encoder.name, refused: 1, commit: expect.any(String) });
+    expect(JSON.parse(text)).toMatchObject({ weights: encoder.name, refused: 2, commit: expect.any(String) });
   });
 
   it("wants people to compare", async () => {

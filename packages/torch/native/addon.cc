@@ -23,5 +23,6 @@ NAPI_MODULE_INIT() {
   omni::exportGenerator(env, exports);
   omni::exportRuntime(env, exports);
   omni::exportProfile(env, exports);
+  omni::exportDistributed(env, exports);
   return exports;
 }

@@ -2,6 +2,7 @@
 #include "checkpoint.h"
 #include "convert.h"
 #include "exports.h"
+#include "gradient_sync.h"
 #include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/autograd.h>
 
@@ -27,12 +28,18 @@ static napi_value Backward(napi_env env, napi_callback_info info) {  // (outputs
   bool apart = a.count > 4 && toBool(env, a[4]);
   for (auto& output : outputs) apart = apart || (!output.device().is_cpu() && BackwardService::needed());
   auto backward = [&] { torch::autograd::backward(outputs, gradients, retain || create, create); };
+  GradientSync::Pass pass;
   try {
     if (apart) BackwardService().run(backward);
     else backward();
   } catch (const c10::Error& e) {
+    pass.failed(e.what_without_backtrace());
     fail("backward(" + describeAll(outputs) + "): " + e.what_without_backtrace());
+  } catch (const std::exception& e) {
+    pass.failed(e.what());
+    throw;
   }
+  pass.done();
   return nullptr;
   OMNI_CATCH(env)
 }

@@ -6,6 +6,9 @@
 #include <torch/version.h>
 #include <memory>
 #include <utility>
+#ifdef OMNI_DISTRIBUTED
+#include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
+#endif
 
 #define OMNI_TORCH_AT_LEAST(major, minor) \
   (TORCH_VERSION_MAJOR > (major) || (TORCH_VERSION_MAJOR == (major) && TORCH_VERSION_MINOR >= (minor)))
@@ -40,6 +43,15 @@ inline at::ScalarType autocastDtype(c10::DeviceType d) {
 inline void setAutocastDtype(c10::DeviceType d, at::ScalarType t) {
   d == c10::kCPU ? at::autocast::set_autocast_cpu_dtype(t) : at::autocast::set_autocast_gpu_dtype(t);
 }
+#endif
+
+#ifdef OMNI_DISTRIBUTED
+// What Gloo's and NCCL's groups are: from 2.0 on a process group is one more layer around them.
+#if OMNI_TORCH_AT_LEAST(2, 0)
+using Engine = c10d::Backend;
+#else
+using Engine = c10d::ProcessGroup;
+#endif
 #endif
 
 }  // namespace omni

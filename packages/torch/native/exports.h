@@ -9,4 +9,5 @@ void exportAutocast(napi_env env, napi_value exports);
 void exportStorage(napi_env env, napi_value exports);
 void exportRuntime(napi_env env, napi_value exports);
 void exportProfile(napi_env env, napi_value exports);
+void exportDistributed(napi_env env, napi_value exports);
 }  // namespace omni

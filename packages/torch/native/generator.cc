@@ -6,17 +6,13 @@
 
 namespace omni {
 
-// Other addons make objects too: only one with this tag holds a generator.
 static const napi_type_tag kGeneratorTag = {0x6f6d6e695f69645full, 0x67656e657261746full};
 
 static thread_local GeneratorStates::Recording* recording = nullptr;
 
 at::Generator toGenerator(napi_env env, napi_value v) {
-  void* p = nullptr;
-  bool ours = false;
-  if (typeOf(env, v) != napi_object || napi_check_object_type_tag(env, v, &kGeneratorTag, &ours) != napi_ok || !ours ||
-      napi_unwrap(env, v, &p) != napi_ok)
-    fail("expected a Generator");
+  void* p = taggedData(env, kGeneratorTag, v);
+  if (!p) fail("expected a Generator");
   const at::Generator& generator = *static_cast<at::Generator*>(p);
   for (auto* r = recording; r; r = r->outer_) r->states_.note(generator);
   return generator;
@@ -71,13 +67,7 @@ static napi_value NewGenerator(napi_env env, napi_callback_info info) {  // (see
   // A clone of the default one works for every device without naming the device's own generator class.
   auto g = std::make_unique<at::Generator>(defaultGenerator(c10::Device(toString(env, a[1]))).clone());
   seed(*g, toSeed(env, a[0]));
-  napi_value v;
-  napi_create_object(env, &v);
-  auto destroy = [](napi_env, void* p, void*) { delete static_cast<at::Generator*>(p); };
-  if (napi_wrap(env, v, g.get(), destroy, nullptr, nullptr) != napi_ok) fail("the generator's object cannot be made");
-  g.release();
-  napi_type_tag_object(env, v, &kGeneratorTag);
-  return v;
+  return makeTagged(env, kGeneratorTag, g.release(), [](napi_env, void* p, void*) { delete static_cast<at::Generator*>(p); });
   OMNI_CATCH(env)
 }
 static napi_value SeedGenerator(napi_env env, napi_callback_info info) {  // (generator, seed)

@@ -83,6 +83,7 @@ static napi_value FromBuffer(napi_env env, napi_callback_info info) {  // (typed
     fail("copy: false: the array's ArrayBuffer is resizable, and a tensor cannot follow it; use a buffer of fixed length, or copy");
   auto memory = backingStoreOf(view.buffer, view.shared, view.data);
   if (!memory) fail("copy: false: this engine does not let a tensor hold an ArrayBuffer's memory; copy");
+  if (!view.shared) holdStill(env, view.buffer);
   return makeTensor(env, at::from_blob(view.data, shape, [memory](void*) {}, at::TensorOptions().dtype(dtype)));
   OMNI_CATCH(env)
 }

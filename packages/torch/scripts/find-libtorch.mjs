@@ -56,10 +56,14 @@ function describe({ source, includes, lib, abi = 1 }) {
   const part = (name) => Number(text.match(new RegExp(`#define TORCH_VERSION_${name}\\s+(\\d+)`))?.[1] ?? 0);
   const version = [part("MAJOR"), part("MINOR"), part("PATCH")];
   const cuda = existsSync(join(lib, "libtorch_cuda.so"));
-  return { source, includes, lib, version: version.join("."), cuda, abi };
+  const c10d = "torch/csrc/distributed/c10d/ProcessGroupGloo.hpp";
+  const distributed = (source === "system" ? ["/usr/include"] : includes).some((folder) =>
+    existsSync(join(folder, c10d)),
+  );
+  return { source, includes, lib, version: version.join("."), cuda, abi, distributed };
 }
 
-/** @returns {{source: string, includes: string[], lib: string, version: string, cuda: boolean, abi: number} | null} */
+/** @returns {{source: string, includes: string[], lib: string, version: string, cuda: boolean, abi: number, distributed: boolean} | null} */
 export function findLibtorch() {
   if (process.env.OMNI_ID_LIBTORCH_FOUND) return JSON.parse(process.env.OMNI_ID_LIBTORCH_FOUND); // found once by build-native.mjs
   if (process.env.LIBTORCH) {
@@ -74,13 +78,17 @@ export function findLibtorch() {
 }
 
 /** The compiler and linker settings for what was found, by gyp key. */
-export function gypSettings({ source, includes, lib, version, cuda, abi }) {
+export function gypSettings({ source, includes, lib, version, cuda, abi, distributed }) {
   const [major, minor] = version.split(".").map(Number);
   const standard = major > 2 || (major === 2 && minor >= 14) ? 20 : 17; // its headers need C++20 from 2.14 on
   return {
     include_dirs: includes,
-    defines: [`_GLIBCXX_USE_CXX11_ABI=${abi}`],
-    cflags: [`-std=c++${standard}`],
+    defines: [
+      `_GLIBCXX_USE_CXX11_ABI=${abi}`,
+      ...(distributed ? ["OMNI_DISTRIBUTED", "USE_DISTRIBUTED", "USE_C10D_GLOO"] : []),
+    ],
+    // Last of all include folders: a Gloo that is there wins over our stand-in.
+    cflags: [`-std=c++${standard}`, "-idirafter", fileURLToPath(new URL("../native/shim", import.meta.url))],
     ldflags: source === "system" ? [] : [`-L${lib}`, `-Wl,-rpath,${lib}`],
     // Operators of torch_cuda register themselves when it is loaded: the linker must not drop it as unused.
     libraries: cuda

@@ -2,7 +2,10 @@ import { type Handle, type NativeOperator, native } from "./native.ts";
 import type { TensorHandle } from "./tensor-handle.ts";
 
 /** @internal Calls an operator by id. Typed loosely here; the generated wrappers and `op` give it types. */
-export const call = native.call as (id: number, ...args: unknown[]) => never;
+export let call = (id: number, ...args: unknown[]): never => {
+  call = native.call as typeof call; // from the second call on there is nothing between a wrapper and the addon
+  return call(id, ...args);
+};
 
 let TensorClass: new (handle: Handle) => TensorHandle;
 /** @internal tensor.ts registers its class, so that operators can make tensors without importing it. */

@@ -5,6 +5,7 @@ export { enableGrad, type GradOptions, grad, isGradEnabled, noGrad } from "./aut
 export { checkpoint } from "./checkpoint.ts";
 export { checkDevices, defaultDevice, onDevice, setDefaultDevice } from "./device.ts";
 export { hasOperator } from "./dispatch.ts";
+export * as distributed from "./distributed/index.ts";
 export {
   type DType,
   elementSize,

@@ -13,6 +13,28 @@ export interface GeneratorHandle {
   readonly native: NativeGenerator;
 }
 
+/** An opaque process group of the addon, a store that a launcher holds, and buckets of gradients. */
+export type NativeGroup = { readonly __group: unique symbol };
+export type NativeStoreServer = { readonly __store: unique symbol };
+export type NativeBuckets = { readonly __buckets: unique symbol };
+
+/** How a process group is opened; see `native/distributed/group.h`. Times in milliseconds. */
+export interface NativeGroupSettings {
+  readonly backend: string;
+  readonly address: string;
+  readonly device: string;
+  readonly file?: string;
+  readonly host?: string;
+  readonly port?: number;
+  readonly serves?: 0 | 1;
+  readonly prefix: string;
+  readonly rank: number;
+  readonly size: number;
+  readonly timeout: number;
+  readonly joining: number;
+  readonly grace: number;
+}
+
 export interface NativeOperator {
   readonly id: number;
   /** One letter an argument: t tensor, T tensors, O optional tensors, i int, f float, b bool, n number, s string, … */
@@ -89,6 +111,32 @@ export interface Native {
   generatorState(generator: NativeGenerator): Handle;
   setGeneratorState(generator: NativeGenerator, state: Handle): void;
   manualSeed(seed: number | bigint): void;
+  // distributed: absent, but for the first, where LibTorch has no c10d
+  distributed(): string[];
+  openGroup(settings: NativeGroupSettings): Promise<NativeGroup>;
+  runCollective(
+    group: NativeGroup,
+    kind: number,
+    inputs: Handle[],
+    outputs: Handle[],
+    operand: number,
+    what: string,
+    timeout: number,
+    wait: boolean,
+  ): Promise<void> | undefined;
+  closeGroup(group: NativeGroup): void;
+  serveStore(host: string, port: number): [NativeStoreServer, number];
+  newBuckets(group: NativeGroup, parameters: Handle[], bytes: number): NativeBuckets;
+  enableBuckets(buckets: NativeBuckets, on: boolean): void;
+  closeBuckets(buckets: NativeBuckets): void;
+  bucketStatistics(buckets: NativeBuckets): {
+    buckets: number;
+    bytes: number;
+    passes: number;
+    repeated: number;
+    reducing: number;
+    waiting: number;
+  };
   // runtime
   profileStart(): void;
   profileStop(): [string, number, number][];
@@ -107,9 +155,21 @@ function limitSpinning(): void {
   if (OMP_WAIT_POLICY === undefined) setProcessEnvironment("GOMP_SPINCOUNT", GOMP_SPINCOUNT);
 }
 
+let loaded = false;
+
+/** Loads the addon, and LibTorch with it, and puts what it exports where it is called from then on. */
 function load(): Native {
   limitSpinning();
-  return loadAddon("torch_native") as Native;
+  Object.assign(native, loadAddon("torch_native"));
+  loaded = true;
+  return native;
 }
 
-export const native: Native = load();
+/**
+ * The addon, loaded when the first of its functions is called: loading LibTorch takes half a second of processor time,
+ * and much that imports this package (to compare two identity files, to list models) never makes a tensor.
+ * @throws at that first call, when the addon is missing and cannot be built, or does not load
+ */
+export const native: Native = Object.create(
+  new Proxy({}, { get: (_, name) => (loaded ? undefined : Reflect.get(load(), name)) }),
+);

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,6 +9,7 @@ interface Found {
   version: string;
   cuda: boolean;
   abi: number;
+  distributed: boolean;
 }
 const { findLibtorch, gypSettings } = (await import(
   fileURLToPath(new URL("../scripts/find-libtorch.mjs", import.meta.url))
@@ -51,8 +52,23 @@ test("newer versions keep their number in another header and need C++20", () => 
   write("lib/libtorch_cpu.so");
   const found = findLibtorch() as Found;
   expect(found.version).toBe("2.14.1");
-  expect(gypSettings(found).cflags).toEqual(["-std=c++20"]);
-  expect(gypSettings({ ...found, version: "1.13.0" }).cflags).toEqual(["-std=c++17"]);
+  expect(gypSettings(found).cflags[0]).toBe("-std=c++20");
+  expect(gypSettings({ ...found, version: "1.13.0" }).cflags[0]).toBe("-std=c++17");
+});
+
+test("process groups are built where the headers of c10d are, wherever those of Gloo may be", () => {
+  write("include/torch/csrc/api/include/torch/version.h", versionHeader(3));
+  write("lib/libtorch_cpu.so");
+  const without = findLibtorch() as Found;
+  expect(without.distributed).toBe(false);
+  expect(gypSettings(without).defines).not.toContain("OMNI_DISTRIBUTED");
+  write("include/torch/csrc/distributed/c10d/ProcessGroupGloo.hpp");
+  const found = findLibtorch() as Found;
+  expect(found.distributed).toBe(true);
+  expect(gypSettings(found).defines).toContain("OMNI_DISTRIBUTED");
+  const { cflags } = gypSettings(found);
+  const standIn = cflags[cflags.indexOf("-idirafter") + 1];
+  expect(existsSync(join(standIn, "gloo/context.h"))).toBe(true);
 });
 
 test("a LIBTORCH without LibTorch is an error, not a silent fallback", () => {

@@ -9,7 +9,21 @@ keepOnnxRuntimeQuiet();
 const ort = await import("onnxruntime-node");
 
 /** AttributeProto values: whole numbers become ints unless they are wrapped by {@link float}. */
-export type AttributeValue = number | number[] | string | Tensor | { float: number } | { floats: number[] };
+export type AttributeValue =
+  | number
+  | number[]
+  | string
+  | string[]
+  | Tensor
+  | { float: number }
+  | { floats: number[] }
+  | { graph: InnerGraph };
+/** A graph inside a node: it takes what it needs from around it. */
+export interface InnerGraph {
+  nodes: NodeSpec[];
+  stored?: Record<string, Tensor>;
+  outputs: Record<string, DType>;
+}
 export const float = (value: number) => ({ float: value });
 
 export interface NodeSpec {
@@ -38,11 +52,38 @@ function tensorProto(name: string, value: Tensor) {
   return { name, dims: [...value.shape], dataType: ELEMENT[value.dtype], rawData };
 }
 
-function attributeProto([name, value]: [string, AttributeValue]) {
+const isTexts = (value: AttributeValue): value is string[] => Array.isArray(value) && typeof value[0] === "string";
+
+function innerProto(name: string, { nodes, stored = {}, outputs }: InnerGraph): object {
+  return {
+    name,
+    node: nodes.map(nodeProto),
+    initializer: Object.entries(stored).map(([key, value]) => tensorProto(key, value)),
+    output: Object.entries(outputs).map(([key, dtype]) => ({
+      name: key,
+      type: { tensorType: { elemType: ELEMENT[dtype] } },
+    })),
+  };
+}
+
+function nodeProto(node: NodeSpec, i: number): object {
+  return {
+    name: node.name ?? `node${i}`,
+    opType: node.op,
+    domain: node.domain ?? "",
+    input: node.inputs,
+    output: node.outputs,
+    attribute: Object.entries(node.attributes ?? {}).map(attributeProto),
+  };
+}
+
+function attributeProto([name, value]: [string, AttributeValue]): object {
   if (typeof value === "number") return { name, type: 2, i: value };
   if (typeof value === "string") return { name, type: 3, s: Buffer.from(value) };
+  if (isTexts(value)) return { name, type: 8, strings: value.map((text) => Buffer.from(text)) };
   if (Array.isArray(value)) return { name, type: 7, ints: value };
   if (value instanceof Tensor) return { name, type: 4, t: tensorProto("", value) };
+  if ("graph" in value) return { name, type: 5, g: innerProto(name, value.graph) };
   if ("float" in value) return { name, type: 1, f: value.float };
   return { name, type: 6, floats: value.floats };
 }
@@ -56,14 +97,7 @@ export function onnxBytes({ nodes, inputs, batch, stored = {}, outputs, opset = 
     opsetImport: [{ domain: "", version: opset }],
     graph: {
       name: "test",
-      node: nodes.map((node, i) => ({
-        name: node.name ?? `node${i}`,
-        opType: node.op,
-        domain: node.domain ?? "",
-        input: node.inputs,
-        output: node.outputs,
-        attribute: Object.entries(node.attributes ?? {}).map(attributeProto),
-      })),
+      node: nodes.map(nodeProto),
       initializer: Object.entries(stored).map(([name, value]) => tensorProto(name, value)),
       input: Object.entries(inputs).map(([name, value]) => ({
         name,

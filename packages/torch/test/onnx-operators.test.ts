@@ -1,8 +1,6 @@
-import { Generator, importOnnx, noGrad, randint, randn, type Tensor, tensor } from "@omni-id/torch";
-import { expect, test } from "vitest";
-import { expectClose } from "./close.ts";
-import { expectGradients } from "./gradcheck.ts";
-import { type AttributeValue, float, type NodeSpec, onnxBytes, runReference, withFile } from "./onnx-graph.ts";
+import { Generator, randint, randn, type Tensor, tensor } from "@omni-id/torch";
+import { type Case, checkCases } from "./onnx-case.ts";
+import { float } from "./onnx-graph.ts";
 
 const generator = new Generator(5);
 const normal = (...shape: number[]) => randn(shape, { generator });
@@ -12,19 +10,6 @@ const positive = (...shape: number[]) =>
     .add(0.3);
 const ints = (...values: number[]) => tensor(values, { dtype: "int64" });
 const whole = (...shape: number[]) => randint(-9, 9, shape, { generator }).add(0);
-
-interface Case {
-  op: string;
-  inputs?: Tensor[];
-  /** Kept in the file instead of fed, by the place among the node's inputs. */
-  stored?: Record<number, Tensor>;
-  attributes?: Record<string, AttributeValue>;
-  outputs?: number;
-  opset?: number;
-  /** Whether gradients are compared with finite differences; not for those that are not differentiable everywhere. */
-  gradient?: boolean;
-  tolerance?: { atol?: number; rtol?: number };
-}
 
 const x34 = () => normal(3, 4);
 const image = () => normal(2, 3, 6, 5);
@@ -343,41 +328,4 @@ const resizes: Case[] = [
 ];
 
 const cases = [...elementwise, ...reductions, ...products, ...shapes, ...layers, ...resizes];
-const title = ({ op, attributes, inputs = [], opset = 17 }: Case) =>
-  `${op} ${inputs.map((x) => `[${x.shape}]`).join(" ")} ${JSON.stringify(attributes ?? {}).slice(0, 90)} opset ${opset}`;
-
-test.each(cases.map((one) => [title(one), one] as const))("%s", async (_, one) => {
-  const { inputs = [], stored = {}, outputs = 1, opset } = one;
-  const places = Math.max(-1, ...Object.keys(stored).map(Number), inputs.length - 1) + 1;
-  const fed: Record<string, Tensor> = {};
-  const kept: Record<string, Tensor> = {};
-  const waiting = [...inputs];
-  const names = Array.from({ length: places }, (_unused, i) => {
-    if (stored[i]) kept[`k${i}`] = stored[i];
-    else if (waiting.length === 0) return "";
-    else fed[`x${i}`] = waiting.shift() as Tensor;
-    return stored[i] ? `k${i}` : `x${i}`;
-  });
-  const node: NodeSpec = {
-    op: one.op,
-    inputs: names,
-    outputs: Array.from({ length: outputs }, (_unused, i) => `y${i}`),
-    attributes: one.attributes,
-  };
-  const bytes = onnxBytes({ nodes: [node], inputs: fed, stored: kept, outputs: node.outputs, opset });
-  const expected = await runReference(bytes, fed);
-  const model = withFile(bytes, (path) => importOnnx(path));
-  const ours = noGrad(() => model.run(fed, node.outputs));
-  node.outputs.forEach((name, i) => {
-    expect(ours[name].shape).toEqual(expected[i].shape);
-    expect(ours[name].dtype).toBe(expected[i].dtype);
-    expectClose(ours[name], expected[i], { atol: 2e-6, rtol: 1e-5, ...one.tolerance });
-  });
-  if (!one.gradient) return;
-  model.to({ dtype: "float64" });
-  const leaves = Object.values(fed).map((x) => x.double().requiresGrad_());
-  expectGradients(
-    (...xs) => model.run(Object.fromEntries(Object.keys(fed).map((name, i) => [name, xs[i]])), ["y0"]).y0.contiguous(),
-    leaves,
-  );
-});
+checkCases(cases);

@@ -157,8 +157,7 @@ describe("state", () => {
       whole[1].grad = null; // never trained before: its averages are 0, and it has made no step
       a.step();
     }
-    const old = new Map(a.stateTensors());
-    old.delete("steps");
+    const old = new Map([...a.stateTensors()].filter(([key]) => !key.endsWith(".step")));
     b.loadStateTensors(old);
     noGrad(() => {
       for (const [k, p] of resumed.entries()) p.copy_(whole[k]);
@@ -171,8 +170,6 @@ describe("state", () => {
       optimiser.step();
     }
     expect(resumed.map((p) => p.tolist())).toEqual(whole.map((p) => p.tolist()));
-    const wrong = new Map(a.stateTensors()).set("steps", zeros([99], { dtype: "int64" }));
-    expect(() => b.loadStateTensors(wrong)).toThrow("steps of 99 parameters");
   });
 
   test("Muon refuses what is no matrix", () => {

@@ -3,9 +3,11 @@ import { Command, Option } from "@commander-js/extra-typings";
 import { ShardSet, splitOf } from "@omni-id/data";
 import { autocast, preferredPrecision, writeAtomically } from "@omni-id/torch";
 import { RecogniserBackbone } from "../backbones/recogniser.ts";
+import { type OtherReport, readOtherReport, reportText } from "../evaluate/figures.ts";
 import { describeFirstStage, evaluateFirstStage } from "../evaluate/first-stage.ts";
 import { evaluateGeneration } from "../evaluate/generation.ts";
 import { describeGeneration, saveGenerationSheet } from "../evaluate/generation-sheet.ts";
+import type { Judge, Judges } from "../evaluate/recognisers.ts";
 import { saveReconstructionSheet } from "../evaluate/sheet.ts";
 import { DEFAULT_GUIDANCE, FaceGenerator } from "../generate/face-generator.ts";
 import type { People } from "../people/people.ts";
@@ -13,6 +15,7 @@ import { preparePeople } from "../people/prepare.ts";
 import { type LoadedEncoder, loadEncoder, loadMaskedDecoder } from "../weights/first-stage.ts";
 import { shippedWeights } from "../weights/folder.ts";
 import { useDevice } from "./device.ts";
+import { judgeInputOption, judgeOption, judgesOf } from "./judge-options.ts";
 import { deviceOption, jsonOption, weightsOption, whole } from "./options.ts";
 import { outFile } from "./out-file.ts";
 import { note, print } from "./output.ts";
@@ -28,7 +31,7 @@ export function evaluateCommand() {
     )
     .option("--data <folder>", "shards whose held-out people are used", "data/synth")
     .addOption(
-      new Option("--people <which>", "the 44 held-out people, or the 44 that recipes may be chosen by")
+      new Option("--people <which>", "the held-out people, or those that recipes may be chosen by")
         .choices(["test", "validation"] as const)
         .default("test" as const),
     )
@@ -41,6 +44,9 @@ export function evaluateCommand() {
       "--colour-only",
       "also with identities that know skin and hair colour alone (flow; needs the training people)",
     )
+    .addOption(judgeOption())
+    .addOption(judgeInputOption())
+    .option("--against <report.json>", "also the differences to another report of the same people, paired")
     .addOption(weightsOption())
     .addOption(deviceOption())
     .addOption(jsonOption())
@@ -53,12 +59,15 @@ export function evaluateCommand() {
       const encoder = await loadEncoder(folder);
       const people = await open(options, encoder, options.people);
       const training = options.colourOnly ? await open(options, encoder, "train") : undefined;
+      const against = options.against === undefined ? undefined : readOtherReport(options.against);
+      const judges = judgesOf(options.judge, options.judgeInput);
+      const common = { folder, encoder, people, judges, against, seed: options.seed, picture };
       const onProgress = (what: string) => note(`${what} …`);
       const { report, lines } =
         options.stage === "mtd"
-          ? await firstStage({ folder, encoder, people, seed: options.seed, picture, onProgress })
-          : await generation({ ...options, folder, encoder, people, training, picture, onProgress });
-      writeAtomically(out, `${JSON.stringify(report, null, 2)}\n`);
+          ? await firstStage({ ...common, onProgress })
+          : await generation({ ...options, ...common, training, onProgress });
+      writeAtomically(out, reportText(report));
       print(report, { json: options.json, text: [...lines, `${out} · ${picture}`].join("\n") });
     });
 }
@@ -72,16 +81,19 @@ interface MeasureOptions {
   folder: string;
   encoder: LoadedEncoder;
   people: People;
+  judges: Judges<Judge>;
+  against: OtherReport | undefined;
   seed: number;
   picture: string;
   onProgress: (what: string) => void;
 }
 
-async function firstStage({ folder, encoder, people, seed, picture, onProgress }: MeasureOptions): Promise<Measured> {
+async function firstStage({ folder, picture, ...options }: MeasureOptions): Promise<Measured> {
+  const { encoder, people } = options;
   const decoder = await loadMaskedDecoder(folder, encoder);
   const { report, tasks, reconstructions } = autocast(
     { dtype: "bfloat16", enabled: preferredPrecision() === "bfloat16" },
-    () => evaluateFirstStage({ encoder, decoder, people, seed, onProgress }),
+    () => evaluateFirstStage({ ...options, decoder }),
   );
   const lines = describeFirstStage(report);
   await saveReconstructionSheet(picture, {

@@ -1,6 +1,7 @@
 import { Command } from "@commander-js/extra-typings";
-import { provenance } from "@omni-id/data";
+import { type AucEstimate, provenance } from "@omni-id/data";
 import { writeAtomically } from "@omni-id/torch";
+import { reportText } from "../evaluate/figures.ts";
 import { verifyPhotos } from "../evaluate/verify-photos.ts";
 import { loadEncoder } from "../weights/first-stage.ts";
 import { useDevice } from "./device.ts";
@@ -29,21 +30,27 @@ export function verifyCommand() {
       if (out) {
         const { seed: _, ...machine } = provenance(0); // nothing is drawn by chance
         const figures = { ...machine, weights: encoder.name, ...report, refused: report.refused.length };
-        writeAtomically(out, `${JSON.stringify(figures, null, 2)}\n`);
+        writeAtomically(out, reportText(figures));
       }
       for (const { photo, reason } of report.refused) note(`refused: ${photo}: ${reason}`);
       const { enrolled, strangers } = report.people;
-      const rows = Object.entries(report.auc).map(
-        ([count, { identity, recogniser }]) =>
-          `  ${count} photo${count === "1" ? " " : "s"}: ${identity.toFixed(4)} (the recogniser itself: ${recogniser.toFixed(4)})`,
-      );
+      const rows = Object.entries(report.verification).flatMap(([count, { enrolled, recogniser, carried, learnt }]) => [
+        `  ${count} photo${count === "1" ? "" : "s"}, ${enrolled} people:`,
+        `    the learnt tokens of ℓ alone  ${auc(learnt)}`,
+        ...(carried ? [`    the tokens that it carries    ${auc(carried)}`] : []),
+        `    the recogniser itself         ${auc(recogniser)}`,
+      ]);
       print(report, {
         json: options.json,
         text: [
           `${enrolled} people with several photos, ${strangers} strangers, ${report.photos} photos`,
-          "ROC AUC of an identity against one other photo (1 is perfect, 0.5 is chance):",
+          "ROC AUC of an identity against one other photo, 95 % interval over people (1 is perfect, 0.5 is chance):",
           ...rows,
         ].join("\n"),
       });
     });
+}
+
+function auc({ auc, ci }: AucEstimate): string {
+  return `${auc.toFixed(4)}${ci ? ` (${ci.map((bound) => bound.toFixed(4)).join("–")})` : " (one person: no interval)"}`;
 }

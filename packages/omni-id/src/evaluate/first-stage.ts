@@ -1,26 +1,37 @@
-import { bootstrap, type Estimate, type Provenance, provenance } from "@omni-id/data";
+import { type Estimate, type Groups, type Provenance, provenance } from "@omni-id/data";
 import { noGrad, scope, type Tensor, tensor } from "@omni-id/torch";
 import type { MaskedDecoder } from "../masked-decoder.ts";
+import { chunk } from "../people/chunk.ts";
 import type { People } from "../people/people.ts";
 import type { LoadedEncoder } from "../weights/first-stage.ts";
-import { type HeldOutTask, heldOutTasks, INPUT_COUNTS, type InputCount, otherTask } from "./protocol.ts";
-import { type Judge, loadJudges } from "./recognisers.ts";
+import {
+  type Against,
+  closedWay,
+  compareReports,
+  differencesOf,
+  estimates,
+  mapValues,
+  type OtherReport,
+  type PerPerson,
+  perPerson,
+  type Values,
+} from "./figures.ts";
+import { type CountKey, type HeldOutTask, heldOutTasks, otherTask } from "./protocol.ts";
+import { type Judge, type Judges, loadJudges } from "./recognisers.ts";
 import {
   CONDITIONS,
   type Condition,
-  encodeTasks,
   faceFeatures,
   pictureL1,
   type Reconstructions,
   reconstruct,
 } from "./reconstruct.ts";
-import { meanFeatures, verificationAuc } from "./verification.ts";
+import { describeAuc, type Verification, verifyHeldOut } from "./verification.ts";
+
+type Compared = Condition | "samePerson" | "otherPerson";
 
 /** One recogniser's word on reconstruction against target, with its own bounds. */
-export type RecogniserReport = { measure: Judge["measure"] } & Record<
-  Condition | "samePerson" | "otherPerson",
-  Estimate
->;
+export type RecogniserReport = { measure: Judge["measure"] } & Record<Compared, Estimate>;
 
 export interface FirstStageReport extends Provenance {
   weights: string;
@@ -30,11 +41,17 @@ export interface FirstStageReport extends Provenance {
   /** Mean absolute difference inside the face mask, pixels in 0…1. */
   l1: Record<Condition, number>;
   l1Interval: Record<Condition, [number, number]>;
-  recognisers: { independent: RecogniserReport; backbone: RecogniserReport };
-  /** Share of the way from otherPerson to samePerson that three photos close, on the independent recogniser. */
-  closed: Record<"1" | "3" | "5", number>;
-  /** ROC AUC, identities of M photos against identities of one other photo. */
-  verification: Record<"1" | "3" | "5", number> & { recogniser: Record<"1" | "3" | "5", number> };
+  /** By name: `independent`, `backbone`, and whom `--judge` brought. */
+  recognisers: Judges<RecogniserReport>;
+  /** Share of the way from otherPerson to samePerson that the photos close, on the independent recogniser. */
+  closed: Record<CountKey, Estimate>;
+  /** Paired differences between conditions: of L1, and on the independent recogniser. */
+  differences: { l1: Record<string, Estimate>; independent: Record<string, Estimate> };
+  /** ROC AUC, identities of M photos against one other photo; no pair shares a photo. */
+  verification: Verification;
+  perPerson: PerPerson;
+  /** Paired differences to another report of the same people. */
+  against?: Against;
   notes: string[];
 }
 
@@ -43,6 +60,9 @@ export interface FirstStageOptions {
   decoder: MaskedDecoder;
   /** People that the weights have never seen. */
   people: People;
+  /** The two judges when absent. */
+  judges?: Judges<Judge>;
+  against?: OtherReport;
   seed?: number;
   onProgress?: (what: string) => void;
 }
@@ -51,17 +71,25 @@ const NOTES = [
   "A reconstruction is what the decoder made of every token that touches the face; nothing of the target is pasted in, and around the face both pictures are grey.",
   "independent: dlib's 128-d network, distance, lower is closer; never trained through. backbone: the recogniser that is also the encoder's backbone and may be part of the loss; it flatters these results.",
   "samePerson: another real view of the person; otherPerson: a real view of somebody else; identityRemoved: the training people's mean identity in place of ℓ; otherIdentity: another person's ℓ.",
+  "verification: the inputs of each test against the targets of the same turn, of the same person and of all others; a target is no input of its turn, so no pair shares a photo, and the pairs are the same at every count. carried: the tokens of ℓ that hold the recogniser's own feature; learnt: the other tokens alone.",
+  "Intervals: 95 %, bootstrap over people; a difference is paired: both sides of the same people.",
 ];
+const PAIRS = [
+  ["3", "1"],
+  ["5", "1"],
+  ["identityRemoved", "3"],
+  ["otherIdentity", "3"],
+] as const;
 
-/** Measures stage one on held-out people. */
+/** Measures stage one on held-out people. @throws when there is one person only */
 export function evaluateFirstStage(options: FirstStageOptions): {
   report: FirstStageReport;
   tasks: HeldOutTask[];
   reconstructions: Reconstructions;
 } {
-  const { encoder, decoder, people, seed = 7, onProgress = () => {} } = options;
+  const { encoder, decoder, people, seed = 7, against, onProgress = () => {} } = options;
   const tasks = heldOutTasks(people.ids.length, people.images);
-  const perPerson = <T>(values: readonly T[]) => groupBy(values, values.length / people.ids.length);
+  const byPerson = (values: readonly number[]): Groups => chunk(values, values.length / people.ids.length);
 
   onProgress("reconstructing");
   const made = reconstruct({
@@ -71,34 +99,39 @@ export function evaluateFirstStage(options: FirstStageOptions): {
     tasks,
     meanIdentity: encoder.bundle.identity_mean,
     maskRatio: encoder.preset.mtd.maskRatio,
+    tokens: encoder.preset.mtd.tokens,
     seed,
   });
-  const l1 = Object.fromEntries(CONDITIONS.map((c) => [c, bootstrap(perPerson(pictureL1(made.made[c], made)))]));
+  const l1 = Object.fromEntries(
+    CONDITIONS.map((c) => [c, byPerson(pictureL1(made.made[c], made))]),
+  ) as Values<Condition>;
 
-  const judges = loadJudges();
-  const judge = (name: string, one: Judge) => {
-    onProgress(`judging: ${name}`);
-    return judgeReconstructions(one, made, people, perPerson);
-  };
-  const recognisers = {
-    independent: judge("independent", judges.independent),
-    backbone: judge("backbone", judges.backbone),
-  };
+  const judges = options.judges ?? loadJudges();
+  const judged = Object.fromEntries(
+    Object.entries(judges).map(([name, judge]) => {
+      onProgress(`judging: ${name}`);
+      return [name, judgeReconstructions(judge, made, people, byPerson)];
+    }),
+  ) as Judges<Values<Compared>>;
 
   onProgress("verification");
-  const { samePerson, otherPerson } = recognisers.independent;
-  const closed = (c: Condition) =>
-    (otherPerson.mean - recognisers.independent[c].mean) / (otherPerson.mean - samePerson.mean);
+  const { independent } = judged;
+  const each = perPerson(people, { l1, ...judged });
   const report: FirstStageReport = {
     ...provenance(seed),
     weights: encoder.name,
     identities: people.ids.length,
     images: made.targets.length,
-    l1: mapValues(l1, (estimate) => estimate.mean) as Record<Condition, number>,
-    l1Interval: mapValues(l1, (estimate) => estimate.ci) as Record<Condition, [number, number]>,
-    recognisers,
-    closed: { "1": closed("1"), "3": closed("3"), "5": closed("5") },
-    verification: verify(encoder, people, tasks),
+    l1: mapValues(estimates(l1), ({ mean }) => mean),
+    l1Interval: mapValues(estimates(l1), ({ ci }) => ci),
+    recognisers: Object.fromEntries(
+      Object.entries(judged).map(([name, values]) => [name, { measure: judges[name].measure, ...estimates(values) }]),
+    ) as FirstStageReport["recognisers"],
+    closed: closedWay(independent),
+    differences: { l1: differencesOf(l1, PAIRS), independent: differencesOf(independent, PAIRS) },
+    verification: noGrad(() => verifyHeldOut(encoder, people, tasks)),
+    ...(against && { against: compareReports(each, against) }),
+    perPerson: each,
     notes: NOTES,
   };
   return { report, tasks, reconstructions: made };
@@ -108,8 +141,8 @@ function judgeReconstructions(
   judge: Judge,
   made: Reconstructions,
   people: People,
-  perPerson: (values: number[]) => number[][],
-): RecogniserReport {
+  byPerson: (values: readonly number[]) => Groups,
+): Values<Compared> {
   return scope(() => {
     const points = people.points.indexSelect(0, tensor(made.targets, { dtype: "int64" }));
     const features = (pictures: Tensor) => faceFeatures(pictures, made.masks, points, judge.embed);
@@ -126,74 +159,34 @@ function judgeReconstructions(
     const views = made.targets.length / (people.ids.length * 4);
     const sibling = turned((i) => i - (i % views) + ((i + 1) % views));
     const stranger = turned((i) => otherTask(Math.floor(i / views), made.targets.length / views) * views + (i % views));
-    const estimate = (other: Tensor) => bootstrap(perPerson(judge.compare(other, truth)));
-    const conditions = CONDITIONS.map((c) => [c, estimate(features(made.made[c]))] as const);
+    const values = (other: Tensor) => byPerson(judge.compare(other, truth));
+    const conditions = CONDITIONS.map((c) => [c, values(features(made.made[c]))] as const);
     return {
-      measure: judge.measure,
-      ...(Object.fromEntries(conditions) as Record<Condition, Estimate>),
-      samePerson: estimate(sibling),
-      otherPerson: estimate(stranger),
+      ...(Object.fromEntries(conditions) as Values<Condition>),
+      samePerson: values(sibling),
+      otherPerson: values(stranger),
     };
   });
-}
-
-function verify(
-  encoder: LoadedEncoder,
-  people: People,
-  tasks: readonly HeldOutTask[],
-): FirstStageReport["verification"] {
-  return noGrad(() =>
-    scope(() => {
-      const probes = tasks.flatMap((task) => task.targets.map((row) => ({ ...task, inputs: [row] })));
-      const owner = tasks.map((task) => task.person);
-      const probeOwner = probes.map((probe) => probe.person);
-      const { encoder: network } = encoder.bundle;
-      const compared = (some: readonly HeldOutTask[], inputs: number) =>
-        encoder.bundle.compared(encodeTasks(network, people, some, inputs));
-      const probeTokens = compared(probes, 1);
-      const probeFeatures = meanFeatures(
-        people.features,
-        probes.map((probe) => probe.inputs),
-      );
-      const auc = (inputs: InputCount) => verificationAuc(compared(tasks, inputs), owner, probeTokens, probeOwner);
-      const own = (inputs: InputCount) => {
-        const gallery = meanFeatures(
-          people.features,
-          tasks.map((task) => task.inputs.slice(0, inputs)),
-        );
-        return verificationAuc(gallery, owner, probeFeatures, probeOwner);
-      };
-      const each = (of: (inputs: InputCount) => number) =>
-        Object.fromEntries(INPUT_COUNTS.map((inputs) => [`${inputs}`, of(inputs)])) as Record<"1" | "3" | "5", number>;
-      return { ...each(auc), recogniser: each(own) };
-    }),
-  );
-}
-
-function groupBy<T>(values: readonly T[], size: number): T[][] {
-  return Array.from({ length: values.length / size }, (_, i) => values.slice(i * size, (i + 1) * size));
-}
-
-function mapValues<T, U>(record: Record<string, T>, of: (value: T) => U): Record<string, U> {
-  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, of(value)]));
 }
 
 /** The report as lines for a person. */
 export function describeFirstStage(report: FirstStageReport): string[] {
   const fixed = (value: number, digits = 3) => value.toFixed(digits);
-  const { independent, backbone } = report.recognisers;
+  const { independent, backbone, ...further } = report.recognisers;
   const row = (name: string, of: (condition: Condition) => string) =>
     `${name}: ${of("1")} / ${of("3")} / ${of("5")} at 1 / 3 / 5 photos · mean identity ${of("identityRemoved")} · other identity ${of("otherIdentity")}`;
-  const bounds = ({ samePerson, otherPerson }: RecogniserReport) =>
-    `; real photos: same person ${fixed(samePerson.mean)}, other person ${fixed(otherPerson.mean)}`;
-  const { verification } = report;
-  const aucs = (of: Record<"1" | "3" | "5", number>) => `${fixed(of[1])} / ${fixed(of[3])} / ${fixed(of[5])}`;
+  const judged = (name: string, one: RecogniserReport) =>
+    `${row(name, (c) => fixed(one[c].mean))}; real photos: same person ${fixed(one.samePerson.mean)}, other person ${fixed(one.otherPerson.mean)}`;
+  const { verification, closed } = report;
+  const [from, to] = closed[3].ci.map((share) => Math.round(100 * share));
+  const carried = verification[1].carried ? `, carried tokens ${describeAuc(verification, "carried")}` : "";
   return [
     `${report.identities} people never seen in training, ${report.images} reconstructions`,
     row("L1 in the face (0…1)", (c) => fixed(report.l1[c], 4)),
-    row("independent recogniser, distance", (c) => fixed(independent[c].mean)) + bounds(independent),
-    row("backbone's recogniser, cosine", (c) => fixed(backbone[c].mean)) + bounds(backbone),
-    `three photos close ${Math.round(100 * report.closed[3])} % of the way from another person to the person (independent)`,
-    `verification AUC: ${aucs(verification)} at 1 / 3 / 5 photos; the recogniser itself ${aucs(verification.recogniser)}`,
+    judged("independent recogniser, distance", independent),
+    judged("backbone's recogniser, cosine", backbone),
+    ...Object.entries(further).map(([name, one]) => judged(`${name}, cosine`, one)),
+    `three photos close ${Math.round(100 * closed[3].mean)} % (${from}–${to}) of the way from another person to the person (independent)`,
+    `verification AUC at 1 / 3 / 5 photos: learnt tokens ${describeAuc(verification, "learnt")}${carried}; the recogniser itself ${describeAuc(verification, "recogniser")}`,
   ];
 }

@@ -1,94 +1,127 @@
-import { bootstrap, type Estimate } from "@omni-id/data";
-import { cat, F, scope, type Tensor } from "@omni-id/torch";
+import { type Groups, outlierBounds } from "@omni-id/data";
+import { cat, scope, type Tensor } from "@omni-id/torch";
 import { chunk } from "../people/chunk.ts";
 import type { People } from "../people/people.ts";
 import { toUnit } from "../pictures/rgb-batch.ts";
+import type { Values } from "./figures.ts";
 import { GENERATED, type Generated, type GenerationTask, rowsOf } from "./generation-protocol.ts";
-import type { Judge, loadJudges } from "./recognisers.ts";
+import type { Judge, Judges } from "./recognisers.ts";
 
-/** One recogniser's word on the pictures against their targets, with its own bounds. */
-export type GenerationRecogniser = { measure: Judge["measure"] } & Record<
-  Generated | "samePerson" | "otherPerson",
-  Estimate
->;
-export type GenerationRecognisers = Record<"independent" | "backbone", GenerationRecogniser>;
+export type GeneratedOrReal = Generated | "samePerson" | "otherPerson";
 
 /** What likeness is measured on. */
 export interface LikenessTest {
   people: People;
   tasks: readonly GenerationTask[];
-  judges: ReturnType<typeof loadJudges>;
+  judges: Judges<Judge>;
 }
 
-/** Likeness of pictures to their targets. @param points five landmarks of each picture, `[tasks, 5, 2]` */
+/**
+ * Likeness of pictures to their targets, by each judge, one list a person.
+ * @param points five landmarks of each picture, `[tasks, 5, 2]`
+ */
 export function likenessOf(
   { people, tasks, judges }: LikenessTest,
   pictures: Partial<Record<Generated, Tensor>>,
   points: Tensor,
-): GenerationRecognisers {
-  const perPerson = (values: number[]) => chunk(values, tasks.length / people.ids.length);
-  const judge = (one: Judge): GenerationRecogniser =>
+): Judges<Values<GeneratedOrReal>> {
+  const judged = Object.entries(judges).map(([name, judge]) =>
     scope(() => {
       const photo = (rows: readonly number[]) =>
-        embedAll(one, toUnit(rowsOf(people.crops, rows)), rowsOf(people.points, rows));
+        embedAll(judge, toUnit(rowsOf(people.crops, rows)), rowsOf(people.points, rows));
       const truth = photo(tasks.map(({ target }) => target));
-      const estimate = (other: Tensor) => bootstrap(perPerson(one.compare(other, truth)));
-      const made = GENERATED.flatMap((name) => {
-        const some = pictures[name];
-        return some ? [[name, estimate(embedAll(one, some, points))] as const] : [];
+      const values = (other: Tensor) => byPerson(judge.compare(other, truth), people);
+      const made = GENERATED.flatMap((generated) => {
+        const some = pictures[generated];
+        return some ? [[generated, values(embedAll(judge, some, points))] as const] : [];
       });
       const perTask = tasks.length / (people.ids.length * 4);
-      return {
-        measure: one.measure,
-        ...(Object.fromEntries(made) as Record<Generated, Estimate>),
-        samePerson: estimate(photo(tasks.map(({ inputs }) => inputs[0]))),
-        otherPerson: estimate(photo(tasks.map(({ other }) => tasks[other * perTask].target))),
+      const bounds = {
+        samePerson: values(photo(tasks.map(({ inputs }) => inputs[0]))),
+        otherPerson: values(photo(tasks.map(({ other }) => tasks[other * perTask].target))),
       };
-    });
-  return { independent: judge(judges.independent), backbone: judge(judges.backbone) };
+      return [name, { ...Object.fromEntries(made), ...bounds }] as const;
+    }),
+  );
+  return Object.fromEntries(judged) as Judges<Values<GeneratedOrReal>>;
 }
 
 /**
- * Share of pictures whose nearest of all held-out people, by the independent recogniser, is the right one. A person
- * is the mean feature of the photos that are neither the target's place nor the first input's.
+ * Places of a person's photos that a picture is not compared with: the inputs at every count, and the target. The other
+ * ones are the gallery, the same whatever the count.
  */
-export function shareFirst({ people, tasks, judges }: LikenessTest, pictures: Tensor, points: Tensor): number {
+export function galleryPlaces({ target, inputs }: GenerationTask, images: number): number[] {
+  const left = new Set([target, ...inputs].map((row) => row % images));
+  return Array.from({ length: images }, (_, place) => place).filter((place) => !left.has(place));
+}
+
+/**
+ * Whether each picture's nearest of all held-out people, by the independent recogniser, is the right one: 1 or 0, one
+ * list a person. A person is the mean feature of the photos at {@link galleryPlaces}.
+ */
+export function firstOf({ people, tasks, judges }: LikenessTest, pictures: Tensor, points: Tensor): Groups {
   return scope(() => {
     const all = people.ids.flatMap((_, person) => people.rowsOf(person));
     const photos = embedAll(judges.independent, toUnit(rowsOf(people.crops, all)), rowsOf(people.points, all));
     const made = embedAll(judges.independent, pictures, points);
-    const right = tasks.map(({ target, inputs, person }, task) => {
-      const left = [target, inputs[0]].map((row) => row % people.images);
-      const rows = people.ids.flatMap((_, other) => people.rowsOf(other).filter((_, place) => !left.includes(place)));
-      const means = rowsOf(photos, rows).unflatten(0, [people.ids.length, -1]).mean([1]);
-      return means.sub(made.select(0, task)).square().sum([1]).argmin().item() === person;
-    });
-    return right.filter(Boolean).length / tasks.length;
+    const right = tasks.map((task, number) =>
+      scope(() => {
+        const places = galleryPlaces(task, people.images);
+        const rows = people.ids.flatMap((_, other) => places.map((place) => other * people.images + place));
+        const means = rowsOf(photos, rows).unflatten(0, [people.ids.length, -1]).mean([1]);
+        return means.sub(made.select(0, number)).square().sum([1]).argmin().item() === task.person;
+      }),
+    );
+    return byPerson(right.map(Number), people);
   });
 }
 
+const EPSILON = 1e-6;
+
+/** θ(a, b) = arccos(clip(â · b̂, −1, 1)) with x̂ = x / (‖x‖ + 1e-6), radians. */
+export function angle(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  const dot = (x: ArrayLike<number>, y: ArrayLike<number>) => Array.from(x).reduce((sum, v, i) => sum + v * y[i], 0);
+  const length = (x: ArrayLike<number>) => Math.sqrt(dot(x, x)) + EPSILON;
+  return Math.acos(Math.min(1, Math.max(-1, dot(a, b) / (length(a) * length(b)))));
+}
+
 /**
- * Copy-paste score of each picture (WithAnyone, 2025): (θ(g, t) − θ(g, r)) / θ(t, r) with angles between features, t
- * the target and r the input photo nearest to the picture g. Above 0: nearer to the input than to the target.
+ * Copy-paste score as WithAnyone's benchmark computes it (MultiID-Bench, arcface_metric.py):
+ * (θ(g, t) − θ(g, r)) / θ(t, r), 0 where θ(t, r) < 1e-6. +1 copies the reference r, −1 meets the target t exactly.
+ * @param g feature of the picture @param t of the true photo of that scene @param r of the reference photo
  */
-export function copyPasteScores({ people, tasks, judges }: LikenessTest, pictures: Tensor, points: Tensor): number[] {
+export function copyPaste(g: ArrayLike<number>, t: ArrayLike<number>, r: ArrayLike<number>): number {
+  const apart = angle(t, r);
+  return apart < EPSILON ? 0 : (angle(g, t) - angle(g, r)) / apart;
+}
+
+/**
+ * {@link copyPaste} of each picture by the independent recogniser, one list a person. r is the first input photo: it
+ * is among the inputs at every count, and chosen before anybody looks at the picture.
+ */
+export function copyPasteScores({ people, tasks, judges }: LikenessTest, pictures: Tensor, points: Tensor): Groups {
   return scope(() => {
     const judge = judges.independent;
-    const unit = (features: Tensor) => F.normalize(features, { dim: 1 });
-    const all = people.ids.flatMap((_, person) => people.rowsOf(person));
-    const photos = unit(embedAll(judge, toUnit(rowsOf(people.crops, all)), rowsOf(people.points, all)));
-    const made = unit(embedAll(judge, pictures, points));
-    const angle = (a: Tensor, b: Tensor) => Math.acos(Math.min(1, Math.max(-1, a.mul(b).sum().item())));
-    return tasks.map(({ target, inputs }, task) =>
-      scope(() => {
-        const g = made.select(0, task);
-        const t = photos.select(0, target);
-        const references = inputs.slice(0, 3).map((row) => photos.select(0, row));
-        const r = references.reduce((best, one) => (angle(g, one) < angle(g, best) ? one : best));
-        return (angle(g, t) - angle(g, r)) / Math.max(angle(t, r), 1e-3);
-      }),
-    );
+    const photos = (rows: readonly number[]) =>
+      embedAll(judge, toUnit(rowsOf(people.crops, rows)), rowsOf(people.points, rows)).tolist() as number[][];
+    const [made, targets, references] = [
+      embedAll(judge, pictures, points).tolist() as number[][],
+      photos(tasks.map(({ target }) => target)),
+      photos(tasks.map(({ inputs }) => inputs[0])),
+    ];
+    const scores = tasks.map((_, i) => copyPaste(made[i], targets[i], references[i]));
+    return byPerson(scores, people);
   });
+}
+
+/** The same without 1.5·IQR outliers, as that benchmark averages them; people with nothing left are left out. */
+export function withoutOutliers(groups: Groups): Groups {
+  const [low, high] = outlierBounds(groups.flat());
+  return groups.map((values) => values.filter((v) => v >= low && v <= high)).filter((values) => values.length > 0);
+}
+
+function byPerson(values: readonly number[], people: People): Groups {
+  return chunk(values, values.length / people.ids.length);
 }
 
 function embedAll(judge: Judge, pictures: Tensor, points: Tensor): Tensor {

@@ -1,9 +1,10 @@
+import type { Estimate } from "@omni-id/data";
 import type { RgbImage } from "@omni-id/face";
 import { scope, type Tensor } from "@omni-id/torch";
 import type { People } from "../people/people.ts";
 import { saveSheet, toRgb } from "../pictures/picture.ts";
 import { toUnit } from "../pictures/rgb-batch.ts";
-import type { GenerationReport } from "./generation.ts";
+import type { GenerationRecogniser, GenerationReport } from "./generation.ts";
 import { type Generated, type GenerationTask, rowsOf } from "./generation-protocol.ts";
 
 const COLUMNS = [
@@ -53,26 +54,30 @@ export async function saveGenerationSheet(file: string, sheet: GenerationSheet):
 
 /** The report as lines for a person. */
 export function describeGeneration(report: GenerationReport): string[] {
-  const { recognisers, closed, firstOf44, poseDegrees, detected, copyPaste, colourOnly } = report;
+  const { closed, firstOf, poseDegrees, detected, copyPaste, colourOnly } = report;
+  const { independent, backbone, ...further } = report.recognisers;
   const fixed = (value: number) => value.toFixed(3);
   const percent = (value: number) => `${Math.round(100 * value)} %`;
-  const row = (name: string, r: GenerationReport["recognisers"]["independent"]) =>
+  const share = ({ mean, ci: [from, to] }: Estimate) =>
+    `${percent(mean)} (${Math.round(100 * from)}–${Math.round(100 * to)})`;
+  const row = (name: string, r: GenerationRecogniser) =>
     `${name}: ${fixed(r[1].mean)} / ${fixed(r[3].mean)} / ${fixed(r[5].mean)} at 1 / 3 / 5 photos · mean identity ` +
     `${fixed(r.identityRemoved.mean)} · other identity ${fixed(r.otherIdentity.mean)} · none ${fixed(r.bareBase.mean)}; ` +
     `real photos: same person ${fixed(r.samePerson.mean)}, other person ${fixed(r.otherPerson.mean)}`;
   const { controlled, uncontrolled, estimator, groundTruthPairs } = poseDegrees;
   const lines = [
     `${report.identities} people never seen in training, ${report.targets} pictures a column, guidance ${report.guidance}, ${report.steps} steps`,
-    row("independent recogniser, distance", recognisers.independent),
-    row("backbone's recogniser, cosine", recognisers.backbone),
-    `closed of the way from another person to the person (independent): ${percent(closed[1])} / ${percent(closed[3])} / ${percent(closed[5])}`,
-    `the right one of ${report.identities} comes first: ${percent(firstOf44[1])} / ${percent(firstOf44[3])} / ${percent(firstOf44[5])} (a real photo ${percent(firstOf44.realPhoto)}, chance ${percent(firstOf44.chance)})`,
+    row("independent recogniser, distance", independent),
+    row("backbone's recogniser, cosine", backbone),
+    ...Object.entries(further).map(([name, one]) => row(`${name}, cosine`, one)),
+    `closed of the way from another person to the person (independent): ${share(closed[1])} / ${share(closed[3])} / ${share(closed[5])}`,
+    `the right one of ${firstOf.people} comes first: ${share(firstOf[1])} / ${share(firstOf[3])} / ${share(firstOf[5])} (a real photo ${percent(firstOf.realPhoto.mean)}, chance ${percent(firstOf.chance)})`,
     `pose error, degrees: ${controlled.mean.toFixed(1)} with landmarks, ${uncontrolled.mean.toFixed(1)} without, ${groundTruthPairs.mean.toFixed(1)} between real photos; the estimator's own ${estimator.mean.toFixed(1)}`,
-    `copy-paste ${copyPaste.mean.toFixed(3)} (above 0: copies the input) · faces found in ${percent(detected.generated)} (real: ${percent(detected.real)})`,
+    `copy-paste ${fixed(copyPaste.all.mean)}, without outliers ${fixed(copyPaste.withoutOutliers.mean)} (above 0: copies the first input) · faces found in ${percent(detected.generated)} (real: ${percent(detected.real)})`,
   ];
   if (colourOnly) {
     lines.push(
-      `colours alone: independent ${fixed(colourOnly.independent.mean)}, right one first ${percent(colourOnly.firstOf44)}`,
+      `colours alone: independent ${fixed(colourOnly.independent.mean)}, right one first ${percent(colourOnly.firstOf.mean)}`,
     );
   }
   return lines;

@@ -9,10 +9,25 @@ import type { People } from "../people/people.ts";
 import { landmarkPictures } from "../pictures/landmark-picture.ts";
 import { toUnit } from "../pictures/rgb-batch.ts";
 import { colourIdentities } from "./colour-only.ts";
+import {
+  type Against,
+  closedWay,
+  compareReports,
+  differencesOf,
+  estimates,
+  type OtherReport,
+  type PerPerson,
+  perPerson,
+  type Values,
+} from "./figures.ts";
 import { type FoundFace, findFaces, pointsOf, poseDifference } from "./generated-faces.ts";
-import { copyPasteScores, type GenerationRecognisers, likenessOf, shareFirst } from "./generation-likeness.ts";
+import { copyPasteScores, firstOf, type GeneratedOrReal, likenessOf, withoutOutliers } from "./generation-likeness.ts";
 import { GENERATED, type Generated, type GenerationTask, generationTasks, rowsOf } from "./generation-protocol.ts";
-import { loadJudges } from "./recognisers.ts";
+import type { CountKey } from "./protocol.ts";
+import { type Judge, type Judges, loadJudges } from "./recognisers.ts";
+
+/** One recogniser's word on the pictures against their targets, with its own bounds. */
+export type GenerationRecogniser = { measure: Judge["measure"] } & Record<GeneratedOrReal, Estimate>;
 
 export interface GenerationReport extends Provenance {
   weights: { encoder: string; base: string };
@@ -20,21 +35,27 @@ export interface GenerationReport extends Provenance {
   targets: number;
   guidance: number;
   steps: number;
-  recognisers: GenerationRecognisers;
+  /** By name: `independent`, `backbone`, and whom `--judge` brought. */
+  recognisers: Judges<GenerationRecogniser>;
   /** Share of the way from otherPerson to samePerson, independent recogniser. */
-  closed: Record<"1" | "3" | "5", number>;
-  /** How often the right one of all held-out people is nearest (independent recogniser). */
-  firstOf44: Record<"1" | "3" | "5", number> & { realPhoto: number; chance: number };
-  /** Above 0: nearer to an input photo than to the person in the target's state. */
-  copyPaste: Estimate;
+  closed: Record<CountKey, Estimate>;
+  /** Paired differences between conditions on the independent recogniser, and of firstOf. */
+  differences: { independent: Record<string, Estimate>; firstOf: Record<string, Estimate> };
+  /** How often the right one of all `people` is nearest (independent recogniser), in one gallery for all counts. */
+  firstOf: Record<CountKey, Estimate> & { realPhoto: Estimate; people: number; chance: number };
+  /** Three photos; above 0: nearer to the reference photo than to the person in the target's state. */
+  copyPaste: { all: Estimate; withoutOutliers: Estimate; outliers: number; reference: string };
   /** Absolute yaw + pitch + roll, degrees. */
   poseDegrees: Record<"controlled" | "uncontrolled" | "estimator" | "groundTruthPairs", Estimate>;
   /** Share of pictures in which the detector finds a face. */
   detected: { generated: number; real: number };
   /** Likeness without landmarks and without guidance, three photos. */
-  uncontrolled?: GenerationRecognisers["independent"]["3"];
-  withoutGuidance?: GenerationRecognisers["independent"]["3"];
-  colourOnly?: { independent: Estimate; backbone: Estimate; firstOf44: number };
+  uncontrolled: Estimate;
+  withoutGuidance: Estimate;
+  colourOnly?: { independent: Estimate; backbone: Estimate; firstOf: Estimate };
+  perPerson: PerPerson;
+  /** Paired differences to another report of the same people. */
+  against?: Against;
   notes: string[];
 }
 
@@ -44,6 +65,9 @@ export interface GenerationOptions {
   people: People;
   /** Training people, for `colourOnly`. */
   training?: People;
+  /** The two judges when absent. */
+  judges?: Judges<Judge>;
+  against?: OtherReport;
   guidance: number;
   steps: number;
   seed: number;
@@ -60,13 +84,25 @@ const NOTES = [
   "Every picture is drawn from noise: of the target only its 68 landmarks are given, as lines; no pixel of it.",
   "independent: dlib's 128-d network, distance, lower is closer; never trained through. backbone: the recogniser that is also the encoder's backbone and part of the loss; it flatters these results.",
   "samePerson: another real photo of the person; otherPerson: a real photo of somebody else; identityRemoved: the training people's mean identity; otherIdentity: another person's; bareBase: landmarks alone.",
+  "firstOf: a person is the mean feature of the photos that are neither an input at any count nor the target; chance is one of `people`.",
+  "copyPaste: (θ(g, t) − θ(g, r)) / θ(t, r) by the independent recogniser, g the picture from three photos, t the target, r the first input photo (an input at every count, chosen before anybody looks at the picture); 0 where θ(t, r) < 1e-6. withoutOutliers drops scores beyond 1.5 quartile distances.",
+  "Intervals: 95 %, bootstrap over people; a difference is paired: both sides of the same people.",
   "poseDegrees: the pose model's reading of the picture against its reading of the target; estimator: its reading of real pictures against the renderer's truth (yaw and pitch; aligned pictures have no roll).",
 ];
 const AT_ONCE = 44;
+const PAIRS = [
+  ["3", "1"],
+  ["5", "1"],
+  ["identityRemoved", "3"],
+  ["otherIdentity", "3"],
+  ["bareBase", "3"],
+] as const;
+
+type FirstOf = CountKey | "realPhoto";
 
 /** Measures generation on held-out people: likeness, copying, pose, detection. */
 export async function evaluateGeneration(options: GenerationOptions): Promise<GenerationResult> {
-  const { generator, people, training, guidance, steps, seed, onProgress = () => {} } = options;
+  const { generator, people, training, guidance, steps, seed, against, onProgress = () => {} } = options;
   const tasks = generationTasks(people);
   const targets = tasks.map(({ target }) => target);
   const identities = identitiesOf(generator, people, tasks);
@@ -90,16 +126,30 @@ export async function evaluateGeneration(options: GenerationOptions): Promise<Ge
   };
 
   onProgress("judging");
-  const judges = loadJudges();
+  const judges = options.judges ?? loadJudges();
   const points = rowsOf(people.points, targets);
   const measure = { people, tasks, judges };
-  const perPerson = (values: readonly number[]) => chunk([...values], tasks.length / people.ids.length);
-  const recognisers = scope(() => noGrad(() => likenessOf(measure, pictures, points)));
-  const three = (made: Tensor, where: Tensor) => scope(() => noGrad(() => likenessOf(measure, { "3": made }, where)));
-  const first = (made: Tensor) => scope(() => noGrad(() => shareFirst(measure, made, points)));
-  const { samePerson, otherPerson } = recognisers.independent;
-  const closed = (c: "1" | "3" | "5") =>
-    (otherPerson.mean - recognisers.independent[c].mean) / (otherPerson.mean - samePerson.mean);
+  const quietly = <T>(measured: () => T) => scope(() => noGrad(measured));
+  const likeness = quietly(() => likenessOf(measure, pictures, points));
+  const three = (made: Tensor, where: Tensor) => quietly(() => likenessOf(measure, { "3": made }, where));
+  const first = (made: Tensor) => quietly(() => firstOf(measure, made, points));
+  const inputs = tasks.map(({ inputs }) => inputs[0]);
+  const firsts: Values<FirstOf> = {
+    "1": first(pictures[1]),
+    "3": first(pictures[3]),
+    "5": first(pictures[5]),
+    realPhoto: first(scope(() => toUnit(rowsOf(people.crops, inputs)))),
+  };
+  const { independent } = likeness;
+  const copied = quietly(() => copyPasteScores(measure, pictures[3], points));
+  const kept = withoutOutliers(copied);
+  const plainly: Values = {
+    uncontrolled: three(uncontrolled, pointsOf(faces.uncontrolled, points)).independent[3],
+    withoutGuidance: three(plain, points).independent[3],
+  };
+  const colours = training && measureColours(training);
+  const each = perPerson(people, { ...likeness, firstOf: firsts, ...(colours && { colourOnly: colours }) });
+  const { uncontrolled: free, withoutGuidance } = estimates(plainly);
 
   const report: GenerationReport = {
     ...provenance(seed),
@@ -108,50 +158,50 @@ export async function evaluateGeneration(options: GenerationOptions): Promise<Ge
     targets: tasks.length,
     guidance,
     steps,
-    recognisers,
-    closed: { "1": closed("1"), "3": closed("3"), "5": closed("5") },
-    firstOf44: {
-      "1": first(pictures[1]),
-      "3": first(pictures[3]),
-      "5": first(pictures[5]),
-      realPhoto: first(
-        scope(() =>
-          toUnit(
-            rowsOf(
-              people.crops,
-              tasks.map(({ inputs }) => inputs[0]),
-            ),
-          ),
-        ),
+    recognisers: Object.fromEntries(
+      Object.entries(likeness).map(([name, values]) => [name, { measure: judges[name].measure, ...estimates(values) }]),
+    ) as GenerationReport["recognisers"],
+    closed: closedWay(independent),
+    differences: {
+      independent: differencesOf<string>(
+        { ...independent, ...plainly, ...(colours && { colourOnly: colours.independent }) },
+        [...PAIRS, ["uncontrolled", "3"], ["withoutGuidance", "3"], ...(colours ? [["colourOnly", "3"] as const] : [])],
       ),
-      chance: 1 / people.ids.length,
+      firstOf: differencesOf<string>({ ...firsts, ...(colours && { colourOnly: colours.firstOf }) }, [
+        ["3", "1"],
+        ["5", "1"],
+        ...(colours ? [["colourOnly", "3"] as const] : []),
+      ]),
     },
-    copyPaste: scope(() => noGrad(() => bootstrap(perPerson(copyPasteScores(measure, pictures[3], points))))),
+    firstOf: { ...estimates(firsts), people: people.ids.length, chance: 1 / people.ids.length },
+    copyPaste: {
+      all: bootstrap(copied),
+      withoutOutliers: bootstrap(kept),
+      outliers: copied.flat().length - kept.flat().length,
+      reference: "the first input photo",
+    },
     poseDegrees: poseErrors(people, tasks, faces),
     detected: {
       generated: faces.controlled.filter(Boolean).length / tasks.length,
       real: faces.real.filter(Boolean).length / tasks.length,
     },
-    uncontrolled: three(uncontrolled, pointsOf(faces.uncontrolled, points)).independent[3],
-    withoutGuidance: three(plain, points).independent[3],
+    uncontrolled: free,
+    withoutGuidance,
+    ...(colours && { colourOnly: estimates(colours) }),
+    ...(against && { against: compareReports(each, against) }),
+    perPerson: each,
     notes: NOTES,
   };
-  if (training) {
-    const colours = scope(() =>
-      noGrad(() =>
-        colourIdentities(
-          generator.encoder.bundle.encoder,
-          training,
-          people,
-          tasks.map(({ inputs }) => inputs.slice(0, 3)),
-        ),
-      ),
-    ).keep();
-    const made = draw("colours only", colours, { landmarks: true });
-    const { independent, backbone } = three(made, points);
-    report.colourOnly = { independent: independent[3], backbone: backbone[3], firstOf44: first(made) };
-  }
   return { report, tasks, pictures };
+
+  /** Pictures from identities that know skin and hair colour alone. */
+  function measureColours(training: People): Values<"independent" | "backbone" | "firstOf"> {
+    const sets = tasks.map(({ inputs }) => inputs.slice(0, 3));
+    const identities = quietly(() => colourIdentities(generator.encoder.bundle.encoder, training, people, sets)).keep();
+    const made = draw("colours only", identities, { landmarks: true });
+    const { independent, backbone } = three(made, points);
+    return { independent: independent[3], backbone: backbone[3], firstOf: first(made) };
+  }
 }
 
 /** ℓ of every task under every condition that has one, `[tasks, L, C]`. */

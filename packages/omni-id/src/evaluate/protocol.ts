@@ -10,6 +10,13 @@ export interface HeldOutTask {
 /** Input counts of the paper's tables. */
 export const INPUT_COUNTS = [1, 3, 5] as const;
 export type InputCount = (typeof INPUT_COUNTS)[number];
+/** The same as keys of a report. */
+export type CountKey = `${InputCount}`;
+
+/** A figure at each input count. */
+export function eachCount<T>(of: (inputs: InputCount) => T): Record<CountKey, T> {
+  return { "1": of(1), "3": of(3), "5": of(5) };
+}
 
 const ROTATIONS = 4;
 const INPUTS = [0, 3, 6, 1, 4];
@@ -31,7 +38,13 @@ export function heldOutTasks(people: number, images: number): HeldOutTask[] {
   return tasks;
 }
 
-/** The task whose identity stands in as "somebody else": the same turn, some people further on. */
-export function otherTask(task: number, tasks: number, step = 7): number {
-  return (task + step * ROTATIONS) % tasks;
+/**
+ * The task whose identity stands in as "somebody else": the same turn of another person, seven further on where there
+ * are so many.
+ * @throws when there is only one person
+ */
+export function otherTask(task: number, tasks: number): number {
+  const people = tasks / ROTATIONS;
+  if (people < 2) throw new RangeError("one held-out person: there is nobody else to compare with; two are the least");
+  return (task + (1 + (6 % (people - 1))) * ROTATIONS) % tasks;
 }

@@ -19,11 +19,14 @@ export interface Judge {
   compare(a: Tensor, b: Tensor): number[];
 }
 
+/** Judges, or what they said, by name: the two of the house, and further ones. */
+export type Judges<T> = { independent: T; backbone: T } & Record<string, T>;
+
 /**
  * The two judges. `independent` (dlib's 128-d network) is the headline: nothing here is trained through it.
  * `backbone` is also the nano encoder's backbone and may be part of its loss: it flatters us.
  */
-export function loadJudges(): { independent: Judge; backbone: Judge } {
+export function loadJudges(): Judges<Judge> {
   const dlib = IndependentRecogniser.load();
   const network = importOnnx(modelFile(recogniserModel));
   return {

@@ -35,6 +35,8 @@ export interface ReconstructOptions {
   /** Mean ℓ of the training people, `[L, C]`. */
   meanIdentity: Tensor;
   maskRatio: number;
+  /** Tokens that the decoder learned to decode of each target: where these are all, it is asked for all here too. */
+  tokens: number;
   /** Seed of the masks; every condition sees the same visible patches. */
   seed?: number;
 }
@@ -88,7 +90,7 @@ export function reconstruct(options: ReconstructOptions): Reconstructions {
 function decodeTasks(
   numbers: readonly number[],
   identities: Record<Condition, Tensor>,
-  { decoder, people, tasks, maskRatio, seed = 7 }: ReconstructOptions,
+  { decoder, people, tasks, maskRatio, tokens, seed = 7 }: ReconstructOptions,
 ): Reconstructions {
   return scope(() => {
     const p = decoder.patchSize;
@@ -101,11 +103,10 @@ function decodeTasks(
     const face = faceTokens(maskBytes, p);
     const shown = Math.round(all * (1 - maskRatio));
     const faces = targets.map((_, i) => face.subarray(i * all, (i + 1) * all));
-    const count = Math.max(...faces.map((some) => some.reduce((sum, bit) => sum + bit, 0))) + shown;
+    const touching = Math.max(...faces.map((some) => some.reduce((sum, bit) => sum + bit, 0))) + shown;
+    const count = tokens >= all ? all : Math.min(touching, all);
     const chosen = toTargetTokens(
-      faces.map((some, i) =>
-        chooseTokens(new KeyedRandom(seed, targets[i]), some, { maskRatio, count: Math.min(count, all) }),
-      ),
+      faces.map((some, i) => chooseTokens(new KeyedRandom(seed, targets[i]), some, { maskRatio, count })),
     );
     const pixels = takeTokens(patches, chosen.index);
     const seen = pixels.mul(chosen.visible.unsqueeze(-1).float());

@@ -14,7 +14,7 @@ export interface OpenPeopleOptions {
   note: (text: string) => void;
 }
 
-/** Who is trained on, and who is watched meanwhile; the 44 test people are not opened. */
+/** Who is trained on, and who is watched meanwhile; the test people are not opened. */
 export interface OpenedPeople {
   people: People;
   /** Absent in sets too small to spare any. */
@@ -25,7 +25,8 @@ export interface OpenedPeople {
 export async function openPeople(options: OpenPeopleOptions): Promise<OpenedPeople> {
   const { split, train, validation } = await partsOf(options);
   const people = await preparePeople(train);
-  const watched = split.validation.length > 0 ? await preparePeople(validation) : undefined;
+  // One person alone has nobody to be compared with.
+  const watched = split.validation.length > 1 ? await preparePeople(validation) : undefined;
   options.note(
     `${people.ids.length} people to train on, ${split.validation.length} for validation, ${split.test.length} held out`,
   );
@@ -36,7 +37,7 @@ export async function openPeople(options: OpenPeopleOptions): Promise<OpenedPeop
 export async function prepareAhead(options: OpenPeopleOptions): Promise<void> {
   const { split, train, validation } = await partsOf(options);
   await prepareParts(train);
-  if (split.validation.length > 0) await prepareParts(validation);
+  if (split.validation.length > 1) await prepareParts(validation);
 }
 
 /** What is prepared, and how: the landmarks of training people are shifted a little. */

@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { autocast, type DType, scope } from "@omni-id/torch";
+import { autocast, type DType, type nn, scope } from "@omni-id/torch";
 import { presetDifferences } from "../presets/index.ts";
 import type { Preset } from "../presets/schema.ts";
 import { type CheckpointInfo, lastCheckpoint, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
@@ -56,10 +56,16 @@ export async function train<Batch>(stage: Stage<Batch>, options: TrainOptions): 
       const value = loss.item();
       // Before the step: weights that have met a NaN cannot be saved.
       if (!Number.isFinite(value)) {
-        throw new NonFiniteLoss({ step, loss: value, batch: stage.describe(batch), saved });
+        throw new NotFinite({ step, what: `the loss is ${value}`, batch: stage.describe(batch), saved });
       }
       loss.backward();
-      const norm = optimisers.step(step);
+      const norm = optimisers.clip();
+      if (!Number.isFinite(norm)) {
+        const key = firstNotFinite(stage.model);
+        const what = `the gradient${key ? ` of "${key}"` : ""} is not finite (norm ${norm}), though the loss is ${value}`;
+        throw new NotFinite({ step, what, batch: stage.describe(batch), saved });
+      }
+      optimisers.step(step);
       return { loss: value, ...metrics, norm };
     });
     log.step(step, figures);
@@ -119,13 +125,19 @@ function resume<Batch>(stage: Stage<Batch>, optimisers: Optimisers, options: Tra
   return checkpoint.step;
 }
 
-/** The loss became NaN or infinite. The run stops before the weights are touched. */
-export class NonFiniteLoss extends Error {
-  constructor({ step, loss, batch, saved }: { step: number; loss: number; batch: string; saved: number }) {
-    super(
-      `step ${step}: the loss is ${loss}. Batch: ${batch}. The checkpoint of step ${saved} is sound; ` +
-        "look at these images, or go on from it with a lower rate or another seed.",
-    );
-    this.name = "NonFiniteLoss";
+/** Loss or gradient became NaN or infinite. The run stops before weights, optimisers and checkpoint are touched. */
+export class NotFinite extends Error {
+  constructor({ step, what, batch, saved }: { step: number; what: string; batch: string; saved: number }) {
+    const sound = saved > 0 ? `The checkpoint of step ${saved} is sound` : "Nothing was saved yet";
+    const remedy = saved > 0 ? "look at these images, or go on from it with" : "look at these images, or start with";
+    super(`step ${step}: ${what}. Batch: ${batch}. ${sound}; ${remedy} a lower rate or another seed.`);
+    this.name = "NotFinite";
   }
+}
+
+/** Key of the first parameter whose gradient holds a NaN or an infinity. */
+function firstNotFinite(model: nn.Module): string | undefined {
+  return scope(
+    () => model.namedParameters().find(([, { grad }]) => grad && !grad.float().isfinite().all().item())?.[0],
+  );
 }

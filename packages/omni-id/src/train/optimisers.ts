@@ -33,9 +33,13 @@ export class Optimisers {
     );
   }
 
-  /** Clips, steps, averages and clears the gradients; returns the gradient's norm before clipping. */
-  step(step: number): number {
-    const norm = optim.clipGradNorm(this.parameters, this.#settings.clip);
+  /** Clips the gradients; returns their norm before it. Weights are not touched. */
+  clip(): number {
+    return optim.clipGradNorm(this.parameters, this.#settings.clip);
+  }
+
+  /** Steps, averages and clears the gradients. */
+  step(step: number): void {
     const factor = rateFactor(step, this.#settings);
     for (const { optimiser, rate } of this.#parts) {
       optimiser.lr = rate * factor;
@@ -43,7 +47,6 @@ export class Optimisers {
       optimiser.zeroGrad();
     }
     this.average.update();
-    return norm;
   }
 
   /** Everything that a resumed run needs, by key. */

@@ -4,7 +4,7 @@ import type { Encoder } from "../encoder.ts";
 import type { MaskedDecoder } from "../masked-decoder.ts";
 import type { Preset } from "../presets/schema.ts";
 import { buildEncoder, buildMaskedDecoder } from "./build.ts";
-import { openWeightsFile, saveWeightsFile, type WeightsNote } from "./file.ts";
+import { encoderName, openWeightsFile, saveWeightsFile, type WeightsNote } from "./file.ts";
 import { DECODER_FILE, ENCODER_FILE, shippedWeights } from "./folder.ts";
 
 /** Everything that turns photos into an identity and compares identities: what {@link ENCODER_FILE} holds. */
@@ -38,13 +38,23 @@ export class EncoderBundle extends nn.Module {
    * backbone tells people apart best; else all of it does, relative to the training people.
    */
   compared(identities: Tensor): Tensor {
+    return this.encoder.carriedTokens > 0 ? this.carriedPart(identities) : this.learntPart(identities);
+  }
+
+  /** The tokens that carry the backbone's feature, of length 1; `[N, L, C] → [N, carried · C]`. */
+  carriedPart(identities: Tensor): Tensor {
+    return scope(() =>
+      noGrad(() => F.normalize(identities.narrow(1, 0, this.encoder.carriedTokens).flatten(1).float(), { dim: 1 })),
+    );
+  }
+
+  /** The other tokens, relative to the training people, of length 1: `[N, L, C] → [N, (L − carried) · C]`. */
+  learntPart(identities: Tensor): Tensor {
     return scope(() =>
       noGrad(() => {
-        const { carriedTokens } = this.encoder;
-        if (carriedTokens > 0)
-          return F.normalize(identities.narrow(1, 0, carriedTokens).flatten(1).float(), { dim: 1 });
-        const standard = identities.sub(this.identity_mean).div(this.identity_deviation).flatten(1);
-        return F.normalize(standard, { dim: 1 });
+        const carried = this.encoder.carriedTokens;
+        const standard = identities.float().sub(this.identity_mean).div(this.identity_deviation);
+        return F.normalize(standard.narrow(1, carried, standard.shape[1] - carried).flatten(1), { dim: 1 });
       }),
     );
   }
@@ -73,7 +83,7 @@ export async function loadEncoder(folder: string = shippedWeights()): Promise<Lo
   bundle.loadStateDict(tensors);
   bundle.eval();
   bundle.requiresGrad_(false);
-  const name = `${preset.name} ${hash.slice(0, 8)}`;
+  const name = encoderName(preset, hash);
   return { bundle, preset, name, hash, metadata, [Symbol.dispose]: () => disposeAll(bundle) };
 }
 

@@ -1,16 +1,10 @@
 import { buffer, Module, parameter } from "../nn/module.ts";
 import { scope } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
+import { type ComputeSettings, computeNode, operators } from "./compute.ts";
 import { type Cut, type Graph, type GraphNode, nodesBetween, toGraph } from "./graph.ts";
-import { NodeContext, type OnnxOperator, type RunSettings } from "./node-context.ts";
-import { arrayOperators } from "./operators-array.ts";
-import { mathOperators } from "./operators-math.ts";
-import { nnOperators } from "./operators-nn.ts";
+import type { OnnxOperator } from "./node-context.ts";
 import { readModel } from "./proto.ts";
-
-const operators: ReadonlyMap<string, OnnxOperator> = new Map(
-  [mathOperators, arrayOperators, nnOperators].flatMap((table) => Object.entries(table)),
-);
 
 export interface ImportOptions {
   /** Floating-point initialisers become parameters to train; else they are buffers. */
@@ -78,7 +72,12 @@ export class OnnxModule extends Module {
   run(feeds: Readonly<Record<string, Tensor>>, outputs: readonly string[]): Record<string, Tensor> {
     const [first] = Object.values(feeds);
     const { opset, oneImage } = this.#graph;
-    const settings = { opset, batch: oneImage ? first?.shape[0] : undefined, device: first?.device ?? "cpu" };
+    const settings = {
+      opset,
+      batch: oneImage ? first?.shape[0] : undefined,
+      device: first?.device ?? "cpu",
+      path: this.#path,
+    };
     return scope(() => {
       const values = new Map<string, Tensor>(Object.entries(feeds));
       for (const step of this.#plan(Object.keys(feeds), outputs)) {
@@ -100,28 +99,9 @@ export class OnnxModule extends Module {
     return this.run({ [this.inputs[0]]: x }, [output])[output];
   }
 
-  #compute(
-    { node, operator, live }: Step,
-    values: ReadonlyMap<string, Tensor>,
-    settings: RunSettings,
-  ): [string, Tensor][] {
+  #compute({ node, operator, live }: Step, values: ReadonlyMap<string, Tensor>, settings: ComputeSettings) {
     const inputs = node.inputs.map((name) => (name === "" ? undefined : this.#value(name, values)));
-    try {
-      return scope(() => {
-        const context = new NodeContext(node, inputs, live ? settings : { ...settings, batch: undefined });
-        const results = [operator(context)].flat();
-        const named = node.outputs.flatMap((name, i): [string, Tensor][] =>
-          name !== "" && results[i] ? [[name, results[i]]] : [],
-        );
-        // Every value has a handle of its own, so that it can be released without its neighbours.
-        const taken = new Set<unknown>([...inputs, ...node.attributes.values()]);
-        return named.map(([name, tensor]) => [name, taken.has(tensor) ? tensor.viewAs(tensor) : tensor]);
-      });
-    } catch (error) {
-      const many = settings.batch !== undefined && settings.batch > 1;
-      const hint = many ? " (the model was exported for one image at a time: does a batch of 1 work?)" : "";
-      throw new Error(`${this.#path}: node ${node.name} (${node.op}): ${(error as Error).message}${hint}`);
-    }
+    return computeNode(node, operator, inputs, live ? settings : { ...settings, batch: undefined });
   }
 
   #value(name: string, values: ReadonlyMap<string, Tensor>): Tensor {
@@ -166,6 +146,6 @@ function toSteps(nodes: readonly GraphNode[], feeds: readonly string[], outputs:
  * @throws when the file is no ONNX model, or uses an operator that is not supported: it and its node are named
  */
 export function importOnnx(path: string, options: ImportOptions = {}): OnnxModule {
-  const graph = toGraph(path, readModel(path), (op) => operators.has(op), options.between);
+  const graph = toGraph(path, readModel(path), (op) => operators.get(op), options.between);
   return new OnnxModule(path, graph, options);
 }

@@ -1,5 +1,6 @@
 import type { Tensor } from "../tensor.ts";
-import type { Attribute, GraphNode } from "./graph.ts";
+import { TensorHandle } from "../tensor-handle.ts";
+import type { Attribute, Graph, GraphNode } from "./graph.ts";
 
 /** What one run of a graph tells every node. */
 export interface RunSettings {
@@ -8,6 +9,8 @@ export interface RunSettings {
   batch?: number;
   /** Where the feeds are; what the file holds follows them. */
   device: string;
+  /** Runs a graph inside a node, such as a branch of `If`, on values by name. */
+  run(graph: Graph, values: ReadonlyMap<string, Tensor>): Tensor[];
 }
 
 /** What an operator's implementation gets: its inputs and attributes, checked as they are read. */
@@ -18,10 +21,19 @@ export class NodeContext {
   /** Images in this run, when the graph was exported for one and this node works on what was fed. */
   readonly batch: number | undefined;
   readonly #device: string;
+  readonly #run: RunSettings["run"];
+  readonly #obeyed: ReadonlySet<string>;
 
-  constructor(node: GraphNode, inputs: readonly (Tensor | undefined)[], { opset, batch, device }: RunSettings) {
+  constructor(
+    node: GraphNode,
+    inputs: readonly (Tensor | undefined)[],
+    { opset, batch, device, run }: RunSettings,
+    { attributes = NONE }: Pick<OnnxOperator, "attributes">,
+  ) {
     this.node = node;
     this.opset = opset;
+    this.#run = run;
+    this.#obeyed = attributes;
     this.batch = batch !== undefined && batch > 1 ? batch : undefined;
     this.#device = device;
     this.inputs = inputs;
@@ -57,23 +69,43 @@ export class NodeContext {
     return this.number(name, fallback ? 1 : 0) !== 0;
   }
   has(name: string): boolean {
-    return this.node.attributes.has(name);
+    return this.#attribute(name) !== undefined;
+  }
+  /** @throws when an attribute has another value than the one that is obeyed */
+  only(name: string, value: number | string): void {
+    const given = this.#attribute(name);
+    if (given !== undefined && given !== value) {
+      throw new Error(`attribute "${name}" is ${given}; only ${value} is supported`);
+    }
   }
   list(name: string): number[] | undefined;
   list(name: string, fallback: number[]): number[];
   list(name: string, fallback?: number[]): number[] | undefined {
-    const value = this.node.attributes.get(name);
+    const value = this.#attribute(name);
     if (value === undefined) return fallback;
-    if (!Array.isArray(value)) throw new Error(`attribute "${name}" is no list`);
+    if (!isNumbers(value)) throw new Error(`attribute "${name}" is no list of numbers`);
     return value;
+  }
+  texts(name: string): string[] | undefined {
+    const value = this.#attribute(name);
+    return Array.isArray(value) ? value.map(String) : undefined;
   }
   /** A list that is an attribute in old operator sets and an input in new ones. */
   listOrInput(name: string, place: number): number[] | undefined {
     return this.list(name) ?? this.values(place);
   }
   tensor(name: string): Tensor | undefined {
-    const value = this.node.attributes.get(name);
-    return typeof value === "object" && !Array.isArray(value) ? value : undefined;
+    const value = this.#attribute(name);
+    return value instanceof TensorHandle ? (value as Tensor) : undefined;
+  }
+  /** The outputs of a graph that is an attribute, which takes values of the graph around it. */
+  runGraph(name: string): Tensor[] {
+    const graph = this.#attribute(name);
+    if (typeof graph !== "object" || !("nodes" in graph)) throw new Error(`attribute "${name}" is no graph`);
+    const around = this.node.inputs.flatMap((input, i): [string, Tensor][] =>
+      this.inputs[i] ? [[input, this.inputs[i]]] : [],
+    );
+    return this.#run(graph, new Map(around));
   }
 
   /** Constants and sizes are made on the CPU; what they are combined with may be elsewhere. */
@@ -83,15 +115,32 @@ export class NodeContext {
   }
 
   #read<T extends number | string>(name: string, type: "number" | "string", fallback: T): T {
-    const value: Attribute | undefined = this.node.attributes.get(name);
+    const value = this.#attribute(name);
     if (value === undefined) return fallback;
     if (typeof value !== type) throw new Error(`attribute "${name}" is no ${type}`);
     return value as T;
   }
+
+  /** Only what an operator says it obeys can be read: its list is complete, or its tests fail. */
+  #attribute(name: string): Attribute | undefined {
+    if (!this.#obeyed.has(name)) throw new Error(`attribute "${name}" is missing in this operator's own list`);
+    return this.node.attributes.get(name);
+  }
 }
 
-export type OnnxOperator = (context: NodeContext) => Tensor | Tensor[];
+const isNumbers = (value: Attribute): value is number[] =>
+  Array.isArray(value) && value.every((item) => typeof item === "number");
+const NONE: ReadonlySet<string> = new Set();
+
+type Computation = (context: NodeContext) => Tensor | Tensor[];
+/** An operator's computation, with the names of the attributes that it obeys. */
+export type OnnxOperator = Computation & { readonly attributes?: ReadonlySet<string> };
 export type OperatorTable = Readonly<Record<string, OnnxOperator>>;
+
+/** An operator that obeys some attributes, named one after the other. Any other attribute of a node is an error. */
+export function obeying(attributes: string, compute: Computation): OnnxOperator {
+  return Object.assign((context: NodeContext) => compute(context), { attributes: new Set(attributes.split(" ")) });
+}
 
 /** An axis that may count from the end. */
 export function axisOf(axis: number, ndim: number): number {

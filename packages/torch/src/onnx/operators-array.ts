@@ -1,8 +1,10 @@
+import { isFloatingPoint } from "../dtype.ts";
 import { arange, full, tensor, zeros } from "../factories.ts";
 import * as F from "../functional.ts";
 import { cat, where } from "../functions.ts";
+import { type OperatorArgument, op } from "../op.ts";
 import type { Tensor } from "../tensor.ts";
-import { axisOf, type NodeContext, type OperatorTable } from "./node-context.ts";
+import { axisOf, type NodeContext, type OperatorTable, obeying } from "./node-context.ts";
 
 /** Sizes and constants are read by operators: they stay on the CPU, and follow what they are combined with. */
 const CPU = { device: "cpu" } as const;
@@ -116,6 +118,7 @@ function pad(context: NodeContext): Tensor {
   const reversed = [...x.shape.keys()].reverse().flatMap((axis) => pairs.get(axis) ?? [0, 0]);
   while (reversed.length > 2 && reversed.at(-1) === 0 && reversed.at(-2) === 0) reversed.splice(-2);
   const mode = context.text("mode", "constant");
+  if (mode === "wrap") throw new Error("mode wrap is not supported");
   if (mode === "constant")
     return F.pad(x, reversed, { value: context.inputs[2]?.item() ?? context.number("value", 0) });
   return padByBorder(x, reversed, mode === "edge" ? "replicate" : mode);
@@ -126,7 +129,8 @@ function padByBorder(x: Tensor, pads: readonly number[], mode: string): Tensor {
   const padded = pads.length / 2;
   const before = x.shape.slice(0, x.ndim - padded);
   const plane = x.reshape([1, product(before), ...x.shape.slice(x.ndim - padded)]);
-  const result = F.pad(plane, [...pads], { mode });
+  // ATen's kernels know floats alone.
+  const result = F.pad(isFloatingPoint(x.dtype) ? plane : plane.double(), [...pads], { mode }).to(x.dtype);
   return result.reshape([...before, ...result.shape.slice(2)]);
 }
 
@@ -153,12 +157,14 @@ function shapeOf(context: NodeContext): Tensor {
   return integers(shape.slice(context.number("start", 0), context.has("end") ? context.number("end", 0) : undefined));
 }
 
+const stableSort = (...args: OperatorArgument[]) => op("aten::sort.stable")(...args);
+
+/** Of equals the one that comes first is taken first, as the standard says and ATen's topk does not. */
 function topK(context: NodeContext): Tensor[] {
   const k = context.has("k") ? context.number("k", 1) : (context.values(1) ?? [1])[0];
-  const [values, indices] = context
-    .input(0)
-    .topk(k, context.number("axis", -1), { largest: context.flag("largest", true) });
-  return [values, indices];
+  const axis = context.number("axis", -1);
+  const sorted = stableSort(context.input(0), true, axis, context.flag("largest", true)) as [Tensor, Tensor];
+  return sorted.map((result) => result.narrow(axis, 0, k));
 }
 
 function trilu(context: NodeContext): Tensor {
@@ -189,30 +195,38 @@ function spaceToDepth(context: NodeContext): Tensor {
     .reshape([batch, channels * size ** 2, height / size, width / size]);
 }
 
+/** At inference it passes on what it gets. */
+function dropout(context: NodeContext): Tensor[] {
+  if (context.inputs[2]?.item()) throw new Error("it was exported in training mode; export the model in eval mode");
+  const x = context.input(0);
+  const kept = full(x.shape, 1, { dtype: context.opset < 10 ? x.dtype : "bool", device: x.device });
+  return [x, kept];
+}
+
 /** Operators on shapes and places. */
 export const arrayOperators: OperatorTable = {
-  Reshape: reshape,
-  Flatten: flatten,
-  Transpose: (c) => c.input(0).permute(c.list("perm") ?? [...c.input(0).shape.keys()].reverse()),
-  Concat: concat,
-  Slice: slice,
-  Split: split,
-  Gather: gather,
-  GatherElements: gatherElements,
-  Squeeze: squeeze,
-  Unsqueeze: unsqueeze,
+  Reshape: obeying("shape allowzero", reshape),
+  Flatten: obeying("axis", flatten),
+  Transpose: obeying("perm", (c) => c.input(0).permute(c.list("perm") ?? [...c.input(0).shape.keys()].reverse())),
+  Concat: obeying("axis", concat),
+  Slice: obeying("starts ends axes", slice),
+  Split: obeying("axis split num_outputs", split),
+  Gather: obeying("axis", gather),
+  GatherElements: obeying("axis", gatherElements),
+  Squeeze: obeying("axes", squeeze),
+  Unsqueeze: obeying("axes", unsqueeze),
   Expand: expand,
   Tile: (c) => c.input(0).repeat(c.values(1) ?? []),
-  Pad: pad,
-  DepthToSpace: depthToSpace,
-  SpaceToDepth: spaceToDepth,
-  TopK: topK,
-  Trilu: trilu,
-  Shape: shapeOf,
+  Pad: obeying("mode pads paddings value", pad),
+  DepthToSpace: obeying("blocksize mode", depthToSpace),
+  SpaceToDepth: obeying("blocksize", spaceToDepth),
+  TopK: obeying("axis k largest sorted", topK),
+  Trilu: obeying("upper", trilu),
+  Shape: obeying("start end", shapeOf),
   Size: (c) => integers(c.input(0).numel),
-  Constant: constant,
-  ConstantOfShape: constantOfShape,
+  Constant: obeying("value value_float value_floats value_int value_ints", constant),
+  ConstantOfShape: obeying("value", constantOfShape),
   Range: (c) => arange(c.input(0).item(), c.input(1).item(), c.input(2).item(), { dtype: c.input(0).dtype, ...CPU }),
   Identity: (c) => c.input(0),
-  Dropout: (c) => c.input(0),
+  Dropout: obeying("ratio seed is_test", dropout),
 };

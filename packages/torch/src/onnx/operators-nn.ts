@@ -1,8 +1,9 @@
+import { isFloatingPoint } from "../dtype.ts";
 import { full } from "../factories.ts";
 import * as F from "../functional.ts";
 import { rawOperator } from "../op.ts";
 import type { Tensor } from "../tensor.ts";
-import type { NodeContext, OperatorTable } from "./node-context.ts";
+import { type NodeContext, type OperatorTable, obeying } from "./node-context.ts";
 import { resize, upsample } from "./resize.ts";
 
 /** ATen has these by number of spatial dimensions. */
@@ -61,9 +62,16 @@ function padded({ x, begin, end, kernel }: Window, value: number, { pooling = fa
   return [F.pad(x, pairs, { value }), begin.map(() => 0)];
 }
 
+function kernelOf(context: NodeContext, weight: Tensor): number[] {
+  const kernel = weight.shape.slice(2);
+  const said = context.list("kernel_shape", kernel);
+  if (said.join() !== kernel.join()) throw new Error(`kernel_shape [${said}] is not that of the weight, [${kernel}]`);
+  return kernel;
+}
+
 function conv(context: NodeContext): Tensor {
   const weight = context.input(1);
-  const window = windowOf(context, weight.shape.slice(2));
+  const window = windowOf(context, kernelOf(context, weight));
   const [x, padding] = padded(window, 0);
   const { strides, dilations } = window;
   const bias = context.optional(2)?.handle;
@@ -72,26 +80,41 @@ function conv(context: NodeContext): Tensor {
 }
 
 function convTranspose(context: NodeContext): Tensor {
-  if (context.has("output_shape") || context.text("auto_pad", "NOTSET").startsWith("SAME"))
-    throw new Error("output_shape and auto_pad are not supported; export with explicit pads");
   const weight = context.input(1);
-  const { x, strides, dilations, begin, end } = windowOf(context, weight.shape.slice(2));
+  const { x, strides, dilations, begin, end, kernel } = windowOf(context, kernelOf(context, weight));
   const n = begin.length;
-  const outputPadding = context.list("output_padding", Array<number>(n).fill(0));
-  const even = begin.every((size, i) => size === end[i]);
-  const padding = even ? begin : begin.map(() => 0);
+  const extra = context.list("output_padding", Array<number>(n).fill(0));
+  const auto = context.text("auto_pad", "NOTSET");
+  const same = auto.startsWith("SAME") ? strides.map((stride, i) => stride * x.shape[i + 2]) : undefined;
+  const wanted = context.list("output_shape")?.slice(-n) ?? same;
+  const whole = kernel.map((size, i) => strides[i] * (x.shape[i + 2] - 1) + extra[i] + (size - 1) * dilations[i] + 1);
+  // What is cut off at both ends of the whole result; a negative cut adds zeros.
+  const cut = wanted?.map((size, i) => whole[i] - size);
+  const half = (size: number) => Math.floor(size / 2);
+  const first = cut?.map((size) => (auto === "SAME_UPPER" ? half(size) : size - half(size))) ?? begin;
+  const last = cut?.map((size, i) => size - first[i]) ?? end;
+  const even = first.every((size, i) => size === last[i] && size >= 0);
   const bias = context.optional(2)?.handle;
   const groups = context.number("group", 1);
-  const y = convTransposeOf(n)(x.handle, weight.handle, bias, strides, padding, outputPadding, groups, dilations);
+  const padding = even ? first : first.map(() => 0);
+  const y = convTransposeOf(n)(x.handle, weight.handle, bias, strides, padding, extra, groups, dilations);
   if (even) return y;
-  return begin.reduce((cut, size, i) => cut.slice(i + 2, size, y.shape[i + 2] - end[i]), y);
+  return F.pad(
+    y,
+    first.flatMap((_, i) => [-first[n - 1 - i], -last[n - 1 - i]]),
+  );
 }
 
 function maxPool(context: NodeContext): Tensor {
+  context.only("storage_order", 0); // of the places that are the second output
   const window = windowOf(context, context.list("kernel_shape", []));
-  const [x, padding] = padded(window, Number.NEGATIVE_INFINITY, { pooling: true });
+  const { dtype } = window.x;
+  // ATen's kernels know floats alone, and zeros are not below every byte.
+  const floats = isFloatingPoint(dtype) ? window : { ...window, x: window.x.float() };
+  const [x, padding] = padded(floats, Number.NEGATIVE_INFINITY, { pooling: true });
   const { kernel, strides, dilations } = window;
-  return maxPoolOf(padding.length)(x.handle, kernel, strides, padding, dilations, context.flag("ceil_mode"));
+  const pool = maxPoolOf(padding.length);
+  return pool(x.handle, kernel, strides, padding, dilations, context.flag("ceil_mode")).to(dtype);
 }
 
 function averagePool(context: NodeContext): Tensor {
@@ -125,6 +148,8 @@ const spatial = (x: Tensor) => [...x.shape.keys()].slice(2);
 
 /** By the statistics of the training: the graph is used as it was exported, for inference. */
 function batchNormalization(context: NodeContext): Tensor {
+  context.only("spatial", 1);
+  context.only("is_test", 1);
   if (context.flag("training_mode")) throw new Error("it was exported in training mode; export the model in eval mode");
   const [weight, bias, mean, variance] = [1, 2, 3, 4].map((place) => context.input(place));
   const x = context.input(0);
@@ -140,6 +165,7 @@ function instanceNormalization(context: NodeContext): Tensor {
 }
 
 function groupNormalization(context: NodeContext): Tensor {
+  context.only("stash_type", 1);
   const x = context.input(0);
   const groups = context.number("num_groups", 1);
   // Before version 21 there is one scale a group, from then on one a channel.
@@ -150,10 +176,17 @@ function groupNormalization(context: NodeContext): Tensor {
   return F.groupNorm(x, groups, weight, bias, { eps: context.number("epsilon", 1e-5) });
 }
 
-function layerNormalization(context: NodeContext): Tensor {
+function layerNormalization(context: NodeContext): Tensor[] {
+  context.only("stash_type", 1);
   const x = context.input(0);
   const shape = x.shape.slice(context.number("axis", -1));
-  return F.layerNorm(x, shape, context.input(1), context.optional(2), { eps: context.number("epsilon", 1e-5) });
+  const eps = context.number("epsilon", 1e-5);
+  const y = F.layerNorm(x, shape, context.input(1), context.optional(2), { eps });
+  if (context.node.outputs.length < 2) return [y];
+  const axes = shape.map((_, i) => x.ndim - shape.length + i);
+  const mean = x.mean(axes, { keepdim: true });
+  const variance = x.sub(mean).square().mean(axes, { keepdim: true });
+  return [y, mean, variance.add(eps).rsqrt()];
 }
 
 function gemm(context: NodeContext): Tensor {
@@ -167,6 +200,39 @@ function gemm(context: NodeContext): Tensor {
   return alpha === 1 ? product : product.mul(alpha);
 }
 
+/** Divides by the squares of neighbouring channels. */
+function localResponse(context: NodeContext): Tensor {
+  const x = context.input(0);
+  const size = context.number("size", 1);
+  const before = Math.floor((size - 1) / 2);
+  const squares = F.pad(x.square().flatten(2).transpose(1, 2), [before, size - 1 - before]);
+  const sums = squares.unfold(2, size, 1).sum([-1]).transpose(1, 2).reshape(x.shape);
+  const scaled = sums.mul(context.number("alpha", 1e-4) / size).add(context.number("bias", 1));
+  return x.div(scaled.pow(context.number("beta", 0.75)));
+}
+
+function meanVariance(context: NodeContext): Tensor {
+  const x = context.input(0);
+  const axes = context.list("axes", [0, 2, 3]);
+  const centred = x.sub(x.mean(axes, { keepdim: true }));
+  return centred.div(centred.square().mean(axes, { keepdim: true }).sqrt().add(1e-9));
+}
+
+const gridSampler = rawOperator("aten::grid_sampler");
+/** ATen's numbers; the standard's names before and after version 20. */
+const SAMPLINGS: Readonly<Record<string, number>> = { bilinear: 0, linear: 0, nearest: 1, bicubic: 2, cubic: 2 };
+const PADDINGS: Readonly<Record<string, number>> = { zeros: 0, border: 1, reflection: 2 };
+
+/** Values of `[B, C, H, W]` at the places of a grid `[B, H′, W′, 2]` in −1 … 1, x first. */
+function gridSample(context: NodeContext): Tensor {
+  const [mode, padding] = [context.text("mode", "linear"), context.text("padding_mode", "zeros")];
+  if (!(mode in SAMPLINGS) || !(padding in PADDINGS)) throw new Error(`mode ${mode}, ${padding} is not supported`);
+  // There ATen takes another of two equally near neighbours than the standard does.
+  if (mode === "nearest" && context.input(0).ndim === 5) throw new Error("mode nearest of a volume is not supported");
+  const [x, grid] = [context.input(0), context.input(1).to(context.input(0).dtype)];
+  return gridSampler(x.handle, grid.handle, SAMPLINGS[mode], PADDINGS[padding], context.flag("align_corners"));
+}
+
 /** One slope for all, one a channel, or any that broadcasts. */
 function prelu(context: NodeContext): Tensor {
   const [x, slope] = [context.input(0), context.input(1)];
@@ -177,18 +243,27 @@ function prelu(context: NodeContext): Tensor {
 
 /** The layers of neural networks. */
 export const nnOperators: OperatorTable = {
-  Conv: conv,
-  ConvTranspose: convTranspose,
-  MaxPool: maxPool,
-  AveragePool: averagePool,
+  Conv: obeying("auto_pad dilations kernel_shape pads strides group", conv),
+  ConvTranspose: obeying(
+    "auto_pad dilations kernel_shape pads strides group output_padding output_shape",
+    convTranspose,
+  ),
+  MaxPool: obeying("auto_pad dilations kernel_shape pads strides ceil_mode storage_order", maxPool),
+  AveragePool: obeying("auto_pad dilations kernel_shape pads strides ceil_mode count_include_pad", averagePool),
+  LRN: obeying("alpha beta bias size", localResponse),
+  MeanVarianceNormalization: obeying("axes", meanVariance),
+  GridSample: obeying("align_corners mode padding_mode", gridSample),
   GlobalAveragePool: (c) => c.input(0).mean(spatial(c.input(0)), { keepdim: true }),
   GlobalMaxPool: (c) => c.input(0).amax(spatial(c.input(0)), { keepdim: true }),
-  BatchNormalization: batchNormalization,
-  InstanceNormalization: instanceNormalization,
-  GroupNormalization: groupNormalization,
-  LayerNormalization: layerNormalization,
-  Gemm: gemm,
+  BatchNormalization: obeying("epsilon momentum spatial training_mode is_test", batchNormalization),
+  InstanceNormalization: obeying("epsilon", instanceNormalization),
+  GroupNormalization: obeying("epsilon num_groups stash_type", groupNormalization),
+  LayerNormalization: obeying("axis epsilon stash_type", layerNormalization),
+  Gemm: obeying("alpha beta transA transB", gemm),
   PRelu: prelu,
-  Resize: resize,
-  Upsample: upsample,
+  Resize: obeying(
+    "antialias axes coordinate_transformation_mode cubic_coeff_a exclude_outside extrapolation_value keep_aspect_ratio_policy mode nearest_mode",
+    resize,
+  ),
+  Upsample: obeying("mode scales", upsample),
 };

@@ -40,6 +40,7 @@ const root = protobuf.Root.fromJSON({
         i: field(3, "int64"),
         s: field(4, "bytes"),
         t: field(5, "TensorProto"),
+        g: field(6, "GraphProto"),
         floats: field(7, "float", true),
         ints: field(8, "int64", true),
         strings: field(9, "bytes", true),
@@ -91,6 +92,8 @@ export interface AttributeProto {
   i: Long;
   s: Uint8Array;
   t: TensorProto | null;
+  g: GraphProto | null;
+  strings: Uint8Array[];
   floats: number[];
   ints: Long[];
   type: number;

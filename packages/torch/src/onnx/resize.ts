@@ -46,6 +46,8 @@ function placeInInput(coordinates: string, at: number, { inputs, outputs, scale 
       return outputs > 1 ? f(f(at * (inputs - 1)) / (outputs - 1)) : 0;
     case "asymmetric":
       return f(at / f(scale));
+    case "tf_half_pixel_for_nn":
+      return f((at + 0.5) / f(scale));
     default:
       throw new Error(`coordinate_transformation_mode ${coordinates} is not supported`);
   }
@@ -84,7 +86,6 @@ function resizeAxis(x: Tensor, axis: Axis, sampling: Sampling): Tensor {
   const { inputs, outputs } = axis;
   if (sampling.mode === "nearest") {
     const round = ROUNDINGS[sampling.rounding];
-    if (!round) throw new Error(`nearest_mode ${sampling.rounding} is not supported`);
     const places = BigInt64Array.from({ length: outputs }, (_, i) => {
       const place = round(placeInInput(sampling.coordinates, i, axis));
       return BigInt(Math.max(0, Math.min(inputs - 1, place)));
@@ -107,15 +108,25 @@ function resizeByATen(x: Tensor, axes: readonly Axis[], { mode, coordinates, rou
     return F.interpolate(x, { size, mode: "bilinear", alignCorners: coordinates === "align_corners" });
   }
   const whole = exact && axes.every(({ scale }) => Number.isInteger(scale));
-  const floors = coordinates === "half_pixel" || (coordinates === "asymmetric" && rounding === "floor");
+  // With a whole factor no place of half_pixel lies halfway between two: both ways of rounding give ATen's.
+  const floors =
+    (coordinates === "half_pixel" && rounding.startsWith("round_prefer")) ||
+    (coordinates === "asymmetric" && rounding === "floor");
   return mode === "nearest" && whole && floors ? F.interpolate(x, { size, mode: "nearest" }) : undefined;
 }
 
-function resizeBy(context: NodeContext, factors: number[] | undefined, sizes: number[] | undefined, how: Sampling) {
+interface Wanted {
+  factors?: number[];
+  sizes?: number[];
+  /** All when absent. */
+  axes?: number[];
+}
+
+function resizeBy(context: NodeContext, { factors, sizes, axes: some }: Wanted, how: Sampling) {
   const x = context.input(0);
   const given = sizes ?? factors;
   if (!given) throw new Error("neither scales nor sizes are given");
-  const places = context.list("axes", [...x.shape.keys()]).map((axis) => axisOf(axis, x.ndim));
+  const places = (some ?? [...x.shape.keys()]).map((axis) => axisOf(axis, x.ndim));
   const axes = places
     .map((axis, i): Axis => {
       const inputs = x.shape[axis];
@@ -134,6 +145,12 @@ function modeOf(context: NodeContext): Sampling["mode"] {
   throw new Error(`mode ${mode} is not supported`);
 }
 
+function nearestMode(context: NodeContext): string {
+  const mode = context.text("nearest_mode", "round_prefer_floor");
+  if (Object.hasOwn(ROUNDINGS, mode)) return mode;
+  throw new Error(`nearest_mode ${mode} is not supported`);
+}
+
 export function resize(context: NodeContext): Tensor {
   if (context.flag("antialias")) throw new Error("antialias is not supported");
   if (context.text("keep_aspect_ratio_policy", "stretch") !== "stretch")
@@ -143,10 +160,11 @@ export function resize(context: NodeContext): Tensor {
     const values = context.values(place);
     return values && values.length > 0 ? values : undefined;
   };
-  return resizeBy(context, some(old ? 1 : 2), old ? undefined : some(3), {
+  const wanted = { factors: some(old ? 1 : 2), sizes: old ? undefined : some(3), axes: context.list("axes") };
+  return resizeBy(context, wanted, {
     mode: modeOf(context),
     coordinates: old ? "asymmetric" : context.text("coordinate_transformation_mode", "half_pixel"),
-    rounding: old ? "floor" : context.text("nearest_mode", "round_prefer_floor"),
+    rounding: old ? "floor" : nearestMode(context),
     cubic: context.number("cubic_coeff_a", -0.75),
     excludeOutside: context.flag("exclude_outside"),
   });
@@ -162,5 +180,5 @@ export function upsample(context: NodeContext): Tensor {
     cubic: -0.75,
     excludeOutside: false,
   };
-  return resizeBy(context, factors, undefined, how);
+  return resizeBy(context, { factors }, how);
 }

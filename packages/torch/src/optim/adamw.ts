@@ -4,7 +4,7 @@ import { adamwStep_ } from "../fused.ts";
 import { scope } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
 import { foreach } from "./foreach.ts";
-import { canFuse, checkDistinct, checkState, packState, unpackState, zerosLike } from "./state.ts";
+import { canFuse, checkDistinct, packState, unpackState, zerosLike } from "./state.ts";
 
 export interface AdamWOptions {
   lr?: number;
@@ -89,26 +89,20 @@ export class AdamW {
   /** What a checkpoint keeps. */
   stateTensors(): Map<string, Tensor> {
     const state = packState(Math.max(0, ...this.#steps), { exp_avg: this.#mean, exp_avg_sq: this.#square });
-    return state.set("steps", tensor(this.#steps, { dtype: "int64" }));
+    for (const [i, steps] of this.#steps.entries()) state.set(`${i}.step`, tensor(steps, { dtype: "int64" }));
+    return state;
   }
   /**
-   * A state of before each parameter had a count of its own has one for all; those that had no gradient yet, whose
-   * averages are 0, have made no step.
+   * Where a parameter has no count of its own, as in states of before, it has the one for all; or none, while its averages
+   * are 0: it had no gradient yet.
    * @throws when the state belongs to other parameters
    */
   loadStateTensors(state: ReadonlyMap<string, Tensor>): void {
-    const lists = { exp_avg: this.#mean, exp_avg_sq: this.#square };
-    checkState(state, lists);
-    const counts = state.get("steps");
-    if (counts && counts.numel !== this.params.length) {
-      throw new Error(
-        `optimiser state: steps of ${counts.numel} parameters, not of ${this.params.length}; it belongs to another set of parameters`,
-      );
-    }
-    const step = unpackState(state, lists);
-    this.#steps = counts
-      ? Array.from(counts.toTypedArray(), Number)
-      : this.#square.map((square) => (scope(() => square.any().item()) ? step : 0));
+    const step = unpackState(state, { exp_avg: this.#mean, exp_avg_sq: this.#square });
+    this.#steps = this.#square.map((square, i) => {
+      const own = state.get(`${i}.step`);
+      return own ? own.item() : scope(() => square.any().item()) ? step : 0;
+    });
   }
 }
 

@@ -38,8 +38,8 @@ type Lists = Readonly<Record<string, readonly Tensor[]>>;
 const keyed = (lists: Lists) =>
   Object.entries(lists).flatMap(([name, list]) => list.map((item, i) => [`${i}.${name}`, item] as const));
 
-/** @throws when a tensor is missing or has another shape */
-export function checkState(state: ReadonlyMap<string, Tensor>, lists: Lists): void {
+/** @throws when a tensor is missing or has another shape; returns the number of steps done */
+export function unpackState(state: ReadonlyMap<string, Tensor>, lists: Lists): number {
   for (const [key, item] of keyed(lists)) {
     const value = state.get(key);
     if (value?.shape.join() !== item.shape.join()) {
@@ -47,11 +47,6 @@ export function checkState(state: ReadonlyMap<string, Tensor>, lists: Lists): vo
       throw new Error(`optimiser state: ${key} is ${found}; it belongs to another set of parameters`);
     }
   }
-}
-
-/** @throws when a tensor is missing or has another shape; returns the number of steps done */
-export function unpackState(state: ReadonlyMap<string, Tensor>, lists: Lists): number {
-  checkState(state, lists);
   return scope(() =>
     noGrad(() => {
       for (const [key, item] of keyed(lists)) item.copy_(state.get(key) as Tensor);

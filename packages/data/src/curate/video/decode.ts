@@ -153,6 +153,8 @@ function decodeArguments(path: string, { start, end, region }: FramePlan, option
   ];
   return [
     ...["-nostdin", "-v", "error", ...LOCAL_ONLY, "-threads", "1"],
+    // Where a stream changes its size ffmpeg would make its filters anew: they would count from zero and lose frames.
+    ...["-reinit_filter", "0"],
     ...[...span, "-i", `file:${path}`, "-map", `0:${info.stream}`, "-an", "-sn", "-dn"],
     ...["-vf", filters.join(","), "-r", String(fps)],
     ...["-f", "rawvideo", "-pix_fmt", "rgb24", "-sws_flags", "bicubic+accurate_rnd+full_chroma_int", "pipe:1"],

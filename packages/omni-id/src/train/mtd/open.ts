@@ -36,8 +36,8 @@ export interface OpenFirstStageOptions extends OpenStageOptions {
 }
 
 /**
- * Stage one on a folder of shards. The 44 test people are not opened; what is reported and drawn during the training
- * are 44 validation people, whom the training does not see either.
+ * Stage one on a folder of shards. The test people are not opened; what is reported and drawn during the training
+ * are the validation people, whom the training does not see either.
  */
 export async function openFirstStage(options: OpenFirstStageOptions): Promise<FirstStage> {
   const { preset, seed } = options;
@@ -81,6 +81,7 @@ function reportOn(model: MtdModel, people: People, validation: People, preset: P
         tasks,
         meanIdentity,
         maskRatio: preset.mtd.maskRatio,
+        tokens: preset.mtd.tokens,
       });
     });
     const l1 = (condition: keyof typeof made.made) => mean(pictureL1(made.made[condition], made));
