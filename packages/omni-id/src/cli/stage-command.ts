@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { Command, Option } from "@commander-js/extra-typings";
 import { manualSeed, preferredPrecision, setNumThreads } from "@omni-id/torch";
+import { InvalidArgumentError } from "commander";
 import { resolvePreset } from "../presets/index.ts";
 import type { Optimisation, Preset } from "../presets/schema.ts";
 import type { ExportNote } from "../train/export.ts";
@@ -32,7 +33,8 @@ export interface StageEntry<Batch, Need extends string = string> {
 }
 
 export interface StageRun {
-  data: string;
+  data: readonly string[];
+  weight?: readonly number[];
   cache: string;
   out: string;
   preset: Preset;
@@ -51,13 +53,13 @@ export async function runStage<Batch>(
   entry: StageEntry<Batch>,
   run: StageRun,
 ): Promise<{ folder: string; steps: number; told: string }> {
-  const { data, cache, out, preset, seed, precision, resume, every, weights, partOf } = run;
-  const inputs = [data, cache, ...Object.values(weights).filter((folder) => folder !== undefined)];
+  const { data, weight, cache, out, preset, seed, precision, resume, every, weights, partOf } = run;
+  const inputs = [...data, cache, ...Object.values(weights).filter((folder) => folder !== undefined)];
   outFolder(out, { inputs });
   const log = new RunLog(out);
   log.note(`stage ${entry.name}, preset ${preset.name}, ${precision}, seed ${seed}`);
   manualSeed(seed); // of the first weights: left alone, LibTorch draws a seed of its own for each process
-  const opened = await entry.open({ data, cache, preset, seed, note: (text) => log.note(text) }, weights);
+  const opened = await entry.open({ data, weight, cache, preset, seed, note: (text) => log.note(text) }, weights);
   const { signal, release } = interruptible();
   const optimisation = entry.optimisation(preset);
   const settings = { out, seed, preset, optimisation, precision, log, resume, every, signal };
@@ -93,12 +95,13 @@ export function stageCommand<Batch>(entry: StageEntry<Batch>): Command {
     command.option(`--${need} <folder>`, option.about, option.default);
   }
   command.action(async (options) => {
-    const { data, cache, out, seed, resume, json, partOf, ...rest } = options;
+    const { data, weight, cache, out, seed, resume, json, partOf, ...rest } = options;
     const given = rest as unknown as Readonly<Record<string, string | undefined>>;
     const weights = Object.fromEntries(Object.keys(needs).map((need) => [need, given[need]]));
     const { preset, precision, every } = settingsOf(options);
     const { folder, steps, told } = await runStage(entry, {
       data,
+      weight,
       cache,
       out,
       preset,
@@ -129,7 +132,14 @@ function examples(name: string): string {
 /** Options of every training. */
 export function withTrainingOptions(command: Command) {
   return command
-    .option("--data <folder>", "WebDataset shards, such as those of: omni-id data synth", "data/synth")
+    .option("--data <folders...>", "WebDataset shards, such as those of: omni-id data synth; several are mixed", [
+      "data/synth",
+    ])
+    .option(
+      "--weight <numbers...>",
+      "how often each folder of --data is drawn from, such as 3 1 (default: by its people)",
+      weights,
+    )
     .option("--preset <name>", "nano or paper", "nano")
     .option("--set <key=value...>", "replace values of the preset, such as mtd.optimisation.steps=300")
     .option("--seed <number>", "seed of the first weights, of batches, masks and noise", whole, 0)
@@ -147,6 +157,13 @@ export function withTrainingOptions(command: Command) {
     .option("--held-out-every <steps>", "steps between reports and pictures of validation people", count, 500)
     .addOption(deviceOption())
     .addOption(jsonOption());
+}
+
+/** Collects numbers above 0. */
+function weights(text: string, before: readonly number[] = []): number[] {
+  const value = Number(text);
+  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError(`"${text}" is no number above 0.`);
+  return [...before, value];
 }
 
 interface TrainingOptions {

@@ -86,17 +86,17 @@ export class MtdStage implements Stage<MtdBatch> {
     const people = this.#people;
     const tasks = sampleFewToMany(new KeyedRandom(this.#seed, step, DRAW.tasks), {
       ...this.#preset,
-      people: people.ids.length,
-      images: people.images,
+      counts: people.counts,
+      shares: people.shares,
     });
-    const targets = tasks.flatMap((task) => task.targets.map((image) => task.person * people.images + image));
+    const targets = tasks.flatMap((task) => task.targets.map((image) => people.row(task.person, image)));
     return { tasks, targets, tokens: this.#chooseTokens(targets, new KeyedRandom(this.#seed, step, DRAW.tokens)) };
   }
 
   describe({ tasks }: MtdBatch): string {
-    const { images } = this.#people;
+    const people = this.#people;
     return tasks
-      .map(({ person, inputs }) => inputs.map((image) => this.#people.nameOf(person * images + image)).join(" "))
+      .map(({ person, inputs }) => inputs.map((image) => people.nameOf(people.row(person, image))).join(" "))
       .join(", ");
   }
 
@@ -135,7 +135,7 @@ export class MtdStage implements Stage<MtdBatch> {
 
   #encode(tasks: readonly FewToManyTask[]): Tensor {
     const people = this.#people;
-    const rows = tasks.flatMap(({ person, inputs }) => inputs.map((image) => person * people.images + image));
+    const rows = tasks.flatMap(({ person, inputs }) => inputs.map((image) => people.row(person, image)));
     return encodeRows(this.model.encoder, people, rows, tasks.length);
   }
 
