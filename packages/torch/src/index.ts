@@ -2,6 +2,7 @@
 export { isStream, writeAtomically } from "./atomic-file.ts";
 export { type AutocastOptions, autocast, preferredPrecision } from "./autocast.ts";
 export { enableGrad, type GradOptions, grad, isGradEnabled, noGrad } from "./autograd.ts";
+export { type BuildInfo, buildInfo } from "./build-info.ts";
 export { checkpoint } from "./checkpoint.ts";
 export { defaultDevice, onDevice, setDefaultDevice } from "./device.ts";
 export { hasOperator, type OperatorArgument, type OperatorResult, op } from "./dispatch.ts";

@@ -1,1 +1,9 @@
+export {
+  type ExportInputs,
+  type ExportOptions,
+  exportOnnx,
+  OnnxExport,
+  type SaveOptions,
+  type WeightOptions,
+} from "./export/index.ts";
 export { type ImportOptions, importOnnx, OnnxModule } from "./module.ts";
