@@ -119,7 +119,7 @@ export class FlowBase extends nn.Module {
   velocity(x: Tensor, t: Tensor, { txt, y }: Prompts, steering: Steering = {}): Tensor {
     return scope(() => {
       const { options } = this.flux;
-      const guidance = options.guidance ? t.mul(0).add(this.#guidance) : undefined;
+      const guidance = options.guidance ? t.mul(0).add(this.#guidance ?? 0) : undefined;
       const imgIds = imagePositions({ rows: this.#grid, columns: this.#grid }, options);
       const txtIds = textPositions({ length: txt.shape[1] }, options);
       const input = { img: x, imgIds, txt, txtIds, y, timesteps: t, guidance };

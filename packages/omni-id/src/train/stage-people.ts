@@ -26,6 +26,15 @@ export function stagePeopleOptions(
   backbone: PhotoBackbone = RecogniserBackbone.load({ width: preset.backbone.width }),
 ): OpenPeopleOptions {
   const recogniser = () => RecogniserBackbone.load({ width: preset.backbone.width });
-  const { imageSize, faceMask } = preset;
-  return { data, weight, cache, imageSize, faceMask, backbone, recogniser, note };
+  return {
+    data,
+    weight,
+    cache,
+    imageSize: preset.imageSize,
+    faceMask: preset.faceMask,
+    alterSingles: preset.singles === "altered",
+    backbone,
+    recogniser,
+    note,
+  };
 }
