@@ -161,8 +161,14 @@ describe("writeSyntheticShards", () => {
 
 test("inspect draws every picture; stats count them", async () => {
   const set = await ShardSet.open(whole);
-  const sheet = await sharp(await inspectShards(set, { rows: 3, tile: 50 })).metadata();
+  const sheet = await inspectShards(set, { rows: 3, tile: 50 });
   expect([sheet.width, sheet.height]).toEqual([100, 150]);
+  const person = await set.read(set.ids[1]);
+  const { landmarks, width, height } = person.images[1];
+  const at =
+    3 * ((50 + Math.floor((landmarks[61] * 50) / height)) * 100 + 50 + Math.floor((landmarks[60] * 50) / width));
+  const [red, green, blue] = sheet.data.subarray(at, at + 3); // the tip of the nose, a green dot
+  expect(green - Math.max(red, blue)).toBeGreaterThan(60);
   const stats = await shardStats(set, { detect: 5 });
   expect(stats).toMatchObject({ identities: 5, images: 10, imagesPerIdentity: { 2: 5 }, size: [64, 64] });
   expect(stats.yaw.reduce((a, b) => a + b)).toBeCloseTo(1);

@@ -1,5 +1,7 @@
 /** Faces in photographs, found, measured and aligned without LibTorch: what a worker of the curation loads. */
-export { type AnalysedFace, FaceAnalyser } from "./analyser.ts";
+
+export type { AnalysedFace } from "./analysed-face.ts";
+export { type AnalyseOptions, FaceAnalyser } from "./analyser.ts";
 export * from "./asset-index.ts";
 export {
   ARCFACE_TEMPLATE,
@@ -17,13 +19,15 @@ export { overlap } from "./detect.ts";
 export { faceMask, faceOutline } from "./face-mask.ts";
 export { faceMaskWithoutHair } from "./forehead.ts";
 export { type FileFormat, fileFormat, formatOf } from "./formats.ts";
-export { type Affine, type Box, cropBox, invert, similarity, transformPoints, warp } from "./geometry.ts";
-export { loadImage, type RgbImage, resizeImage, saveImage, savePicture, toSharp } from "./image.ts";
+export { cropBox, invert, similarity, transformPoints, warp } from "./geometry.ts";
+export { loadImage, resizeImage, saveImage, savePicture, systemReason, toSharp, unreadable } from "./image.ts";
 export { boundingBox, fivePoints, POINTS } from "./landmarks.ts";
 export { detectorModel, landmarkModel, poseModel } from "./models.ts";
+export type { Affine, Box, RgbImage } from "./picture-types.ts";
 export { portraitOf } from "./portrait.ts";
 export type { Pose } from "./pose.ts";
 export { type QualityParts, qualityParts, qualityScore } from "./quality.ts";
 export { QualityNet } from "./quality-net.ts";
 export type { FaceDescription } from "./recognise.ts";
 export { RECORDING_SIDE, type RecordingParts, recordingParts, recordingScore } from "./recording.ts";
+export { describeFault, describeNoFace, type Fault, faultOf, isUsable, shareOutside } from "./usable.ts";

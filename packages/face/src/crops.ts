@@ -1,6 +1,6 @@
-import { type Affine, similarity, warp } from "./geometry.ts";
-import type { RgbImage } from "./image.ts";
+import { similarity, warp } from "./geometry.ts";
 import { fivePoints } from "./landmarks.ts";
+import type { Affine, RgbImage } from "./picture-types.ts";
 
 /** ArcFace's five points in a 112×112 crop (InsightFace); there whole numbers are pixel centres, here halves are. */
 export const ARCFACE_TEMPLATE = Float32Array.from(

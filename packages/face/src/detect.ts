@@ -1,5 +1,5 @@
-import { type Box, cropBox } from "./geometry.ts";
-import type { RgbImage } from "./image.ts";
+import { cropBox } from "./geometry.ts";
+import type { Box, RgbImage } from "./picture-types.ts";
 import { runSession, type Session, toPlanes } from "./session.ts";
 
 /** Where a face is. */
@@ -13,8 +13,11 @@ export interface Detection {
 export interface DetectOptions {
   /** Least score, 0…1. */
   threshold?: number;
-  /** `quick`: one look at the whole picture; `thorough`: where that finds nothing, closer and wider looks too. */
-  effort?: "quick" | "thorough";
+  /**
+   * `quick`: one look at the whole picture; `thorough`: where that finds nothing, closer and wider looks too;
+   * `everywhere`: also in tiles, so that a face of 64 pixels is found in a picture of any size.
+   */
+  effort?: "quick" | "thorough" | "everywhere";
 }
 
 const WIDTH = 320;
@@ -48,7 +51,7 @@ export async function detectFaces(
 }
 
 /** Detection inside one part of the picture, which is widened to 4:3 (edges are repeated). */
-async function detectIn(session: Session, image: RgbImage, part: Box, threshold: number): Promise<Detection[]> {
+export async function detectIn(session: Session, image: RgbImage, part: Box, threshold: number): Promise<Detection[]> {
   const width = Math.max(part.width, (part.height * WIDTH) / HEIGHT);
   const height = (width * HEIGHT) / WIDTH;
   const frame = { x: part.x + (part.width - width) / 2, y: part.y + (part.height - height) / 2, width, height };

@@ -1,5 +1,5 @@
 import { faceMask } from "./face-mask.ts";
-import type { RgbImage } from "./image.ts";
+import type { RgbImage } from "./picture-types.ts";
 
 /** Squared Mahalanobis distance from the colours of the cheeks beyond which a pixel of the forehead is no skin. */
 const NOT_SKIN = 14;

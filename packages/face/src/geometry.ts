@@ -1,10 +1,4 @@
-import type { RgbImage } from "./image.ts";
-
-/**
- * An affine map of the plane, row by row: x' = m[0]·x + m[1]·y + m[2], y' = m[3]·x + m[4]·y + m[5].
- * Coordinates are pixels from the image's top-left corner; the first pixel's centre is (0.5, 0.5).
- */
-export type Affine = readonly [number, number, number, number, number, number];
+import type { Affine, Box, RgbImage } from "./picture-types.ts";
 
 /**
  * The rotation, scale and shift that brings `from` nearest to `to` (least squares, no reflection; Umeyama, 1991).
@@ -99,14 +93,6 @@ export function warp(image: RgbImage, matrix: Affine, width: number, height: num
     }
   }
   return { width, height, data };
-}
-
-/** An upright rectangle in pixels, from its top-left corner. */
-export interface Box {
-  x: number;
-  y: number;
-  width: number;
-  height: number;
 }
 
 /** The part of an image inside a box, which may reach beyond its edges, at another size. */

@@ -1,31 +1,30 @@
+import { readFileSync, statSync } from "node:fs";
 import { extname } from "node:path";
 import { writeAtomically } from "@omni-id/torch";
 import sharp, { type Sharp } from "sharp";
-import type { Box } from "./geometry.ts";
-
-/** A picture as plain data: rows of interleaved RGB bytes from the top-left corner. */
-export interface RgbImage {
-  readonly width: number;
-  readonly height: number;
-  readonly data: Uint8Array;
-}
+import { type FileFormat, fileFormat, formatOf } from "./formats.ts";
+import { decodeHeic } from "./heic.ts";
+import type { Box, RgbImage } from "./picture-types.ts";
 
 /** Larger pictures are refused before they are decoded: a small file can claim billions of pixels. */
 const MOST_PIXELS = 300_000_000;
 
 /**
- * Reads JPEG, PNG, WebP, TIFF, AVIF, GIF (first frame) or SVG into upright 8-bit RGB: EXIF rotation is applied,
- * transparency becomes white, grey, CMYK and 16-bit pictures become RGB.
+ * Reads JPEG, PNG, WebP, TIFF, AVIF, HEIC, GIF (first frame) or SVG, told by its content, into upright 8-bit RGB: EXIF
+ * rotation is applied, transparency becomes white, grey, CMYK and 16-bit pictures become RGB.
  * @param source a file's path, or its bytes
  * @param options.maxSide scale larger pictures down to this longest side; a 40-megapixel photo then needs little memory
- * @throws with the file's name when it is missing, no picture, cut off or too large
+ * @throws with the file's name when it is missing, no regular file, no picture, cut off or too large
  */
 export async function loadImage(
   source: string | Uint8Array,
   { maxSide, name = typeof source === "string" ? source : "the picture" }: { maxSide?: number; name?: string } = {},
 ): Promise<RgbImage> {
   try {
-    const picture = sharp(source, { failOn: "error", limitInputPixels: MOST_PIXELS }).rotate();
+    if (typeof source === "string") checkRegular(source);
+    const format = typeof source === "string" ? fileFormat(source) : formatOf(source);
+    if (format && !format.readable) throw new NoPicture(unreadable(format));
+    const picture = format?.name === "HEIC" ? await openHeic(source) : openWithSharp(source).rotate();
     if (maxSide) picture.resize(maxSide, maxSide, { fit: "inside", withoutEnlargement: true });
     const { data, info } = await picture
       .flatten({ background: "#ffffff" })
@@ -37,6 +36,32 @@ export async function loadImage(
   } catch (error) {
     throw new Error(`${name}: ${reason(error as Error)}`);
   }
+}
+
+const openWithSharp = (source: string | Uint8Array) =>
+  sharp(source, { failOn: "error", limitInputPixels: MOST_PIXELS });
+
+async function openHeic(source: string | Uint8Array): Promise<Sharp> {
+  const bytes = typeof source === "string" ? readFileSync(source) : source;
+  const { width, height, data } = await decodeHeic(bytes, MOST_PIXELS);
+  return sharp(data, { raw: { width, height, channels: 4 } });
+}
+
+/** @throws when opening a path would wait for a writer, or read what is no file */
+function checkRegular(path: string): void {
+  const stats = statSync(path);
+  if (stats.isFile()) return;
+  const what = stats.isDirectory() ? "a folder" : stats.isFIFO() ? "a named pipe" : "a device";
+  throw new NoPicture(`${what}, and a picture was expected`);
+}
+
+/** Its message is what a person is told. */
+class NoPicture extends Error {}
+
+/** Why a file of a format is not read, and what to do. */
+export function unreadable({ name, kind }: FileFormat): string {
+  if (kind === "other") return `${name}, no picture`;
+  return `${/^an? /.test(name) ? name : `a ${name} picture`}, which cannot be read here; save it as JPEG or PNG first`;
 }
 
 /** Writes a picture in the format of the file's ending; the file appears by rename. @throws when the ending names none */
@@ -88,10 +113,35 @@ function spread(data: Buffer, channels: number): Uint8Array {
   return rgb;
 }
 
-function reason({ message }: Error): string {
+function reason(error: Error): string {
+  if (error instanceof NoPicture) return error.message;
+  const { message } = error;
+  const told = systemReason((error as NodeJS.ErrnoException).code);
+  if (told) return told;
   if (/missing|ENOENT|no such file/i.test(message)) return "no such file";
   if (/exceeds pixel limit/i.test(message)) return `more than ${MOST_PIXELS / 1e6} megapixels; scale it down first`;
-  if (/unsupported image format|unknown/i.test(message))
-    return "not a picture in a format that can be read (JPEG, PNG, WebP, TIFF, AVIF, GIF)";
+  if (/unsupported image format|unknown/i.test(message)) {
+    return "not a picture in a format that can be read (JPEG, PNG, WebP, TIFF, AVIF, HEIC, GIF)";
+  }
   return `the file is damaged or cut off (${message.split("\n")[0]})`;
+}
+
+/** The system's reasons, in words; `undefined` for those that say nothing of the file. */
+export function systemReason(code: string | undefined): string | undefined {
+  switch (code) {
+    case "ENOENT":
+    case "ENOTDIR":
+      return "no such file";
+    case "ELOOP":
+      return "a loop of links; name the file itself";
+    case "ENAMETOOLONG":
+      return "its name is longer than the system allows";
+    case "EACCES":
+    case "EPERM":
+      return "no permission to read it";
+    case "EIO":
+      return "the disk cannot read it";
+    default:
+      return undefined;
+  }
 }

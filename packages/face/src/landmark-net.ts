@@ -1,6 +1,6 @@
-import { type Box, cropBox } from "./geometry.ts";
-import type { RgbImage } from "./image.ts";
+import { cropBox } from "./geometry.ts";
 import { boundingBox } from "./landmarks.ts";
+import type { Box, RgbImage } from "./picture-types.ts";
 import { runSession, type Session } from "./session.ts";
 
 const SIDE = 64;

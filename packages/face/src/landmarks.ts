@@ -1,4 +1,4 @@
-import type { Box } from "./geometry.ts";
+import type { Box } from "./picture-types.ts";
 
 /** Places of the iBUG 68-point order. */
 export const POINTS = {

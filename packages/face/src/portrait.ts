@@ -1,6 +1,7 @@
-import type { AnalysedFace } from "./analyser.ts";
-import { type Box, transformPoints } from "./geometry.ts";
-import { cutImage, type RgbImage } from "./image.ts";
+import type { AnalysedFace } from "./analysed-face.ts";
+import { transformPoints } from "./geometry.ts";
+import { cutImage } from "./image.ts";
+import type { Box, RgbImage } from "./picture-types.ts";
 
 /** Photos of at most this many pixels are kept as they are. */
 const SMALL = 1_500_000;

@@ -1,5 +1,5 @@
-import { type Box, cropBox } from "./geometry.ts";
-import type { RgbImage } from "./image.ts";
+import { cropBox } from "./geometry.ts";
+import type { Box, RgbImage } from "./picture-types.ts";
 import { runSession, type Session, toPlanes } from "./session.ts";
 
 /** Degrees. Yaw > 0: turned to the person's left (image right). Pitch > 0: looking up. Roll > 0: clockwise in the image. */

@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { cropToFive } from "./crops.ts";
-import type { RgbImage } from "./image.ts";
 import { fivePoints } from "./landmarks.ts";
+import type { RgbImage } from "./picture-types.ts";
 import { openFile, runSession, type Session, toPlanes } from "./session.ts";
 
 const SIDE = 512;

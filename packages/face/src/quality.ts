@@ -1,5 +1,5 @@
-import { type Box, cropBox } from "./geometry.ts";
-import type { RgbImage } from "./image.ts";
+import { cropBox } from "./geometry.ts";
+import type { Box, RgbImage } from "./picture-types.ts";
 import type { Pose } from "./pose.ts";
 
 /** What a quality score is made of, each 0…1. */

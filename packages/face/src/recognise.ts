@@ -1,5 +1,5 @@
 import { arcfaceCrop } from "./crops.ts";
-import type { RgbImage } from "./image.ts";
+import type { RgbImage } from "./picture-types.ts";
 import { runSession, type Session, toPlanes } from "./session.ts";
 
 export interface FaceDescription {

@@ -1,4 +1,4 @@
-import type { RgbImage } from "./image.ts";
+import type { RgbImage } from "./picture-types.ts";
 
 /** How well the pixels of a face were recorded, each 0…1. */
 export interface RecordingParts {

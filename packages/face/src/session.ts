@@ -1,7 +1,7 @@
 import { keepOnnxRuntimeQuiet } from "@omni-id/torch/environment";
 import type * as ort from "onnxruntime-node";
-import type { RgbImage } from "./image.ts";
 import { type ModelEntry, modelFile } from "./models.ts";
+import type { RgbImage } from "./picture-types.ts";
 
 export type Session = ort.InferenceSession;
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type Affine, cropBox, invert, similarity, transformPoints, warp } from "../src/geometry.ts";
-import type { RgbImage } from "../src/image.ts";
+import { cropBox, invert, similarity, transformPoints, warp } from "../src/geometry.ts";
+import type { Affine, RgbImage } from "../src/picture-types.ts";
 
 const random = (() => {
   let state = 7;

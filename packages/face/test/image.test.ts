@@ -1,8 +1,9 @@
-import { mkdtempSync, readdirSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { loadImage, saveImage } from "../src/image.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "image-"));
@@ -70,7 +71,7 @@ describe("loadImage", () => {
   it.each([
     ["nothing.jpg", undefined, /nothing\.jpg: no such file/],
     ["empty.jpg", "", /empty\.jpg: /],
-    ["page.jpg", "<html><body>404</body></html>", /page\.jpg: not a picture|page\.jpg: the file is damaged/],
+    ["page.jpg", "<html><body>404</body></html>", /page\.jpg: a web page, no picture/],
   ])("refuses %s with its name and the reason", async (name, content, message) => {
     const path = join(folder, name);
     if (content !== undefined) writeFileSync(path, content);
@@ -85,6 +86,55 @@ describe("loadImage", () => {
     const path = join(folder, "cut.jpg");
     writeFileSync(path, whole.subarray(0, whole.length >> 1));
     await expect(loadImage(path)).rejects.toThrow(/cut\.jpg: the file is damaged or cut off/);
+  });
+});
+
+describe("HEIC, what every iPhone makes", () => {
+  // A rendered person (seed 77, identity 1), 192 px, by libheif's heif-enc -q 45.
+  const file = new URL("fixtures/rendered-person.heic", import.meta.url).pathname;
+
+  it("is read, whatever the file is called, and bounded", async () => {
+    const image = await loadImage(file);
+    expect([image.width, image.height]).toEqual([192, 192]);
+    const mean = [0, 1, 2].map((c) => image.data.filter((_, i) => i % 3 === c).reduce((a, b) => a + b, 0) / 192 ** 2);
+    // Of the PNG that it was made from.
+    for (const [c, value] of [146.9, 124.6, 133.5].entries()) expect(Math.abs(mean[c] - value)).toBeLessThan(3);
+    const renamed = join(folder, "IMG_0001.JPG");
+    copyFileSync(file, renamed);
+    expect((await loadImage(renamed, { maxSide: 96 })).width).toBe(96);
+    expect((await loadImage(readFileSync(file))).data).toEqual(image.data);
+  });
+
+  it("cut off is an error with the file's name, and the decoder works on", async () => {
+    const cut = join(folder, "cut.heic");
+    writeFileSync(cut, readFileSync(file).subarray(0, 1800));
+    const log = vi.spyOn(console, "log");
+    await expect(loadImage(cut)).rejects.toThrow(/cut\.heic: the file is damaged or cut off/);
+    expect(log).not.toHaveBeenCalled(); // stdout is for results
+    expect((await loadImage(file)).width).toBe(192);
+  });
+});
+
+describe("what is no picture file", () => {
+  it("a named pipe, a device, a folder are refused at once", async () => {
+    const pipe = join(folder, "pipe.jpg");
+    spawnSync("mkfifo", [pipe]);
+    await expect(loadImage(pipe)).rejects.toThrow(/pipe\.jpg: a named pipe, and a picture was expected/);
+    await expect(loadImage("/dev/zero")).rejects.toThrow(/a device, and a picture/);
+    await expect(loadImage(folder)).rejects.toThrow(/a folder, and a picture/);
+  });
+
+  it("nor a loop of links, a name that is too long, another format", async () => {
+    const loop = join(folder, "loop.jpg");
+    symlinkSync("loop.jpg", loop);
+    await expect(loadImage(loop)).rejects.toThrow(/loop\.jpg: a loop of links/);
+    await expect(loadImage(join(folder, "x".repeat(300)))).rejects.toThrow(/longer than the system allows/);
+    const bitmap = join(folder, "scan.png");
+    writeFileSync(bitmap, Buffer.concat([Buffer.from("BM"), Buffer.alloc(60)]));
+    await expect(loadImage(bitmap)).rejects.toThrow(/scan\.png: a BMP picture, which cannot be read here; save it as/);
+    const film = join(folder, "live.heic");
+    writeFileSync(film, Buffer.from("\0\0\0\x14ftypqt  \0\0\0\0qt  ", "latin1"));
+    await expect(loadImage(film)).rejects.toThrow(/live\.heic: a film, no picture/);
   });
 });
 

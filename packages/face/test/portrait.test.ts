@@ -23,7 +23,9 @@ function faceAt(x: number, y: number, size: number): AnalysedFace {
   for (const i of [48, 60]) put(i, i + 1, -0.17, 0.3);
   for (const i of [54, 64]) put(i, i + 1, 0.17, 0.3);
   const box = { x: x - size / 2, y: y - size / 2, width: size, height: size };
-  return { box, score: 1, landmarks, pose: { yaw: 0, pitch: 0, roll: 0 }, quality: 1, size };
+  const pose = { yaw: 0, pitch: 0, roll: 0 };
+  const seen = { feature: new Float32Array(512), strength: 3, clarity: 3, turn: 0 };
+  return { box, score: 1, landmarks, pose, quality: 1, size, ...seen };
 }
 
 const largest = (a: Uint8Array, b: Uint8Array) =>

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { tensor } from "@omni-id/torch";
 import { afterAll, describe, expect, test } from "vitest";
 import { onnxBytes } from "../../torch/test/onnx-graph.ts";
-import type { RgbImage } from "../src/image.ts";
+import type { RgbImage } from "../src/picture-types.ts";
 import { QualityNet } from "../src/quality-net.ts";
 import { RECORDING_SIDE, recordingParts, recordingScore } from "../src/recording.ts";
 

@@ -88,6 +88,11 @@ export class Block extends nn.Module {
     this.mlp = new Mlp({ width, hidden: width * mlpRatio });
   }
 
+  /** What a cross-attention block's queries look at: `[B, heads, N, S]`, each row of length 1 in sum (figure 10). */
+  attention(x: Tensor, context: Tensor): Tensor {
+    return scope(() => this.attn.weights(this.norm1.forward(x), this.norm_context?.forward(context) ?? context));
+  }
+
   forward(x: Tensor, context?: Tensor): Tensor {
     return scope(() => {
       const keys = context && this.norm_context ? this.norm_context.forward(context) : undefined;

@@ -1,7 +1,16 @@
 import { basename } from "node:path";
-import { type AnalysedFace, FaceAnalyser, loadImage, portraitOf, type RgbImage } from "@omni-id/face";
+import {
+  type AnalysedFace,
+  describeNoFace,
+  FaceAnalyser,
+  faultOf,
+  loadImage,
+  portraitOf,
+  type RgbImage,
+} from "@omni-id/face";
 import { noGrad, scope } from "@omni-id/torch";
 import type { Identity, PhotoNote } from "./identity.ts";
+import { type ChosenFace, chooseFaces, type FoundPhoto, type Portrait } from "./pictures/choose-faces.ts";
 import { faceInput } from "./pictures/face-input.ts";
 import { rgbBatch, toUnit } from "./pictures/rgb-batch.ts";
 import type { LoadedEncoder } from "./weights/first-stage.ts";
@@ -44,13 +53,6 @@ export interface EncodeOptions {
   onProgress?: (done: number, total: number) => void;
 }
 
-/** A face this much larger than the next one is whom the photo is of. */
-const CLEARLY_LARGER = 1.5;
-/** Cosine of recogniser features under which two photos hardly show one person. */
-const ANOTHER_PERSON = 0.15;
-/** A face less wide than this, in pixels, shows nobody in particular. */
-const LEAST_FACE = 24;
-
 /** Encodes photos of one person with an encoder and its face analyser. */
 export class IdentityEncoder {
   readonly encoder: LoadedEncoder;
@@ -73,31 +75,32 @@ export class IdentityEncoder {
   async encode(photos: readonly Photo[], { onProgress }: EncodeOptions = {}): Promise<EncodeResult> {
     if (photos.length === 0) throw new Error("no photos given; name at least one photo of the person");
     const refused: Refusal[] = [];
-    const found: Found[] = [];
+    const found: FoundPhoto[] = [];
     for (const [index, photo] of photos.entries()) {
       const name = nameOf(photo, index);
       try {
         const image = await open(photo, name);
         const faces = await this.#faces.analyse(image);
-        checkSize(faces);
+        if (faces.length === 0) throw new Error(describeNoFace(image));
         found.push({ name, faces: await Promise.all(faces.map((face) => toPortrait(image, face))) });
       } catch (error) {
         refused.push({ photo: name, reason: withoutName((error as Error).message, name) });
       }
       onProgress?.(index + 1, photos.length);
     }
-    const { chosen, ambiguous } = await this.#choose(found);
-    refused.push(...ambiguous);
+    const choice = chooseFaces(found);
+    const { chosen, warnings } = choice;
+    refused.push(...choice.refused);
     if (chosen.length === 0) throw new UnusablePhotos(refused);
     return {
       identity: this.#identity(chosen),
       used: chosen.map(({ name, image, face }) => ({ photo: name, image, face })),
       refused,
-      warnings: oddOnesOut(chosen),
+      warnings,
     };
   }
 
-  #identity(chosen: readonly Chosen[]): Identity {
+  #identity(chosen: readonly ChosenFace[]): Identity {
     const { bundle, name, hash } = this.encoder;
     const tokens = scope(() =>
       noGrad(() => {
@@ -113,29 +116,6 @@ export class IdentityEncoder {
       pose,
     }));
     return { tokens, encoder: { name, hash }, photos, created: new Date().toISOString() };
-  }
-
-  /** Decides for each photo whose face is meant. */
-  async #choose(found: readonly Found[]): Promise<{ chosen: Chosen[]; ambiguous: Refusal[] }> {
-    const pick = async ({ name }: Found, portrait: Portrait): Promise<Chosen> => ({
-      ...portrait,
-      name,
-      feature: await this.#faces.recognise(portrait.image, portrait.face.landmarks),
-    });
-    const sure = found.filter(({ faces }) => faces.length === 1 || faces[0].area > CLEARLY_LARGER * faces[1].area);
-    const chosen = await Promise.all(sure.map((photo) => pick(photo, photo.faces[0])));
-    const ambiguous: Refusal[] = [];
-    for (const photo of found.filter((some) => !sure.includes(some))) {
-      const candidates = await Promise.all(photo.faces.map((face) => pick(photo, face)));
-      const scored = candidates.map((candidate) => ({ candidate, score: likeness(candidate, chosen) }));
-      const [best] = scored.sort((a, b) => b.score - a.score);
-      if (chosen.length > 0 && best.score > ANOTHER_PERSON) chosen.push(best.candidate);
-      else {
-        const reason = `shows ${photo.faces.length} faces of like size, and no other photo tells whose is meant; crop it to one person`;
-        ambiguous.push({ photo: photo.name, reason });
-      }
-    }
-    return { chosen, ambiguous };
   }
 }
 
@@ -156,40 +136,8 @@ export function compareIdentities({ bundle }: LoadedEncoder, a: Identity, b: Ide
   });
 }
 
-interface Portrait {
-  image: RgbImage;
-  face: AnalysedFace;
-  /** Of the face's box, in pixels of the photo. */
-  area: number;
-}
-
-interface Found {
-  name: string;
-  /** Largest first. */
-  faces: Portrait[];
-}
-
-interface Chosen extends Portrait {
-  name: string;
-  feature: Float32Array;
-}
-
-const dot = (a: Float32Array, b: Float32Array) => a.reduce((sum, value, i) => sum + value * b[i], 0);
-
-/** Mean cosine of one photo's face with those of others. */
-function likeness(one: Chosen, others: readonly Chosen[]): number {
-  const scores = others.filter((other) => other !== one).map((other) => dot(one.feature, other.feature));
-  return scores.length > 0 ? scores.reduce((sum, score) => sum + score, 0) / scores.length : 1;
-}
-
-function oddOnesOut(chosen: readonly Chosen[]): string[] {
-  return chosen
-    .filter((one) => likeness(one, chosen) < ANOTHER_PERSON)
-    .map(({ name }) => `${name} seems to show somebody else than the other photos`);
-}
-
 async function toPortrait(photo: RgbImage, face: AnalysedFace): Promise<Portrait> {
-  return { ...(await portraitOf(photo, face)), area: face.box.width * face.box.height };
+  return { ...(await portraitOf(photo, face)), width: face.box.width, fault: faultOf(photo, face) };
 }
 
 function nameOf(photo: Photo, index: number): string {
@@ -199,13 +147,6 @@ function nameOf(photo: Photo, index: number): string {
 
 async function open(photo: Photo, name: string): Promise<RgbImage> {
   return typeof photo === "string" || photo instanceof Uint8Array ? loadImage(photo, { name }) : photo.image;
-}
-
-/** @throws when there is no face, or none that shows who it is */
-function checkSize([largest]: readonly AnalysedFace[]): void {
-  const remedy = "use a photo where the face is at least 64 px wide";
-  if (!largest) throw new Error(`no face found; ${remedy}`);
-  if (largest.size < LEAST_FACE) throw new Error(`the face is only ${Math.round(largest.size)} px wide; ${remedy}`);
 }
 
 /** Messages of the layers below often begin with the photo's name already. */

@@ -91,6 +91,21 @@ export class Encoder extends nn.Module {
     });
   }
 
+  /**
+   * What each query looks at (figure 10): the attention of every cross-attention block, the mean over its heads.
+   * z `[B, M · tokens, W] → [B, L, M · tokens]` a block; the weights of a query sum to 1.
+   */
+  attention(z: Tensor): Tensor[] {
+    return scope(() => {
+      let l = this.query.expand([z.shape[0], ...this.identityShape]);
+      return this.cross_blocks.map((block) => {
+        const looked = block.attention(l, z).mean([1]);
+        l = block.forward(l, z);
+        return looked;
+      });
+    });
+  }
+
   /** The mean of all photos' class tokens, scaled to elements of unit size: `[B, M · tokens, W] → [B, carried, C]`. */
   #carry(z: Tensor): Tensor {
     return scope(() => {

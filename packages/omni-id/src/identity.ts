@@ -1,4 +1,4 @@
-import { defaultDevice, openSafetensors, saveSafetensors, scope, type Tensor } from "@omni-id/torch";
+import { defaultDevice, fromTypedArray, openSafetensors, saveSafetensors, scope, type Tensor } from "@omni-id/torch";
 
 /** What is known of one photo that went into an identity. */
 export interface PhotoNote {
@@ -43,35 +43,50 @@ export function saveIdentity(
   );
 }
 
+/** An identity file as plain numbers: what comparing needs, without LibTorch. */
+export interface IdentityValues extends Omit<Identity, "tokens"> {
+  /** ℓ, row by row. */
+  values: Float32Array;
+  /** `[L, C]` */
+  shape: readonly number[];
+}
+
+/**
+ * Reads an identity file without LibTorch.
+ * @throws when the file is no identity file, damaged, or of a later format
+ */
+export function readIdentity(file: string): IdentityValues {
+  const opened = openSafetensors(file);
+  const { format, encoder, encoderHash, photos, created } = opened.metadata;
+  if (!format?.startsWith("omni-id-identity/") || !opened.has("identity")) {
+    throw new Error(`${file}: this is no identity file; make one with: omni-id encode photos/*.jpg -o ${file}`);
+  }
+  if (format !== FORMAT) throw new Error(`${file}: format ${format} is newer than this program (${FORMAT})`);
+  const shape = opened.shape("identity");
+  if (shape.length !== 2) throw new Error(`${file}: an identity has the shape [L, C], this is [${shape}]`);
+  const values = opened.values("identity");
+  if (!values.every(Number.isFinite)) throw new Error(`${file}: damaged, it holds values that are no numbers`);
+  return {
+    values,
+    shape,
+    encoder: { name: encoder ?? "unknown", hash: encoderHash ?? "" },
+    photos: parsePhotos(photos),
+    created: created ?? "",
+  };
+}
+
 /**
  * Reads an identity file.
  * @throws when the file is no identity file, damaged, or of a later format
  */
 export function loadIdentity(file: string): Identity {
-  const opened = openSafetensors(file);
-  try {
-    const { format, encoder, encoderHash, photos, created } = opened.metadata;
-    if (!format?.startsWith("omni-id-identity/") || !opened.keys().includes("identity")) {
-      throw new Error(`${file}: this is no identity file; make one with: omni-id encode photos/*.jpg -o ${file}`);
-    }
-    if (format !== FORMAT) throw new Error(`${file}: format ${format} is newer than this program (${FORMAT})`);
-    const tokens = opened.get("identity");
-    if (tokens.ndim !== 2) throw new Error(`${file}: an identity has the shape [L, C], this is [${tokens.shape}]`);
-    if (!scope(() => tokens.isfinite().all().item()))
-      throw new Error(`${file}: damaged, it holds values that are no numbers`);
-    return {
-      tokens: tokens.to({ dtype: "float32", device: defaultDevice(), copy: true }).keep(),
-      encoder: { name: encoder ?? "unknown", hash: encoderHash ?? "" },
-      photos: parsePhotos(photos),
-      created: created ?? "",
-    };
-  } finally {
-    opened.close();
-  }
+  const { values, shape, ...notes } = readIdentity(file);
+  const tokens = scope(() => fromTypedArray(values, shape).to({ device: defaultDevice() })).keep();
+  return { tokens, ...notes };
 }
 
 /** Whether an encoder understands an identity. @throws when another one made it: its tokens mean nothing to this one */
-export function checkEncoder(name: string, identity: Identity, hash: string): void {
+export function checkEncoder(name: string, identity: Pick<Identity, "encoder">, hash: string): void {
   if (identity.encoder.hash === hash) return;
   throw new Error(
     `${name}: made by encoder ${identity.encoder.name} (${identity.encoder.hash.slice(0, 12)}), but this one is ` +

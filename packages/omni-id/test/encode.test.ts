@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { loadImage, type RgbImage, resizeImage, saveImage } from "@omni-id/face";
+import { loadImage, type RgbImage, resizeImage, saveImage, toSharp } from "@omni-id/face";
 import { saveSafetensors, type Tensor, zeros } from "@omni-id/torch";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
@@ -104,6 +104,55 @@ describe("encoding photos", () => {
     const face = used.at(-1)?.face;
     expect((face?.box.x ?? 0) + (face?.box.width ?? 0) / 2).toBeGreaterThan(192); // the right half
     await expect(maker.encode([photo])).rejects.toThrow(/2 faces of like size/);
+  });
+
+  it("of three photos with two people each it takes the one who is in all of them", async () => {
+    const carl = await writePhotos(root, 5, 1);
+    const with_ = async (a: string, b: string, name: string) => ({
+      name,
+      image: beside(await loadImage(a), await loadImage(b)),
+    });
+    const photos = [
+      await with_(anna[0], bob[0], "with Bob"),
+      await with_(carl[0], anna[2], "with Carl"),
+      await with_(anna[1], (await writePhotos(root, 6, 1))[0], "with Dora"),
+    ];
+    const { used, refused, warnings } = await maker.encode(photos);
+    expect(refused).toEqual([]);
+    expect(warnings.filter((text) => /somebody else/.test(text))).toEqual([]);
+    const sides = used.map(({ face: { box } }) => (box.x + box.width / 2 < 192 ? "left" : "right"));
+    expect(sides).toEqual(["left", "right", "left"]);
+    // The same two people in both photos: nobody can say whose identity is wanted.
+    const couple = [await with_(anna[1], bob[1], "one"), await with_(bob[1], anna[1], "two")];
+    await expect(maker.encode(couple)).rejects.toThrow(/they show the same people; crop it to one person/);
+  });
+
+  it("sees through a photo that lies on its side or stands on its head", async () => {
+    const upright = await loadImage(anna[0]);
+    const straight = await maker.encode([{ name: "straight", image: upright }]);
+    for (const turn of [90, 180, 270]) {
+      const { data, info } = await toSharp(upright).rotate(turn).raw().toBuffer({ resolveWithObject: true });
+      const image = { width: info.width, height: info.height, data: new Uint8Array(data) };
+      const { identity, warnings } = await maker.encode([{ name: "lying", image }]);
+      expect(compareIdentities(encoder, identity, straight.identity)).toBeGreaterThan(0.95);
+      expect(warnings).toEqual([expect.stringMatching(/^lying lies on its side or upside down/)]);
+    }
+  });
+
+  it("says of a useless face what is wrong with it", async () => {
+    const photo = await loadImage(anna[0]);
+    const spoiled = async (change: (picture: ReturnType<typeof toSharp>) => ReturnType<typeof toSharp>) => {
+      const { data, info } = await change(toSharp(photo)).raw().toBuffer({ resolveWithObject: true });
+      const image = { width: info.width, height: info.height, data: new Uint8Array(data) };
+      return maker.encode([{ name: "spoiled", image }]).then(
+        () => "accepted",
+        (error: Error) => error.message,
+      );
+    };
+    expect(await spoiled((picture) => picture.blur(15))).toMatch(/blurred/);
+    expect(await spoiled((picture) => picture.linear(0.04, 0))).toMatch(/dark/);
+    expect(await spoiled((picture) => picture.linear(30, 0))).toMatch(/burnt out|no face found/);
+    expect(await spoiled((picture) => picture.resize(24, 24))).toMatch(/only 24×24 pixels|only \d+ px wide/);
   });
 
   it("takes a hundred photos", async () => {

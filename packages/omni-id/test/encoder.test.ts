@@ -8,6 +8,7 @@ class PatchBackbone extends nn.Module implements Backbone {
   readonly width = 24;
   readonly tokens = 16;
   readonly classTokens = 4;
+  readonly grid = { first: 0, side: 4 };
   readonly inputSize = 8;
   readonly crop = "aligned";
   readonly fingerprint = "patches";

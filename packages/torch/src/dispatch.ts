@@ -3,7 +3,10 @@ import type { Tensor } from "./tensor.ts";
 import { TensorHandle } from "./tensor-handle.ts";
 
 /** @internal Calls an operator by id. Typed loosely here; the generated wrappers and `op` give it types. */
-export const call = native.call as (id: number, ...args: unknown[]) => never;
+export let call = (id: number, ...args: unknown[]): never => {
+  call = native.call as typeof call; // from the second call on there is nothing between a wrapper and the addon
+  return call(id, ...args);
+};
 
 let TensorClass: new (handle: Handle) => Tensor;
 /** @internal tensor.ts registers its class, so that operators can make tensors without importing it. */

@@ -145,9 +145,21 @@ function limitSpinning(): void {
   if (OMP_WAIT_POLICY === undefined) setProcessEnvironment("GOMP_SPINCOUNT", GOMP_SPINCOUNT);
 }
 
+let loaded = false;
+
+/** Loads the addon, and LibTorch with it, and puts what it exports where it is called from then on. */
 function load(): Native {
   limitSpinning();
-  return loadAddon("torch_native") as Native;
+  Object.assign(native, loadAddon("torch_native"));
+  loaded = true;
+  return native;
 }
 
-export const native: Native = load();
+/**
+ * The addon, loaded when the first of its functions is called: loading LibTorch takes half a second of processor time,
+ * and much that imports this package (to compare two identity files, to list models) never makes a tensor.
+ * @throws at that first call, when the addon is missing and cannot be built, or does not load
+ */
+export const native: Native = Object.create(
+  new Proxy({}, { get: (_, name) => (loaded ? undefined : Reflect.get(load(), name)) }),
+);

@@ -12,6 +12,8 @@ export interface Backbone extends nn.Module, FaceCut {
   readonly tokens: number;
   /** How many of these, the last ones, stand for the photo as a whole and may be carried into ℓ. */
   readonly classTokens: number;
+  /** The tokens that have a place in the photo: `side × side` of them, row by row, from token `first` on. */
+  readonly grid: { readonly first: number; readonly side: number };
   /** What the maps are computed by: caches of them are named by it. */
   readonly fingerprint: string;
   /** Photos `[B, 3, S, S]` in [−1, 1] to what is computed once, `[B, …]`, without gradient. */

@@ -102,6 +102,7 @@ export class ClipBackbone extends nn.Module implements Backbone {
   readonly tokens: number;
   /** CLIP's class token stands first and is asked like the others; none is carried. */
   readonly classTokens = 0;
+  readonly grid: { first: number; side: number };
   readonly inputSize: number;
   readonly crop = "aligned";
   readonly fingerprint: string;
@@ -113,7 +114,9 @@ export class ClipBackbone extends nn.Module implements Backbone {
     super();
     this.clip = new ClipVisionModel(options);
     this.width = options.width;
-    this.tokens = (options.imageSize / options.patchSize) ** 2 + 1;
+    const side = options.imageSize / options.patchSize;
+    this.grid = { first: 1, side };
+    this.tokens = side ** 2 + 1;
     this.inputSize = options.imageSize;
     this.fingerprint = `photos of ${options.imageSize} px, aligned`;
     this.#mean = scope(() => tensor(MEAN).view([3, 1, 1])).keep();

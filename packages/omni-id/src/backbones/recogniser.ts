@@ -39,6 +39,7 @@ export class RecogniserBackbone extends nn.Module implements Backbone {
   readonly crop = "arcface";
   readonly tokens: number;
   readonly classTokens: number;
+  readonly grid = { first: 0, side: GRID };
   readonly width: number;
   /** Features' mean and deviation over the training people, `[1024]`; see {@link standardise}. */
   readonly mean: Tensor;

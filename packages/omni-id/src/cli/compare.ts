@@ -1,9 +1,7 @@
 import { Command } from "@commander-js/extra-typings";
-import { compareIdentities } from "../encode.ts";
-import { checkEncoder, loadIdentity } from "../identity.ts";
-import { loadEncoder } from "../weights/first-stage.ts";
-import { useDevice } from "./device.ts";
-import { deviceOption, jsonOption, weightsOption } from "./options.ts";
+import { checkEncoder, readIdentity } from "../identity.ts";
+import { openComparison } from "../weights/comparison.ts";
+import { jsonOption, weightsOption } from "./options.ts";
 import { print } from "./output.ts";
 
 export function compareCommand() {
@@ -11,7 +9,6 @@ export function compareCommand() {
     .argument("<a>", "identity file")
     .argument("<b>", "identity file")
     .addOption(weightsOption())
-    .addOption(deviceOption())
     .addOption(jsonOption())
     .addHelpText(
       "after",
@@ -23,15 +20,14 @@ Example:
   omni-id compare alice.safetensors bob.safetensors --json   prints { similarity, … }`,
     )
     .action(async (a, b, options) => {
-      useDevice(options.device);
-      const encoder = await loadEncoder(options.weights);
+      const comparison = await openComparison(options.weights);
       const [one, two] = [a, b].map((file) => {
-        const identity = loadIdentity(file);
-        checkEncoder(file, identity, encoder.hash);
+        const identity = readIdentity(file);
+        checkEncoder(file, identity, comparison.hash);
         return identity;
       });
-      const similarity = compareIdentities(encoder, one, two);
-      const result = { similarity, a, b, photos: [one.photos.length, two.photos.length], encoder: encoder.name };
+      const similarity = comparison.similarity(one, two);
+      const result = { similarity, a, b, photos: [one.photos.length, two.photos.length], encoder: comparison.name };
       print(result, { json: options.json, text: `similarity ${similarity.toFixed(3)} (−1 … 1, higher: more alike)` });
     });
 }

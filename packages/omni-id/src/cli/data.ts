@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { Command } from "@commander-js/extra-typings";
 import { inspectShards, NANO_RECIPE, renderStats, ShardSet, shardStats, writeSyntheticShards } from "@omni-id/data";
-import { loadImage, saveImage } from "@omni-id/face";
+import { saveImage } from "@omni-id/face";
 import { curateCommand, mergeCommand, removeCommand } from "./curate.ts";
 import { evaluateCurationCommand, filmsCommand } from "./films.ts";
 import { count, jsonOption, whole } from "./options.ts";
@@ -58,7 +58,7 @@ function inspectCommand() {
     .addOption(jsonOption())
     .action(async (folder, { out, rows, json }) => {
       const path = outFile(out, { kind: "picture" });
-      await saveImage(path, await loadImage(await inspectShards(await ShardSet.open(folder), { rows })));
+      await saveImage(path, await inspectShards(await ShardSet.open(folder), { rows }));
       print({ file: out }, { json, text: path, file: path });
     });
 }

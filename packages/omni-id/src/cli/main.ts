@@ -32,6 +32,10 @@ const COMMANDS: Readonly<Record<string, Readonly<Record<string, Entry>>>> = {
     },
   },
   "Training and measuring:": {
+    attention: {
+      about: "what each query of the encoder looks at in photos of yours, drawn over them (figure 10)",
+      load: async () => (await import("./attention.ts")).attentionCommand(),
+    },
     data: {
       about: "make, look at and count training data",
       load: async () => (await import("./data.ts")).dataCommand(),

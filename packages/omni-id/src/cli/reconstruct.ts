@@ -2,6 +2,7 @@ import { basename } from "node:path";
 import { Command } from "@commander-js/extra-typings";
 import { FaceAnalyser, loadImage } from "@omni-id/face";
 import { checkEncoder, loadIdentity } from "../identity.ts";
+import { mainFace } from "../pictures/choose-faces.ts";
 import { saveSheet, toRgb } from "../pictures/picture.ts";
 import { MaskedTarget } from "../reconstruct.ts";
 import { loadFirstStage } from "../weights/first-stage.ts";
@@ -33,8 +34,7 @@ export function reconstructCommand() {
         return { file, identity };
       });
       const image = await loadImage(photo);
-      const [face] = await (await FaceAnalyser.load()).analyse(image);
-      if (!face) throw new Error(`${photo}: no face found; use a photo where the face is at least 64 px wide`);
+      const face = mainFace(photo, image, await (await FaceAnalyser.load()).analyse(image));
       const target = new MaskedTarget(image, face.landmarks, {
         decoder,
         imageSize: encoder.preset.imageSize,

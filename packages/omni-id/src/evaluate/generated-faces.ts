@@ -22,7 +22,7 @@ export async function findFaces(pictures: Tensor): Promise<(FoundFace | undefine
     const margin = Math.round(MARGIN * image.width);
     const framed = withMargin(image, margin);
     const large = await resizeImage(framed, framed.width * SCALE, framed.height * SCALE);
-    const [face] = await analyser.analyse(large);
+    const [face] = await analyser.analyse(large, { turns: false });
     found.push(
       face && {
         pose: face.pose,

@@ -5,6 +5,7 @@ import { WordEncoder } from "../backbones/words.ts";
 import type { Steering } from "../flow-base.ts";
 import type { FlowAdapter } from "../flow-decoder.ts";
 import { checkEncoder, type Identity } from "../identity.ts";
+import { mainFace } from "../pictures/choose-faces.ts";
 import { landmarkPictures } from "../pictures/landmark-picture.ts";
 import { type LoadedEncoder, loadEncoder } from "../weights/first-stage.ts";
 import { type LoadedFlowBase, loadControl, loadFlowAdapter, loadFlowBase } from "../weights/flow.ts";
@@ -72,10 +73,9 @@ export class FaceGenerator {
     return this.control.poseLandmarks(pose, this.imageSize);
   }
 
-  /** Pose and expression of the largest face of a photo. @throws when it shows none */
+  /** Pose and expression of the face that a photo is of. @throws when it shows none that can be used */
   async photoLandmarks(image: RgbImage, name: string): Promise<Float32Array> {
-    const [face] = await (await FaceAnalyser.load()).analyse(image);
-    if (!face) throw new Error(`${name}: no face found; its landmarks would give the pose. Use a photo with a face`);
+    const face = mainFace(name, image, await (await FaceAnalyser.load()).analyse(image));
     return transformPoints(face.landmarks, alignmentMatrix(face.landmarks, this.imageSize));
   }
 

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync } from "node:fs";
-import { loadSafetensors, type nn, saveSafetensors, scope, type Tensor } from "@omni-id/torch";
+import { type nn, openSafetensors, type SafetensorsFile, saveSafetensors, scope, type Tensor } from "@omni-id/torch";
 import { completePreset } from "../presets/index.ts";
 import type { Preset } from "../presets/schema.ts";
 
@@ -54,19 +54,35 @@ export interface OpenedWeights {
  * @throws when the file is missing, damaged, or tells of no preset
  */
 export async function openWeightsFile(file: string, stage: string): Promise<OpenedWeights> {
+  const { opened, ...note } = await readWeightsNote(file, stage);
+  const tensors = new Map(opened.entries());
+  const odd = [...tensors].find(([, tensor]) => !scope(() => tensor.float().sum().isfinite().item()));
+  if (odd)
+    throw new Error(`${file}: "${odd[0]}" holds values that are not finite; the file is damaged, fetch it again`);
+  return { ...note, tensors };
+}
+
+/** What a weights file says of itself, and the file opened, of which nothing was read: needs no LibTorch. */
+export interface WeightsFileNote extends Omit<OpenedWeights, "tensors"> {
+  opened: SafetensorsFile;
+}
+
+/** The part of {@link openWeightsFile} that needs no LibTorch. @throws as that does, but for values */
+export async function readWeightsNote(file: string, stage: string): Promise<WeightsFileNote> {
   if (!existsSync(file)) {
     throw new Error(
       `${file}: no such weights; train them (omni-id train ${stage}) or name their folder with --weights`,
     );
   }
-  const { tensors, metadata } = loadSafetensors(file);
+  const opened = openSafetensors(file);
+  const { metadata } = opened;
   const preset = completePreset(parseJson(metadata.preset));
   if (!preset) throw new Error(`${file}: its metadata holds no preset of this program's version`);
-  const odd = [...tensors].find(([, tensor]) => !scope(() => tensor.float().sum().isfinite().item()));
-  if (odd)
-    throw new Error(`${file}: "${odd[0]}" holds values that are not finite; the file is damaged, fetch it again`);
-  return { preset, metadata, hash: await sha256(file), tensors };
+  return { preset, metadata, hash: await sha256(file), opened };
 }
+
+/** What people call an encoder: its preset and the beginning of its hash. */
+export const encoderName = (preset: Preset, hash: string): string => `${preset.name} ${hash.slice(0, 8)}`;
 
 function parseJson(text: string | undefined): unknown {
   try {

@@ -4,7 +4,7 @@ import type { Encoder } from "../encoder.ts";
 import type { MaskedDecoder } from "../masked-decoder.ts";
 import type { Preset } from "../presets/schema.ts";
 import { buildEncoder, buildMaskedDecoder } from "./build.ts";
-import { openWeightsFile, saveWeightsFile, type WeightsNote } from "./file.ts";
+import { encoderName, openWeightsFile, saveWeightsFile, type WeightsNote } from "./file.ts";
 import { DECODER_FILE, ENCODER_FILE, shippedWeights } from "./folder.ts";
 
 /** Everything that turns photos into an identity and compares identities: what {@link ENCODER_FILE} holds. */
@@ -83,7 +83,7 @@ export async function loadEncoder(folder: string = shippedWeights()): Promise<Lo
   bundle.loadStateDict(tensors);
   bundle.eval();
   bundle.requiresGrad_(false);
-  const name = `${preset.name} ${hash.slice(0, 8)}`;
+  const name = encoderName(preset, hash);
   return { bundle, preset, name, hash, metadata, [Symbol.dispose]: () => disposeAll(bundle) };
 }
 

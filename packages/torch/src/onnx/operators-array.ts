@@ -1,4 +1,4 @@
-import { op } from "../dispatch.ts";
+import { type OperatorArgument, op } from "../dispatch.ts";
 import { isFloatingPoint } from "../dtype.ts";
 import { arange, full, tensor, zeros } from "../factories.ts";
 import * as F from "../functional.ts";
@@ -157,7 +157,7 @@ function shapeOf(context: NodeContext): Tensor {
   return integers(shape.slice(context.number("start", 0), context.has("end") ? context.number("end", 0) : undefined));
 }
 
-const stableSort = op("aten::sort.stable");
+const stableSort = (...args: OperatorArgument[]) => op("aten::sort.stable")(...args);
 
 /** Of equals the one that comes first is taken first, as the standard says and ATen's topk does not. */
 function topK(context: NodeContext): Tensor[] {

@@ -7,6 +7,7 @@ import { native } from "../native.ts";
 import { scope } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
 import { FORMAT_DTYPES, MAX_HEADER, parseHeader, type TensorEntry } from "./header.ts";
+import { readValues } from "./values.ts";
 
 interface Located extends TensorEntry {
   file: string;
@@ -75,6 +76,14 @@ export class SafetensorsFile {
     const { file, start, end } = this.#entry(key);
     const raw = scope(() => mapTensorFile(file, { byteOffset: start, dtype: "uint8", shape: [end - start] }).data());
     return raw as Uint8Array;
+  }
+  /**
+   * A floating-point tensor's numbers as float32, read without LibTorch: for small ones, where loading it would be most
+   * of the work.
+   */
+  values(key: string): Float32Array {
+    const entry = this.#entry(key);
+    return readValues(entry.file, entry);
   }
   /** All tensors with their names, memory-mapped. @throws when this LibTorch lacks the dtype of one */
   entries(): [string, Tensor][] {

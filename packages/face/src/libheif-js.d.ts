@@ -1,0 +1,16 @@
+/** The part of libheif's JavaScript build that is used here (the package's own types name the C functions only). */
+declare module "libheif-js/wasm-bundle.js" {
+  export interface HeifImage {
+    get_width(): number;
+    get_height(): number;
+    is_primary(): boolean;
+    /** Fills `data` with RGBA, turned and mirrored as the file says; `null` where the picture cannot be decoded. */
+    display(
+      target: { data: Uint8ClampedArray; width: number; height: number },
+      done: (result: { data: Uint8ClampedArray } | null) => void,
+    ): void;
+    free(): void;
+  }
+  const libheif: { HeifDecoder: new () => { decode(file: Uint8Array): HeifImage[] } };
+  export default libheif;
+}

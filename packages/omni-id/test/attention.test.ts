@@ -1,0 +1,121 @@
+import { mkdtempSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { cat, manualSeed, noGrad, randn, scope } from "@omni-id/torch";
+import sharp from "sharp";
+import { describe, expect, it } from "vitest";
+import { Block } from "../src/blocks.ts";
+import { centre, chooseQueries, queryFocus, relativeEntropy } from "../src/evaluate/attention-maps.ts";
+import { overlay } from "../src/evaluate/attention-sheet.ts";
+import { cli } from "./command-line.ts";
+import { writePhotos } from "./pictures.ts";
+
+const only = (place: number, places = 9) => Array.from({ length: places }, (_, i) => Number(i === place));
+
+describe("a query's map", () => {
+  it("has entropy 1 where all places weigh alike, 0 at one place, and log 2 / log n at two", () => {
+    expect(relativeEntropy([2, 2, 2, 2])).toBeCloseTo(1, 12);
+    expect(relativeEntropy(only(3))).toBe(0);
+    expect(relativeEntropy([1, 0, 0, 1])).toBeCloseTo(Math.log(2) / Math.log(4), 12);
+  });
+
+  it("has its middle where the weights are", () => {
+    expect(centre(only(0))).toEqual([1 / 6, 1 / 6]);
+    expect(centre(only(5))).toEqual([5 / 6, 1 / 2]);
+    expect(centre([1, 1, 1, 1])).toEqual([0.5, 0.5]);
+  });
+
+  it("is placed on the face, whatever the face's place and size in the crop", () => {
+    // Between the eyes at the middle of one place, the mouth two places below: a cell down is half that distance.
+    const low = { eyes: [0.5, 1 / 6], mouth: [0.5, 5 / 6] } as const;
+    const small = { eyes: [1 / 6, 1 / 6], mouth: [1 / 6, 1 / 2] } as const;
+    const [focus] = queryFocus([[only(4)], [only(0)]], [low, small]);
+    expect(focus.place[0]).toBeCloseTo(0, 12);
+    expect(focus.place[1]).toBeCloseTo(0.25, 12); // ½ and 0
+    expect(focus.spread).toBeCloseTo(0.25, 12);
+    expect(queryFocus([[only(4)]], [low])[0].part).toBe("nose");
+    expect(queryFocus([[only(7)]], [low])[0].part).toBe("mouth");
+  });
+
+  it("chooses local queries that look at different places, and fills up with what is left", () => {
+    const focus = (query: number, entropy: number, x: number) => ({
+      query,
+      entropy,
+      place: [x, 0] as const,
+      spread: 0,
+      part: "nose",
+    });
+    const all = [focus(0, 0.9, 5), focus(1, 0.1, 0), focus(2, 0.2, 0.1), focus(3, 0.3, 1)];
+    expect(chooseQueries(all, 3).map(({ query }) => query)).toEqual([1, 3, 0]);
+    expect(chooseQueries(all, 4).map(({ query }) => query)).toEqual([1, 3, 0, 2]);
+    expect(chooseQueries(all, 9)).toHaveLength(4);
+  });
+
+  it("colours a photo most where it weighs most", () => {
+    const grey = { width: 6, height: 6, data: new Uint8Array(108).fill(100) };
+    const { data } = overlay(grey, only(8));
+    const red = (x: number, y: number) => data[(y * 6 + x) * 3];
+    expect(red(5, 5)).toBeGreaterThan(red(3, 3));
+    expect(red(0, 0)).toBeLessThan(red(3, 3));
+  });
+});
+
+describe("Block.attention", () => {
+  it("gives the weights that forward uses: they rebuild its answer", () => {
+    manualSeed(5);
+    const block = new Block({ width: 32, context: 24, headWidth: 16 });
+    scope(() =>
+      noGrad(() => {
+        const [x, context] = [randn([2, 3, 32]), randn([2, 7, 24])];
+        const weights = block.attention(x, context);
+        expect(weights.shape).toEqual([2, 2, 3, 7]);
+        expect(weights.sum([-1]).sub(1).abs().amax().item()).toBeLessThan(1e-6);
+        const { attn, norm1, norm_context } = block;
+        if (!attn.kv || !norm_context) throw new Error("a cross-attention block");
+        const values = attn.kv
+          .forward(norm_context.forward(context))
+          .chunk(2, -1)[1]
+          .unflatten(2, [2, 16])
+          .transpose(1, 2);
+        const byHand = attn.out.forward(weights.matmul(values).transpose(1, 2).flatten(2));
+        const answer = attn.forward(norm1.forward(x), norm_context.forward(context));
+        expect(byHand.sub(answer).abs().amax().item()).toBeLessThan(1e-5);
+        // A token more changes all rows: they are a softmax over everything that was shown.
+        expect(
+          block
+            .attention(x, cat([context, context], 1))
+            .narrow(3, 0, 7)
+            .mul(2)
+            .sub(weights)
+            .abs()
+            .amax()
+            .item(),
+        ).toBeLessThan(1e-5);
+      }),
+    );
+  });
+});
+
+describe("omni-id attention", () => {
+  const folder = mkdtempSync(join(tmpdir(), "attention-"));
+
+  it("draws photos in rows and queries in columns, and lists every query", async () => {
+    await writePhotos(folder, 4, 2);
+    const out = join(folder, "maps.png");
+    const { code, out: printed } = await cli("attention", folder, "-o", out, "-n", "3", "--json");
+    expect(code).toBe(0);
+    const report = JSON.parse(printed);
+    expect(report.photos).toHaveLength(2);
+    expect(report.queries).toHaveLength(32);
+    expect(report.placed).toBeGreaterThan(0);
+    expect(report.placed).toBeLessThanOrEqual(1.000001);
+    for (const { entropy } of report.queries) expect(entropy).toBeLessThanOrEqual(1);
+    expect((await sharp(readFileSync(out)).metadata()).format).toBe("png");
+  });
+
+  it("says which blocks there are", async () => {
+    const { code, err } = await cli("attention", folder, "-o", join(folder, "x.jpg"), "--block", "9");
+    expect(code).toBe(1);
+    expect(err).toContain("this encoder has cross-attention blocks 1 to 2");
+  });
+});
