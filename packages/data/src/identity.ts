@@ -11,10 +11,11 @@ export interface ImageRecord {
   expression?: string;
   /** 0…1, where it was measured. */
   quality?: number;
-  /** Where it was taken from, of curated videos. */
+  /** Where it was taken from, of curated videos and imported photos. */
   from?: {
+    /** Clip of the video, or name of the photo. */
     clip: string;
-    /** Second of the file. */
+    /** Second of the file; 0 of a photo. */
     second: number;
     /** Side of the face's aligned square in the frame, pixels. */
     size: number;

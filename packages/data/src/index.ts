@@ -1,12 +1,14 @@
 export { outcomes } from "./curate/assemble.ts";
 export { type Likeness, recogniserLikeness } from "./curate/combine.ts";
-export { type CurateOptions, type CurateProgress, type CurateResult, curate } from "./curate/curate.ts";
+export { type CurateOptions, curate } from "./curate/curate.ts";
+export type { SetResult } from "./curate/make-set.ts";
 export { type MergeOptions, type MergeResult, mergeParts } from "./curate/merge.ts";
 export type { FaceLine, Outcome } from "./curate/outcome.ts";
 export { type Part, parsePart } from "./curate/plan.ts";
 export { type RemovalProof, removeVideo } from "./curate/remove.ts";
 export { CURATE_PRESETS, type CurateSettings, curateSettings } from "./curate/settings.ts";
 export { DATASETS, type Dataset } from "./curate/sources/read.ts";
+export type { SetProgress } from "./curate/tally.ts";
 export { findFfmpeg } from "./curate/video/ffmpeg.ts";
 export {
   type CurationReport,
@@ -19,6 +21,8 @@ export { drawFilmSet } from "./film/film-set.ts";
 export { shootFilms } from "./film/shoot-films.ts";
 export { type GenerateOptions, NANO_RECIPE, type Recipe, readRecipe, writeSyntheticShards } from "./generate.ts";
 export { type IdentityRecord, type ImageRecord, parseIdentity } from "./identity.ts";
+export { type ImportOptions, importPhotos } from "./import/import-photos.ts";
+export { IMPORT_PRESETS, type ImportSettings, importSettings } from "./import/settings.ts";
 export { type InspectOptions, inspectShards } from "./inspect.ts";
 export { type Provenance, provenance } from "./provenance.ts";
 export { KeyedRandom } from "./random.ts";

@@ -1,7 +1,9 @@
+import { readFileSync } from "node:fs";
 import { keepOnnxRuntimeQuiet } from "@omni-id/torch/environment";
 import type * as ort from "onnxruntime-node";
 import { type ModelEntry, modelFile } from "./models.ts";
 import type { RgbImage } from "./picture-types.ts";
+import { withoutSubnormals } from "./subnormal.ts";
 
 export type Session = ort.InferenceSession;
 
@@ -13,11 +15,15 @@ async function onnxRuntime(): Promise<typeof ort> {
 
 /** Opens a model of the registry on ONNX Runtime. */
 export function openSession(model: ModelEntry, options: { threads?: number } = {}): Promise<Session> {
-  return openFile(modelFile(model), options);
+  return openModel(withoutSubnormals(readFileSync(modelFile(model))), options);
 }
 
 /** Opens any ONNX file. */
-export async function openFile(file: string, { threads = 2 }: { threads?: number } = {}): Promise<Session> {
+export function openFile(file: string, options: { threads?: number } = {}): Promise<Session> {
+  return openModel(file, options);
+}
+
+async function openModel(model: string | Uint8Array, { threads = 2 }: { threads?: number } = {}): Promise<Session> {
   const options: ort.InferenceSession.SessionOptions = {
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
@@ -26,7 +32,8 @@ export async function openFile(file: string, { threads = 2 }: { threads?: number
     extra: { session: { intra_op: { allow_spinning: "0" } } },
   };
   const { InferenceSession } = await onnxRuntime();
-  return InferenceSession.create(file, options);
+  // A union of both is none of its overloads.
+  return typeof model === "string" ? InferenceSession.create(model, options) : InferenceSession.create(model, options);
 }
 
 /** Runs a session of one input; outputs as float32 arrays in the model's order. */

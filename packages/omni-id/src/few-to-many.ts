@@ -1,16 +1,17 @@
 import type { KeyedRandom } from "@omni-id/data";
+import type { PeopleShare } from "./people/share.ts";
 
 /** What a step draws from. */
 export interface FewToManyOptions {
-  /** Identities to choose from: 0 … people − 1. */
-  people: number;
-  /** Images of each identity (MFHQ: 8). */
-  images: number;
+  /** Images of each identity (MFHQ: 8 of everybody). */
+  counts: readonly number[];
+  /** Sets that the identities come from, in their order; one where absent. */
+  shares?: readonly PeopleShare[];
   /** Identities in one step. */
   batch: number;
   /** |𝒳ˢ|, photos the encoder sees; one of these is drawn each step (paper: 3). */
   inputs: readonly number[];
-  /** |𝒳ʳ|, photos the decoder must reconstruct (paper: 8). */
+  /** |𝒳ʳ|, photos the decoder must reconstruct (paper: 8); of people who have fewer, some stand there several times. */
   targets: number;
 }
 
@@ -26,14 +27,59 @@ export interface FewToManyTask {
 /**
  * Few-to-many identity reconstruction (section 3.2): from each of `batch` different identities draw a small input
  * subset 𝒳ˢ and, independently, a larger set 𝒳ʳ of reconstruction targets. Every identity of a step has the same
- * number of inputs, so that the step is one batch.
+ * number of inputs, so that the step is one batch; drawn are those who have a photo more than that.
+ * @throws when too few people have photos enough for a step
  */
 export function sampleFewToMany(random: KeyedRandom, options: FewToManyOptions): FewToManyTask[] {
-  const { people, images, batch, inputs, targets } = options;
-  const few = inputs[random.below(inputs.length)];
-  return random.choose(people, batch).map((person) => ({
+  const { counts, shares = [{ people: counts.length, weight: 1 }], batch, inputs, targets } = options;
+  const { few, able } = ableFor(inputs[random.below(inputs.length)], options);
+  return drawPeople(random, batch, able, shares).map((person) => ({
     person,
-    inputs: random.choose(images, few),
-    targets: random.choose(images, targets),
+    inputs: random.choose(counts[person], few),
+    targets: atLeast(random.choose(counts[person], Math.min(targets, counts[person])), targets),
   }));
+}
+
+/** Who takes part in a step of `few` inputs; where they are too few for a step, in one of fewer inputs. */
+function ableFor(few: number, { counts, batch, inputs }: FewToManyOptions): { few: number; able: readonly number[] } {
+  const everybody = [...counts.keys()];
+  // People with equally many photos all take part, were it with all of them.
+  if (counts.every((count) => count === counts[0]) && counts[0] >= few) return { few, able: everybody };
+  const fewer = [...new Set(inputs)].sort((a, b) => b - a).filter((count) => count <= few);
+  for (const count of fewer) {
+    const able = everybody.filter((person) => counts[person] > count);
+    if (able.length >= batch) return { few: count, able };
+  }
+  const least = Math.min(...inputs);
+  const able = everybody.filter((person) => counts[person] > least).length;
+  throw new RangeError(
+    `a step wants ${batch} people with at least ${least + 1} photos each, and ${able} have them; lower the batch, or add people`,
+  );
+}
+
+/** Different people, each set as often as it weighs. @param able whose turn it may be, in order */
+function drawPeople(
+  random: KeyedRandom,
+  batch: number,
+  able: readonly number[],
+  shares: readonly PeopleShare[],
+): number[] {
+  if (shares.length === 1) return random.choose(able.length, batch).map((place) => able[place]);
+  let from = 0;
+  const sets = shares.map(({ people, weight }) => {
+    const own = able.filter((person) => person >= from && person < from + people);
+    from += people;
+    return { own, weight, wanted: 0 };
+  });
+  for (let i = 0; i < batch; i++) {
+    // A set whose people are all drawn leaves its turn to the others.
+    const left = sets.filter(({ own, wanted }) => wanted < own.length);
+    random.weighted(left.map((set) => [set, set.weight] as const)).wanted++;
+  }
+  return sets.flatMap(({ own, wanted }) => random.choose(own.length, wanted).map((place) => own[place]));
+}
+
+/** A list, from its start again until it is long enough. */
+export function atLeast<T>(list: readonly T[], length: number): T[] {
+  return Array.from({ length: Math.max(length, list.length) }, (_, i) => list[i % list.length]);
 }

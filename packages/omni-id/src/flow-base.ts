@@ -1,11 +1,17 @@
-import { nn, scope, type Tensor, tensor, zeros } from "@omni-id/torch";
+import { cat, nn, scope, type Tensor } from "@omni-id/torch";
 import type { Autoencoder } from "./backbones/autoencoder.ts";
-import type { Flux, FluxInput, FluxTrunkInput } from "./backbones/flux.ts";
+import type { Flux } from "./backbones/flux.ts";
+import { imagePositions, textPositions } from "./backbones/flux-positions.ts";
+import type { FluxInput, FluxTrunkInput, ImageTokens } from "./backbones/flux-trunk.ts";
 import type { PromptEncoder, Prompts } from "./backbones/words.ts";
 import { patchify, unpatchify } from "./pictures/patches.ts";
+import { fluxShift, type Shift } from "./sampling.ts";
 
 /** What a FLUX is told beside the noisy picture and the time. */
-export type Conditions = Pick<FluxInput, "identity" | "residuals" | "modulation" | "extraText">;
+export type Conditions = Pick<
+  FluxInput,
+  "identity" | "residuals" | "modulation" | "extraText" | "references" | "extraImage"
+>;
 
 /** Conditions, or what makes them at each step of the sampling, as a ControlNet does. */
 export type Steering = Conditions | ((input: FluxTrunkInput) => Conditions);
@@ -20,6 +26,21 @@ export interface FlowBaseOptions {
   imageSize: number;
   /** Guidance scale that a distilled model is told; unused by others. */
   distilledGuidance?: number;
+  /** How it is drawn with where nothing else is said. */
+  drawing?: Partial<Drawing>;
+}
+
+/** How a flow model wants to be drawn with. */
+export interface Drawing {
+  /** How its times are moved towards the noise. */
+  shift: Shift;
+  steps?: number;
+  /** Guidance against {@link emptyPrompt} or against a bare model; 1 is none. */
+  guidance?: number;
+  /** The solver it was published with. */
+  solver?: "euler" | "heun" | "dpm";
+  /** The prompt that guidance leads away from; the same prompt, without the identity, when absent. */
+  emptyPrompt?: string;
 }
 
 /**
@@ -35,8 +56,9 @@ export class FlowBase extends nn.Module {
   readonly #packing: number;
   readonly #grid: number;
   readonly #guidance: number;
+  readonly #drawing: Drawing;
 
-  constructor({ latents, prompts, flux, packing, imageSize, distilledGuidance = 3.5 }: FlowBaseOptions) {
+  constructor({ latents, prompts, flux, packing, imageSize, distilledGuidance = 3.5, drawing }: FlowBaseOptions) {
     super();
     this.latents = latents;
     this.prompts = prompts;
@@ -44,6 +66,11 @@ export class FlowBase extends nn.Module {
     this.#packing = packing;
     this.#grid = imageSize / latents.factor / packing;
     this.#guidance = distilledGuidance;
+    this.#drawing = { shift: fluxShift, ...drawing };
+  }
+
+  get drawing(): Readonly<Drawing> {
+    return this.#drawing;
   }
 
   /** Tokens of a picture, and channels of each. */
@@ -51,35 +78,53 @@ export class FlowBase extends nn.Module {
     return [this.#grid ** 2, this.latents.latentChannels * this.#packing ** 2];
   }
 
-  /** Pictures `[B, 3, S, S]` in [−1, 1] → x₀, image tokens `[B, N, C]`. */
+  /** Pictures `[B, 3, S, S]` in [−1, 1] → x₀, image tokens `[B, N, C]` float32. */
   tokens(pictures: Tensor): Tensor {
-    return scope(() => patchify(this.latents.encode(pictures), this.#packing));
+    return scope(() => patchify(this.latents.encode(pictures), this.#packing).float());
+  }
+
+  /**
+   * Pictures to draw from, each `[1, 3, H, W]` of a size of its own, as tokens with their positions: FLUX.2's way of
+   * taking photos.
+   * @throws for a FLUX of the first generation, which knows no references
+   */
+  references(pictures: readonly Tensor[]): ImageTokens {
+    const { options } = this.flux;
+    if (options.generation !== 2) throw new Error("FLUX.1 takes no reference photos: take FLUX.2 (--base klein)");
+    return scope(() => {
+      const latents = pictures.map((picture) => this.latents.encode(picture));
+      const ids = latents.map(({ shape }, reference) => {
+        const [rows, columns] = shape.slice(-2).map((side) => side / this.#packing);
+        return imagePositions({ rows, columns, reference }, options);
+      });
+      return {
+        tokens: cat(
+          latents.map((map) => patchify(map, this.#packing)),
+          1,
+        ),
+        ids: cat(ids, 0),
+      };
+    });
   }
 
   /** The inverse of {@link tokens}. */
   pictures(tokens: Tensor): Tensor {
-    return scope(() => this.latents.decode(unpatchify(tokens, this.#packing)));
+    return scope(() => this.latents.decode(unpatchify(tokens, this.#packing)).float());
   }
 
   /** v(x_t, t): noisy tokens `[B, N, C]`, times `[B]` → velocity `[B, N, C]`, float32. */
   velocity(x: Tensor, t: Tensor, { txt, y }: Prompts, steering: Steering = {}): Tensor {
     return scope(() => {
-      const guidance = this.flux.options.guidance ? t.mul(0).add(this.#guidance) : undefined;
-      const [imgIds, txtIds] = [imagePositions(this.#grid), zeros([txt.shape[1], 3])];
+      const { options } = this.flux;
+      const guidance = options.guidance ? t.mul(0).add(this.#guidance) : undefined;
+      const imgIds = imagePositions({ rows: this.#grid, columns: this.#grid }, options);
+      const txtIds = textPositions({ length: txt.shape[1] }, options);
       const input = { img: x, imgIds, txt, txtIds, y, timesteps: t, guidance };
       const conditions = typeof steering === "function" ? steering(input) : steering;
       const { checkpointBlocks } = this;
       return this.flux.forward({ ...input, ...conditions, checkpointBlocks }).float();
     });
   }
-}
-
-/** Positions (0, row, column) of a square picture's tokens, `[side², 3]`. */
-export function imagePositions(side: number): Tensor {
-  return scope(() => {
-    const places = Array.from({ length: side * side }, (_, i) => [0, Math.floor(i / side), i % side]);
-    return tensor(places, { dtype: "float32" });
-  });
 }
 
 /** x_t = (1 − t) x₀ + t ε: `[B, N, C]`, t `[B]`. */

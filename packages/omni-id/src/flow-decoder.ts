@@ -1,16 +1,21 @@
 import { F, nn, noGrad, ones, scope, type Tensor, zeros } from "@omni-id/torch";
 import { IpAdapter } from "./adapters/ip-adapter.ts";
 import { zeroed } from "./adapters/zero.ts";
-import type { FluxOptions } from "./backbones/flux.ts";
+import type { FluxOptions } from "./backbones/flux-options.ts";
+import { imagePositions } from "./backbones/flux-positions.ts";
 import type { Conditions, FlowBase } from "./flow-base.ts";
 
 export interface FlowAdapterOptions {
   /** Shape of an identity, `[L, C]`. */
   identity: readonly [number, number];
   /** The frozen FLUX that it speaks to. */
-  flux: Pick<FluxOptions, "width" | "heads" | "doubleBlocks">;
+  flux: Pick<FluxOptions, "width" | "heads" | "doubleBlocks" | "singleBlocks" | "axes">;
   /** Identity tokens also joined to the text tokens; the paper's form has none. */
   joined?: boolean;
+  /** The decoupled attention in the single blocks too; the paper's form asks in double blocks only. */
+  single?: boolean;
+  /** Identity tokens also behind the picture's, as if they were a reference photo; the paper's form has none. */
+  reference?: boolean;
   /** The identity also in the vector that modulates every block; the paper's form has none. */
   modulation?: boolean;
 }
@@ -26,14 +31,18 @@ const MODULATION_SCALE = 1 / 64;
 export class FlowAdapter extends IpAdapter {
   readonly modulation: nn.Linear | undefined;
   readonly joined: JoinedTokens | undefined;
+  readonly reference: JoinedTokens | undefined;
   /** Mean and deviation of ℓ over training people, `[L, C]`: the adapter is told what differs between people. */
   readonly mean: Tensor;
   readonly deviation: Tensor;
+  readonly #axes: readonly number[];
 
-  constructor({ identity: [tokens, width], flux, joined, modulation }: FlowAdapterOptions) {
-    super({ context: width, flux });
+  constructor({ identity: [tokens, width], flux, joined, modulation, single, reference }: FlowAdapterOptions) {
+    super({ context: width, flux, single });
+    this.#axes = flux.axes;
     if (modulation) this.modulation = zeroed(new nn.Linear({ in: tokens * width, out: flux.width }));
     if (joined) this.joined = new JoinedTokens({ tokens, in: width, out: flux.width });
+    if (reference) this.reference = new JoinedTokens({ tokens, in: width, out: flux.width });
     this.mean = scope(() => nn.buffer(zeros([tokens, width])));
     this.deviation = scope(() => nn.buffer(ones([tokens, width])));
   }
@@ -56,12 +65,17 @@ export class FlowAdapter extends IpAdapter {
         identity: { tokens, adapter: this, scale },
         modulation: this.modulation?.forward(tokens.flatten(1).mul(MODULATION_SCALE)),
         extraText: this.joined?.forward(tokens),
+        extraImage: this.reference && {
+          tokens: this.reference.forward(tokens),
+          // A column in a picture of its own.
+          ids: imagePositions({ rows: tokens.shape[1], columns: 1, reference: 0 }, { axes: this.#axes }),
+        },
       };
     });
   }
 }
 
-/** Identity tokens `[B, L, in]` as tokens beside the text, `[B, L, out]`. */
+/** Identity tokens `[B, L, in]` as tokens beside the text or the picture, `[B, L, out]`. */
 class JoinedTokens extends nn.Module {
   /** What the tokens are before anything is learnt, `[L, out]`. */
   readonly start: Tensor;

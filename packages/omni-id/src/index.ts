@@ -16,7 +16,9 @@ export {
   FluxAutoencoder,
 } from "./backbones/autoencoder.ts";
 export { CLIP_L_TEXT, ClipTextModel, type ClipTextOptions } from "./backbones/clip-text.ts";
-export { FLUX_DEV, FLUX_SCHNELL, Flux, type FluxInput, type FluxOptions } from "./backbones/flux.ts";
+export { Flux } from "./backbones/flux.ts";
+export { FLUX_DEV, FLUX_SCHNELL, type FluxOptions } from "./backbones/flux-options.ts";
+export type { FluxInput } from "./backbones/flux-trunk.ts";
 export { T5_XXL, T5Encoder, type T5Options } from "./backbones/t5.ts";
 export { loadAutoencoder, loadClipText, loadT5 } from "./checkpoints/encoders.ts";
 export { loadControlNet, loadFlux, loadIpAdapter } from "./checkpoints/flux.ts";

@@ -8,21 +8,34 @@ import { scope, type Tensor } from "@omni-id/torch";
 /** The model, as a sampler sees it: tokens `[B, N, C]` at time t → velocity `[B, N, C]`. */
 export type Velocity = (x: Tensor, t: number) => Tensor;
 
-export interface ScheduleOptions {
-  steps: number;
-  /** Image tokens: more of them need more of their steps in the noise. */
-  tokens: number;
-  /** Move the times towards the noise (FLUX.1-dev does, schnell does not). */
-  shift?: boolean;
-}
+/** How far times are moved towards the noise, by the tokens of the picture and the number of steps: μ. */
+export type Shift = (tokens: number, steps: number) => number;
+
+/** FLUX.1 (flux/sampling.py): on the line through 0.5 at 256 tokens and 1.15 at 4,096. */
+export const fluxShift: Shift = (tokens) => 0.5 + ((tokens - 256) * 0.65) / 3840;
 
 /**
- * Times from 1 to 0, `steps + 1` of them (flux/sampling.py, get_schedule): linspace, then t′ = e^μ / (e^μ + 1/t − 1)
- * with μ on the line through 0.5 at 256 tokens and 1.15 at 4,096.
+ * FLUX.2 (flux2/sampling.py, compute_empirical_mu): fitted at 10 and at 200 steps, on a line between the two. Above
+ * 4,300 tokens the steps no longer count; the jump there is upstream's own.
  */
-export function schedule({ steps, tokens, shift = true }: ScheduleOptions): number[] {
+export const flux2Shift: Shift = (tokens, steps) => {
+  const at200 = 0.00016927 * tokens + 0.45666666;
+  const at10 = 8.73809524e-5 * tokens + 1.89833333;
+  return tokens > 4300 ? at200 : at200 + ((steps - 200) * (at200 - at10)) / 190;
+};
+
+export interface ScheduleOptions {
+  steps: number;
+  /** Tokens of the picture to draw: more of them need more of their steps in the noise. */
+  tokens: number;
+  /** How times are moved towards the noise; false leaves them as they are (FLUX.1-schnell). FLUX.1-dev's when absent. */
+  shift?: Shift | false;
+}
+
+/** Times from 1 to 0, `steps + 1` of them: linspace, then t′ = e^μ / (e^μ + 1/t − 1). */
+export function schedule({ steps, tokens, shift = fluxShift }: ScheduleOptions): number[] {
   if (!Number.isInteger(steps) || steps < 1) throw new RangeError(`sampling takes 1 or more steps, not ${steps}`);
-  const e = Math.exp(0.5 + ((tokens - 256) * 0.65) / 3840);
+  const e = shift ? Math.exp(shift(tokens, steps)) : 1;
   return Array.from({ length: steps + 1 }, (_, i) => {
     const t = 1 - i / steps;
     return shift && t > 0 ? e / (e + 1 / t - 1) : t;

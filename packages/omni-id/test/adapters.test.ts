@@ -187,7 +187,7 @@ describe("checkpointed blocks", () => {
       txt: many(input.txt),
       txtIds: input.txtIds.select(0, 0),
       timesteps: many(input.timesteps),
-      y: many(input.y),
+      y: many(input.y as Tensor),
       guidance: many(input.guidance as Tensor),
     };
     const kept = (checkpointBlocks: boolean) => {

@@ -1,11 +1,11 @@
 import { autocast, F, Generator, manualSeed, nn, noGrad, onDevice, rand, randn, type Tensor } from "@omni-id/torch";
 import { describe, expect, it } from "vitest";
-import { type AutoencoderOptions, FLUX_AUTOENCODER, FluxAutoencoder } from "../src/backbones/autoencoder.ts";
+import { FLUX_AUTOENCODER, FluxAutoencoder, type FluxAutoencoderOptions } from "../src/backbones/autoencoder.ts";
 import { decodeInTiles, type TileOptions } from "../src/backbones/tiles.ts";
 import { difference, golden } from "./golden.ts";
 
 const fixture = golden("flux-small");
-const SMALL: AutoencoderOptions = {
+const SMALL: FluxAutoencoderOptions = {
   channels: 8,
   multipliers: [1, 2],
   resBlocks: 1,

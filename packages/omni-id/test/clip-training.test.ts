@@ -39,7 +39,7 @@ beforeAll(async () => {
 
 const open = (...set: string[]) =>
   openFirstStage({
-    data: place("data"),
+    data: [place("data")],
     cache: place("cache"),
     preset: resolvePreset("paper", [...SMALL, ...set]),
     seed: 0,

@@ -32,7 +32,7 @@ describe("the held-out protocol", () => {
 
 describe("verification of held-out people", () => {
   const PEOPLE = 5;
-  const tasks = heldOutTasks(PEOPLE, 8);
+  const tasks = heldOutTasks(fakePeople(PEOPLE, { side: 8 }));
 
   it("compares no photo with a set that holds it, at any count, and everybody as often", () => {
     const { probes, pairs } = verificationPairs(tasks, PEOPLE);
@@ -105,7 +105,7 @@ describe("whether the right one comes first", () => {
 
   it("has one gallery for all counts: no input at any of them, and not the target", () => {
     for (const task of tasks) {
-      const places = galleryPlaces(task, 8);
+      const places = galleryPlaces(people, task);
       expect(places).toHaveLength(2);
       for (const row of [task.target, ...task.inputs]) expect(places).not.toContain(row % 8);
     }
@@ -113,7 +113,7 @@ describe("whether the right one comes first", () => {
 
   it("is right for pictures of the gallery's own colour, and wrong for somebody else's", () => {
     const colourOf = (person: number, task: (typeof tasks)[number]) => {
-      const rows = galleryPlaces(task, 8).map((place) => person * 8 + place);
+      const rows = galleryPlaces(people, task).map((place) => person * 8 + place);
       return people.crops
         .indexSelect(0, tensor(rows, { dtype: "int64" }))
         .float()

@@ -2,9 +2,13 @@ import { F, manualSeed, rand, randn, scope } from "@omni-id/torch";
 import { People } from "../src/people/people.ts";
 
 /** Prepared people out of noise: what a stage does with them does not depend on what they look like. */
-export function fakePeople(count: number, { images = 8, side = 64 } = {}): People {
+export function fakePeople(
+  count: number,
+  { images = 8, side = 64 }: { images?: number | readonly number[]; side?: number } = {},
+): People {
   manualSeed(11);
-  const rows = count * images;
+  const counts = typeof images === "number" ? new Array<number>(count).fill(images) : images;
+  const rows = counts.reduce((sum, own) => sum + own, 0);
   const tensors = scope(
     () =>
       new Map(
@@ -21,5 +25,5 @@ export function fakePeople(count: number, { images = 8, side = 64 } = {}): Peopl
   );
   const ids = Array.from({ length: count }, (_, i) => `fake-${i}`);
   const captions = Array.from({ length: rows }, (_, i) => (i % 2 === 0 ? "a photo of a man with red hair" : ""));
-  return new People(ids, images, [{ tensors, captions }]);
+  return People.from(ids, counts, [{ tensors, captions }]);
 }

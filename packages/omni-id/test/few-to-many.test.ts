@@ -2,7 +2,8 @@ import { KeyedRandom } from "@omni-id/data";
 import { describe, expect, it } from "vitest";
 import { sampleFewToMany } from "../src/few-to-many.ts";
 
-const options = { people: 100, images: 8, batch: 16, inputs: [1, 3, 5], targets: 8 };
+const equal = (people: number) => new Array<number>(people).fill(8);
+const options = { counts: equal(100), batch: 16, inputs: [1, 3, 5], targets: 8 };
 
 describe("sampleFewToMany", () => {
   it("depends on its key alone", () => {
@@ -49,7 +50,7 @@ describe("sampleFewToMany", () => {
   });
 
   it("says so when there are too few people for a step", () => {
-    expect(() => sampleFewToMany(new KeyedRandom(0), { ...options, people: 5 })).toThrow(
+    expect(() => sampleFewToMany(new KeyedRandom(0), { ...options, counts: equal(5) })).toThrow(
       /16 different numbers out of 5/,
     );
   });

@@ -1,7 +1,9 @@
 import { noGrad } from "@omni-id/torch";
 import { ControlNet } from "../src/adapters/controlnet.ts";
 import { IpAdapter } from "../src/adapters/ip-adapter.ts";
-import { Flux, type FluxInput, type FluxOptions } from "../src/backbones/flux.ts";
+import { Flux } from "../src/backbones/flux.ts";
+import type { FluxOptions } from "../src/backbones/flux-options.ts";
+import type { FluxInput } from "../src/backbones/flux-trunk.ts";
 import { golden } from "./golden.ts";
 
 /** Sizes of fixtures/flux-small.safetensors. */

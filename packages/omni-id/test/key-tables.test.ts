@@ -5,7 +5,8 @@ import { IpAdapter } from "../src/adapters/ip-adapter.ts";
 import { FLUX_AUTOENCODER, FluxAutoencoder } from "../src/backbones/autoencoder.ts";
 import { CLIP_H, ClipVisionModel } from "../src/backbones/clip.ts";
 import { CLIP_L_TEXT, ClipTextModel } from "../src/backbones/clip-text.ts";
-import { FLUX_DEV, FLUX_SCHNELL, Flux } from "../src/backbones/flux.ts";
+import { Flux } from "../src/backbones/flux.ts";
+import { FLUX_DEV, FLUX_SCHNELL } from "../src/backbones/flux-options.ts";
 import { T5_XXL, T5Encoder } from "../src/backbones/t5.ts";
 import { autoencoderDiffusersKeys } from "../src/checkpoints/autoencoder-keys.ts";
 import {

@@ -130,7 +130,9 @@ describe("parity", () => {
           tensors.set("other", one);
         }),
       ),
-    ).toBe('FILE: no golden vectors of FLUX, CLIP or T5 (its first tensor: "other"); see scripts/golden.py');
+    ).toBe(
+      'FILE: no golden vectors of FLUX, FLUX.2, CLIP, T5 or Qwen3 (its first tensor: "other"); see scripts/golden.py',
+    );
     expect(problem(changed("t5-tiny", (tensors) => tensors.delete("io.last_hidden_state")))).toBe(
       "FILE: it holds weights but no outputs to compare with",
     );

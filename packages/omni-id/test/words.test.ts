@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { expectClose } from "../../torch/test/close.ts";
-import { vocabularyOf, WordEncoder, wordsOf } from "../src/backbones/words.ts";
+import { type Prompts, vocabularyOf, WordEncoder, wordsOf } from "../src/backbones/words.ts";
 
 describe("words", () => {
   it("are what counts in a prompt, the frequent ones first", () => {
@@ -17,8 +17,8 @@ describe("words", () => {
   it("a prompt is told by its words alone: case, order of stop words and padding change nothing", () => {
     const encoder = new WordEncoder({ vocabulary: 5, length: 4, context: 8, vector: 6 });
     encoder.vocabulary = ["photo", "person", "smiling"];
-    const a = encoder.encode(["photo of a person.", "smiling"]);
-    const b = encoder.encode(["Photo person"]);
+    const a = encoder.encode(["photo of a person.", "smiling"]) as Required<Prompts>;
+    const b = encoder.encode(["Photo person"]) as Required<Prompts>;
     expect(a.txt.shape).toEqual([2, 4, 8]);
     expectClose(a.txt.select(0, 0), b.txt.select(0, 0));
     expectClose(a.y.select(0, 0), b.y.select(0, 0));

@@ -8,7 +8,7 @@ import { ShardSet } from "../shards.ts";
 import { type SetSplit, splitBySource, writeSplit } from "../split-file.ts";
 import { type Outcome, parseOutcome } from "./outcome.ts";
 import { places } from "./places.ts";
-import type { CurateSettings } from "./settings.ts";
+import type { SetSettings } from "./settings.ts";
 
 /** All finished videos of a set, in the order of their ids, one at a time. */
 export function* outcomes(out: string): Generator<Outcome> {
@@ -29,6 +29,7 @@ export const idsOf = ({ people }: Outcome): string[] =>
 interface Row {
   video: string;
   ids: string[];
+  files?: string;
 }
 
 /**
@@ -39,7 +40,7 @@ interface Row {
  */
 export async function assembleShards(
   out: string,
-  { shardSize, seed }: CurateSettings,
+  { shardSize, seed }: SetSettings,
   { split = true }: { split?: boolean } = {},
 ): Promise<number> {
   const rows = rowsOf(out);
@@ -59,10 +60,13 @@ export async function assembleShards(
 }
 
 function rowsOf(out: string): Row[] {
-  return [...outcomes(out)].map((outcome) => ({ video: outcome.video.video, ids: idsOf(outcome) }));
+  return [...outcomes(out)].map((outcome) => {
+    const { video, files } = outcome.video;
+    return { video, ids: idsOf(outcome), ...(files && { files }) };
+  });
 }
 
-type Layout = Pick<CurateSettings, "shardSize" | "seed">;
+type Layout = Pick<SetSettings, "shardSize" | "seed">;
 
 function stampOf(rows: readonly Row[], { shardSize, seed }: Layout, split: boolean): string {
   return createHash("sha256")

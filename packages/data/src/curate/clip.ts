@@ -15,6 +15,8 @@ export interface Clip {
   box?: ClipBox;
   /** What is known in words. */
   caption?: string;
+  /** A photo whose very file stands under another person too. */
+  twin?: boolean;
 }
 
 /** Seconds, or frames of the file with both ends included. */

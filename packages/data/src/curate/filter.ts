@@ -1,6 +1,6 @@
 import type { Box, RgbImage } from "@omni-id/face/analysis";
 import type { FaceSeen, Reason } from "./observation.ts";
-import type { CurateSettings } from "./settings.ts";
+import type { SetSettings } from "./settings.ts";
 
 type Size = Pick<RgbImage, "width" | "height">;
 
@@ -11,7 +11,7 @@ const SQUARE_OVER_BOX = 2;
 export function dropDetected(
   { box }: FaceSeen,
   frame: Size,
-  { minSize }: CurateSettings,
+  { minSize }: SetSettings,
   person?: Box,
 ): Reason | undefined {
   const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
@@ -26,7 +26,7 @@ export function dropDetected(
 /** Why a face goes no further, by all that was measured so far; what is absent was not measured yet. */
 export function dropMeasured(
   { size, outside, pose, quality }: FaceSeen,
-  { minSize, minQuality, maxYaw, maxPitch, maxOutside }: CurateSettings,
+  { minSize, minQuality, maxYaw, maxPitch, maxOutside }: SetSettings,
 ): Reason | undefined {
   if (size !== undefined && size < minSize) return "small";
   if (outside !== undefined && outside > maxOutside) return "edge";

@@ -1,5 +1,5 @@
 import { likeness, type MeasuredFace } from "./observation.ts";
-import type { CurateSettings } from "./settings.ts";
+import type { SetSettings } from "./settings.ts";
 
 /** A measured face with its place in the video. */
 export interface PlacedFace {
@@ -9,7 +9,7 @@ export interface PlacedFace {
   seen: MeasuredFace;
 }
 
-type Thresholds = Pick<CurateSettings, "samePerson" | "sameFace">;
+type Thresholds = Pick<SetSettings, "samePerson" | "sameFace">;
 
 /**
  * Who is who among the tracks of a video. A track is torn where the face in it becomes another one; pieces that look

@@ -10,6 +10,8 @@ export const REASONS = {
   unclear: "recorded too badly: dark, noisy, compressed or hidden",
   stray: "seen too briefly to tell who it is",
   stranger: "does not look like the rest of its person",
+  second: "a second person among the photos of one",
+  bystander: "another person in the picture",
   worse: "recorded much worse than the rest of its person",
   duplicate: "nearly the same as a better one",
   unneeded: "another one of its pose is better",
@@ -29,6 +31,8 @@ export interface FaceSeen {
   size?: number;
   /** Share of that square outside the frame. */
   outside?: number;
+  /** Of a photo: how far from its middle the face is, over the way to a corner. */
+  away?: number;
   detail?: number;
   pose?: Pose;
   /** 0…1 */
@@ -42,7 +46,7 @@ export interface FaceSeen {
 }
 
 /** A face that passed all measurements. */
-export type MeasuredFace = FaceSeen & Required<Omit<FaceSeen, "why">>;
+export type MeasuredFace = FaceSeen & Required<Omit<FaceSeen, "why" | "away">>;
 
 export const isMeasured = (face: FaceSeen): face is MeasuredFace =>
   face.why === undefined && face.feature !== undefined;
@@ -86,6 +90,7 @@ interface FaceRecord {
   why?: Reason;
   size?: number;
   outside?: number;
+  away?: number;
   detail?: number;
   pose?: [number, number, number];
   quality?: number;
@@ -95,13 +100,14 @@ interface FaceRecord {
 }
 
 function faceRecord(face: FaceSeen): FaceRecord {
-  const { box, score, why, size, outside, detail, pose, quality, landmarks, feature, look } = face;
+  const { box, score, why, size, outside, away, detail, pose, quality, landmarks, feature, look } = face;
   return {
     box: [round(box.x, 1), round(box.y, 1), round(box.width, 1), round(box.height, 1)],
     score: round(score, 3),
     why,
     size: size === undefined ? undefined : round(size, 1),
     outside: outside === undefined ? undefined : round(outside, 3),
+    away: away === undefined ? undefined : round(away, 3),
     detail: detail === undefined ? undefined : round(detail, 4),
     pose: pose && [round(pose.yaw, 1), round(pose.pitch, 1), round(pose.roll, 1)],
     quality: quality === undefined ? undefined : round(quality, 4),

@@ -19,7 +19,7 @@ import { alignment, shareOutside } from "./align.ts";
 import { sceneChange, thumbnail } from "./cuts.ts";
 import { dropDetected, dropMeasured } from "./filter.ts";
 import type { FaceSeen, FrameSeen } from "./observation.ts";
-import type { CurateSettings } from "./settings.ts";
+import type { CurateSettings, SetSettings } from "./settings.ts";
 import type { VideoFrame } from "./video/decode.ts";
 
 /** What is remembered from one frame to the next. */
@@ -32,9 +32,9 @@ export interface FrameMemory {
 /** A frame without faces is searched more thoroughly where one was just lost, after a cut, and once in so many. */
 const THOROUGH_EVERY = 10;
 
-export interface Observer {
+export interface Observer<Settings extends SetSettings = CurateSettings> {
   analyser: FaceAnalyser;
-  settings: CurateSettings;
+  settings: Settings;
   /** Rates an aligned face of 512 pixels, 0…1; the default measures the recording. */
   rate?: (image: RgbImage, landmarks: ArrayLike<number>) => Promise<number>;
   /** Seconds spent, by stage. */
@@ -64,7 +64,13 @@ export async function observeFrame(
   return { seen: { n, t, cut, faces }, memory: { thumbnail: thumb, faces: found.length > 0 } };
 }
 
-async function observeFace(observer: Observer, frame: RgbImage, found: Detection, person?: Box): Promise<FaceSeen> {
+/** Measures a face; what is cheap comes first, and what drops out there costs no more. */
+export async function observeFace(
+  observer: Observer<SetSettings>,
+  frame: RgbImage,
+  found: Detection,
+  person?: Box,
+): Promise<FaceSeen> {
   const { analyser, settings } = observer;
   const face: FaceSeen = { ...found };
   const early = dropDetected(face, frame, settings, person);
@@ -145,7 +151,8 @@ function lookOf(image: RgbImage, landmarks: ArrayLike<number>): bigint {
   return bits;
 }
 
-async function timed<T>({ clock }: Observer, stage: string, work: () => Promise<T>): Promise<T> {
+/** Adds the time of some work to the observer's clock. */
+export async function timed<T>({ clock }: Pick<Observer, "clock">, stage: string, work: () => Promise<T>): Promise<T> {
   if (!clock) return work();
   const began = performance.now();
   try {

@@ -11,7 +11,7 @@ export const identityId = (video: string, number: number) => `${safeKey(video)}-
 
 /** The journal of a video that was decided. */
 export function outcomeOf(
-  { video, clips }: VideoJob,
+  { video, clips, files }: VideoJob,
   journals: readonly ClipJournal[],
   { people, dropped }: Decision,
 ): Outcome {
@@ -34,7 +34,7 @@ export function outcomeOf(
   }
   let kept = 0;
   return {
-    video: { video, key: safeKey(video) },
+    video: { video, key: safeKey(video), ...(files && { files }) },
     clips: clips.map(({ name }, i) => ({
       clip: name,
       frames: journals[i].frames.length,

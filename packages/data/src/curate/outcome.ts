@@ -6,6 +6,8 @@ import type { Reason } from "./observation.ts";
 export interface VideoLine {
   video: string;
   key: string;
+  /** See `VideoJob.files`. */
+  files?: string;
 }
 
 export interface ClipLine extends ClipEnd {

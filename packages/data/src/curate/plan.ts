@@ -7,6 +7,8 @@ export interface VideoJob {
   clips: Clip[];
   /** Whether the report can show what was dropped of it. */
   sampled: boolean;
+  /** What tells the files of this job from others, where they may change: then the source is done again. */
+  files?: string;
 }
 
 /** Videos of which the report can show what was dropped. */
@@ -32,7 +34,11 @@ export function parsePart(text: string): Part {
  */
 export function planVideos(clips: readonly Clip[], { seed, part }: { seed: number; part?: Part }): VideoJob[] {
   const byVideo = new Map<string, Clip[]>();
-  for (const clip of clips) byVideo.set(clip.video, [...(byVideo.get(clip.video) ?? []), clip]);
+  for (const clip of clips) {
+    const same = byVideo.get(clip.video);
+    if (same) same.push(clip);
+    else byVideo.set(clip.video, [clip]);
+  }
   const videos = [...byVideo.keys()];
   const rank = (video: string) => createHash("sha256").update(`${seed}\0report\0${video}`).digest("hex");
   const sampled = new Set(

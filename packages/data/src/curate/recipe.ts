@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeFileAtomically } from "../atomic-file.ts";
-import type { CurateSettings } from "./settings.ts";
+import type { SetSettings } from "./settings.ts";
 
 /** Raise when a stage decides in another way: sets that were begun in the old way are then not gone on with. */
 const VERSION = 1;
@@ -10,13 +10,16 @@ const VERSION = 1;
 /** What all videos of a set are curated by. */
 export interface Recipe {
   version: number;
-  settings: CurateSettings;
+  /** What it is made of: videos where absent. */
+  kind?: "photos";
+  settings: SetSettings;
   /** SHA-256 of the face-quality model, where one was given. */
   quality?: string;
 }
 
-export const recipeOf = (settings: CurateSettings, quality?: string): Recipe => ({
+export const recipeOf = (settings: SetSettings, quality?: string, kind?: "photos"): Recipe => ({
   version: VERSION,
+  ...(kind && { kind }),
   settings,
   ...(quality && { quality }),
 });
@@ -52,7 +55,8 @@ export function takeFolder(out: string, recipe: Recipe): void {
 
 /** The first thing in which two recipes differ, in words. */
 export function firstDifference(one: Recipe, two: Recipe): string | undefined {
-  for (const key of Object.keys(two.settings) as (keyof CurateSettings)[]) {
+  if (one.kind !== two.kind) return `${one.kind ?? "videos"}, not ${two.kind ?? "videos"}`;
+  for (const key of Object.keys(two.settings) as (keyof SetSettings)[]) {
     if (one.settings[key] !== two.settings[key]) return `${key} ${one.settings[key]}, not ${two.settings[key]}`;
   }
   if (one.quality !== two.quality) return "another face-quality model";

@@ -1,7 +1,8 @@
 import { REASONS, type Reason } from "./observation.ts";
 import { escapeHtml } from "./report-figures.ts";
-import type { CurateSettings } from "./settings.ts";
+import type { CurateSettings, SetSettings } from "./settings.ts";
 import type { SetSummary } from "./summary.ts";
+import type { SetWords } from "./words.ts";
 
 /** The settings that decide on a reason: what to change where the report shows that too many go, or too few. */
 const DECIDED_BY: Partial<Record<Reason, (keyof CurateSettings)[]>> = {
@@ -14,18 +15,19 @@ const DECIDED_BY: Partial<Record<Reason, (keyof CurateSettings)[]>> = {
   few: ["images"],
 };
 
-export const settingsOf = (why: Reason, settings: CurateSettings): string =>
-  (DECIDED_BY[why] ?? []).map((name) => `${name} ${settings[name]}`).join(", ");
+export const settingsOf = (why: Reason, settings: SetSettings): string =>
+  (DECIDED_BY[why] ?? []).map((name) => `${name} ${(settings as CurateSettings)[name]}`).join(", ");
 
 /** What became of the frames, stage by stage. */
 export function funnel(
   { frames, emptyFrames, faces, dropped: why, kept, cuts }: SetSummary,
-  settings: CurateSettings,
+  settings: SetSettings,
+  { frame: [one, many] }: SetWords,
 ): string {
   const rows = [
-    funnelRow("frames looked at", frames, frames, "left"),
+    funnelRow(`${many} looked at`, frames, frames, "left"),
     funnelRow("no face found", emptyFrames, frames, "dropped"),
-    funnelRow("faces found (several in a frame count each)", faces, faces, "left"),
+    funnelRow(`faces found (several in a ${one} count each)`, faces, faces, "left"),
   ];
   let left = faces;
   for (const [reason, text] of Object.entries(REASONS) as [Reason, string][]) {
@@ -35,7 +37,8 @@ export function funnel(
     if (after) rows.push(funnelRow(after, left, faces, "left"));
   }
   rows.push(funnelRow("kept", kept, faces, "left"));
-  return `<h2>What became of the frames</h2><table class="funnel">${rows.join("")}</table><p>${cuts} cuts were seen.</p>`;
+  const seen = cuts > 0 || one === "frame" ? `<p>${cuts} cuts were seen.</p>` : "";
+  return `<h2>What became of the ${many}</h2><table class="funnel">${rows.join("")}</table>${seen}`;
 }
 
 /** What is left after the last reason of a stage. */

@@ -12,8 +12,9 @@ import type { Recipe } from "./recipe.ts";
 import { escapeHtml, histogramSvg, legend, posesSvg } from "./report-figures.ts";
 import { funnel, settingsOf } from "./report-funnel.ts";
 import { STYLE } from "./report-style.ts";
-import type { CurateSettings } from "./settings.ts";
+import type { CurateSettings, SetSettings } from "./settings.ts";
 import type { SetSummary } from "./summary.ts";
+import { type SetWords, wordsOf } from "./words.ts";
 
 /** What `curation.json` holds. */
 export interface CurationFile extends Recipe {
@@ -25,6 +26,8 @@ export interface CurationFile extends Recipe {
 /** Identities, worst pictures, and dropped faces of a reason that are shown. */
 const [PEOPLE, WORST, DROPPED] = [24, 24, 16];
 const TILE = 88;
+/** Pictures of a person that are shown. */
+const MOST_TILES = 12;
 
 /**
  * `report.html`: one file that shows a person within a minute what a set is and whether a threshold is wrong. It holds
@@ -35,16 +38,17 @@ export async function writeReport(out: string): Promise<string> {
   const path = join(out, "report.html");
   const curation = JSON.parse(readFileSync(join(out, "curation.json"), "utf8")) as CurationFile;
   const pictures = new Pictures(out);
+  const words = wordsOf(curation);
   const sections = [
     heading(curation, out),
-    funnel(curation.summary, curation.settings),
+    funnel(curation.summary, curation.settings, words),
     figures(curation.summary, curation.settings),
     await people(pictures, curation),
     await worst(pictures, out),
     dropped(out, curation.settings),
     troubles(curation),
   ];
-  const title = "Curated set";
+  const { title } = words;
   writeFileAtomically(
     path,
     `<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${title}</title><style>${STYLE}</style></head><body>\n${sections.filter(Boolean).join("\n")}\n</body></html>\n`,
@@ -83,25 +87,39 @@ const picture = (base64: string, title: string) =>
 
 const counted = (count: number, one: string, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
 
-function heading({ summary, settings, quality }: CurationFile, out: string): string {
-  const { videos, fruitful, clips, frames, identities, people, kept } = summary;
+function heading(curation: CurationFile, out: string): string {
+  const { summary, settings, quality } = curation;
+  const words = wordsOf(curation);
   const split = readSplit(out);
-  const held = split ? heldOut(split) : "A part of a set: who is held out is decided when the parts are merged.";
+  const held = split ? heldOut(split, words) : "A part of a set: who is held out is decided when the parts are merged.";
   const recipe = Object.entries(settings).map(([name, value]) => `${name} ${value}`);
-  return `<h1>${counted(identities, "identity", "identities")} × ${settings.images} faces</h1>
-<p>From ${counted(videos, "video")} (${counted(clips, "clip")}, ${counted(frames, "frame")} looked at, ${settings.fps} a second). ${counted(people, "person was", "people were")} told apart; ${identities} of them, in ${counted(fruitful, "video")}, have ${settings.images} faces that differ enough: ${kept} pictures of ${settings.size} pixels.</p>
+  return `${curation.kind === "photos" ? ofPhotos(summary, settings) : ofVideos(summary, settings)}
 <p>${held}</p>
 <p class="recipe">${recipe.join(" · ")}${quality ? ` · quality by a model (${quality.slice(0, 12)})` : ""}</p>`;
 }
 
-function heldOut({ test, validation }: SetSplit): string {
-  if (test.sources.length + validation.sources.length === 0) return "So few videos that none is held out for testing.";
+function ofVideos(
+  { videos, fruitful, clips, frames, identities, people, kept }: SetSummary,
+  settings: SetSettings,
+): string {
+  const { images, fps, size } = settings as CurateSettings;
+  return `<h1>${counted(identities, "identity", "identities")} × ${images} faces</h1>
+<p>From ${counted(videos, "video")} (${counted(clips, "clip")}, ${counted(frames, "frame")} looked at, ${fps} a second). ${counted(people, "person was", "people were")} told apart; ${identities} of them, in ${counted(fruitful, "video")}, have ${images} faces that differ enough: ${kept} pictures of ${size} pixels.</p>`;
+}
+
+function ofPhotos({ videos, clips, identities, kept }: SetSummary, { size }: SetSettings): string {
+  return `<h1>${counted(identities, "person", "people")}, ${counted(kept, "picture")}</h1>
+<p>From ${counted(clips, "photo")} of ${counted(videos, "person", "people")}. Each has as many pictures, of ${size} pixels, as were good enough and differ.</p>`;
+}
+
+function heldOut({ test, validation }: SetSplit, { source: [one, many] }: SetWords): string {
+  if (test.sources.length + validation.sources.length === 0) return `So few ${many} that none is held out for testing.`;
   const told = ({ sources, ids }: SetSplit["test"], what: string) =>
-    `${counted(sources.length, "video")} with ${counted(ids.length, "identity", "identities")} for ${what}`;
+    `${counted(sources.length, one, many)} with ${counted(ids.length, "identity", "identities")} for ${what}`;
   return `Held out: ${told(test, "testing")}, ${told(validation, "validation")}.`;
 }
 
-function figures({ poses, sizes, qualities }: SetSummary, { minSize, minQuality }: CurateSettings): string {
+function figures({ poses, sizes, qualities }: SetSummary, { minSize, minQuality }: SetSettings): string {
   const figure = (title: string, svg: string) => `<figure><figcaption>${title}</figcaption>${svg}</figure>`;
   return `<h2>Poses, sizes, quality</h2><div class="figures">${[
     figure("kept faces by yaw (across) and pitch (down)", posesSvg(poses.kept)),
@@ -111,7 +129,7 @@ function figures({ poses, sizes, qualities }: SetSummary, { minSize, minQuality 
   ].join("")}</div>${legend}`;
 }
 
-async function people(pictures: Pictures, { settings }: CurationFile): Promise<string> {
+async function people(pictures: Pictures, { settings, kind }: CurationFile): Promise<string> {
   const set = await pictures.set();
   if (!set) return `<h2>People</h2><p>Nobody has enough pictures: see above which filter takes most.</p>`;
   const rank = (id: string) => createHash("sha256").update(`${settings.seed}\0${id}`).digest("hex");
@@ -123,8 +141,9 @@ async function people(pictures: Pictures, { settings }: CurationFile): Promise<s
   for (const id of ids) {
     const { images } = await set.read(id);
     const tiles = await Promise.all(
-      images.map(({ pose, quality, from }, i) => {
-        const where = from ? `${from.clip} at ${from.second} s, ${Math.round(from.size)} px` : "";
+      images.slice(0, MOST_TILES).map(({ pose, quality, from }, i) => {
+        const second = kind === "photos" ? "" : ` at ${from?.second} s`;
+        const where = from ? `${from.clip}${second}, ${Math.round(from.size)} px` : "";
         return pictures.tile(
           id,
           i,
@@ -153,7 +172,7 @@ async function worst(pictures: Pictures, out: string): Promise<string> {
   return `<h2>The worst that were kept</h2><p>Quality ${found[0].quality.toFixed(3)} and up. If they are bad, raise <code>minQuality</code>; if all are good, lower it.</p><div class="tiles">${tiles.join("")}</div>`;
 }
 
-function dropped(out: string, settings: CurateSettings): string {
+function dropped(out: string, settings: SetSettings): string {
   const byReason = new Map<Reason, Thumb[]>();
   const folder = join(out, "journal");
   const files = existsSync(folder)
@@ -171,7 +190,7 @@ function dropped(out: string, settings: CurateSettings): string {
     const thumbs = byReason.get(why);
     if (!thumbs) return [];
     const tiles = thumbs.map(({ picture: base64, second, quality, detail, size }) => {
-      const told = [`at ${second} s`, ...named({ size, detail, quality })];
+      const told = [...(second > 0 ? [`at ${second} s`] : []), ...named({ size, detail, quality })];
       return picture(base64, told.join(", "));
     });
     const by = settingsOf(why, settings);
@@ -186,7 +205,10 @@ function named(values: Record<string, number | undefined>): string[] {
   );
 }
 
-function troubles({ missing, malformed, summary: { refused, notes } }: CurationFile): string {
+function troubles(curation: CurationFile): string {
+  const { missing, malformed, summary } = curation;
+  const { refused, notes } = summary;
+  const { source, clip: clips } = wordsOf(curation);
   const list = (title: string, lines: string[]) =>
     lines.length === 0
       ? ""
@@ -197,14 +219,14 @@ function troubles({ missing, malformed, summary: { refused, notes } }: CurationF
   const place = (video: string, clip: string) => (clip === "whole" ? video : `${video}, ${clip}`);
   const parts = [
     list(
-      `${refused.length} clips were of no use`,
+      `${refused.length} ${clips[1]} were of no use`,
       refused.map(({ video, clip, why }) => `${place(video, clip)}: ${why}`),
     ),
     list(
-      `${notes.length} clips with a note`,
+      `${notes.length} ${clips[1]} with a note`,
       notes.map(({ video, clip, note }) => `${place(video, clip)}: ${note}`),
     ),
-    list(`${missing.length} videos are named and not there`, missing),
+    list(`${missing.length} ${curation.kind ? clips[1] : source[1]} are named and not there`, missing),
     list(
       `${malformed.length} annotations could not be read`,
       malformed.map(({ where, what }) => `${where}: ${what}`),

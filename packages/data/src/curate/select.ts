@@ -66,7 +66,8 @@ export function selectFaces(
   return { chosen: chosen.sort((a, b) => a - b), dropped };
 }
 
-function nearlySame(a: Pick<MeasuredFace, "pose" | "look">, b: Pick<MeasuredFace, "pose" | "look">): boolean {
+/** Whether two faces are nearly the same picture. */
+export function nearlySame(a: Pick<MeasuredFace, "pose" | "look">, b: Pick<MeasuredFace, "pose" | "look">): boolean {
   return poseDistance(a.pose, b.pose) < SAME_POSE && bits(a.look ^ b.look) <= SAME_LOOK;
 }
 

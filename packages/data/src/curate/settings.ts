@@ -1,8 +1,6 @@
-/** What a curated set is made by. Sizes are pixels, angles degrees. */
-export interface CurateSettings {
+/** What a set of people is made by, whether from videos or from photos. Sizes are pixels, angles degrees. */
+export interface SetSettings {
   preset: string;
-  /** Frames a second that are looked at. */
-  fps: number;
   /** Side of the pictures that are written. */
   size: number;
   /** Least side of the aligned square of a face in its frame: what the picture is made from. */
@@ -18,20 +16,26 @@ export interface CurateSettings {
   maxPitch: number;
   /** Largest share of the aligned square that may lie outside the frame. */
   maxOutside: number;
-  /** Change between two frames that is a cut (`sceneChange`). */
-  cut: number;
-  /** Least likeness (cosine) of two pieces of film that are taken for one person. */
+  /** Least likeness (cosine) of two pieces of film, or two photos, that are taken for one person. */
   samePerson: number;
   /** Least likeness of a face to the rest of its person. */
   sameFace: number;
+  /** Seed of what is drawn: clusters, who is held out, what the report shows. */
+  seed: number;
+  /** People in a shard. */
+  shardSize: number;
+}
+
+/** What a set is made of videos by. */
+export interface CurateSettings extends SetSettings {
+  /** Frames a second that are looked at. */
+  fps: number;
+  /** Change between two frames that is a cut (`sceneChange`). */
+  cut: number;
   /** Pictures of each person. */
   images: number;
   /** Clusters of head poses, from each of which the best face may be taken. */
   clusters: number;
-  /** Seed of clusters, of who is held out, and of what the report shows. */
-  seed: number;
-  /** People in a shard. */
-  shardSize: number;
 }
 
 const common = {
@@ -68,26 +72,43 @@ export const CURATE_PRESETS: Readonly<Record<string, CurateSettings>> = { nano, 
  * @throws when there is no such preset or setting (the message lists them), or a value is no number that makes sense
  */
 export function curateSettings(preset: string, replaced: readonly string[] = []): CurateSettings {
-  const base = CURATE_PRESETS[preset];
-  if (!base) throw new Error(`no preset "${preset}"; there are: ${Object.keys(CURATE_PRESETS).join(", ")}`);
-  const settings: CurateSettings = { ...base };
+  const settings = replaceSettings(CURATE_PRESETS, preset, replaced);
+  const { images, clusters, fps } = settings;
+  checkWhole({ images, clusters });
+  if (!(fps > 0 && fps <= 60)) throw new Error(`"fps" must be above 0 and at most 60, not ${fps}`);
+  if (clusters < images) throw new Error(`"clusters" (${clusters}) must be at least "images" (${images})`);
+  return settings;
+}
+
+/** A preset of a table with some of its numbers replaced. @throws as {@link curateSettings} */
+export function replaceSettings<S extends SetSettings>(
+  presets: Readonly<Record<string, S>>,
+  preset: string,
+  replaced: readonly string[],
+): S {
+  const base = Object.hasOwn(presets, preset) ? presets[preset] : undefined;
+  if (!base) throw new Error(`no preset "${preset}"; there are: ${Object.keys(presets).join(", ")}`);
+  const values: Record<string, number> = {};
   for (const text of replaced) {
     const [name, value] = text.split("=");
-    if (name === "preset" || !(name in base)) {
+    if (name === "preset" || !Object.hasOwn(base, name)) {
       const names = Object.keys(base).filter((key) => key !== "preset");
       throw new Error(`--set ${text}: there is no setting "${name}"; there are: ${names.join(", ")}`);
     }
     const number = value?.trim() ? Number(value) : Number.NaN;
     if (!Number.isFinite(number) || number < 0)
       throw new Error(`--set ${text}: "${value ?? ""}" is no number of 0 or more`);
-    (settings as unknown as Record<string, number>)[name] = number;
+    values[name] = number;
   }
-  const { images, clusters, fps, size, shardSize } = settings;
-  for (const [name, value] of Object.entries({ images, clusters, size, shardSize })) {
+  const settings: S = { ...base, ...values };
+  const { size, shardSize } = settings;
+  checkWhole({ size, shardSize });
+  return settings;
+}
+
+function checkWhole(values: Readonly<Record<string, number>>): void {
+  for (const [name, value] of Object.entries(values)) {
     if (!Number.isInteger(value) || value < 1)
       throw new Error(`"${name}" must be a whole number of 1 or more, not ${value}`);
   }
-  if (!(fps > 0 && fps <= 60)) throw new Error(`"fps" must be above 0 and at most 60, not ${fps}`);
-  if (clusters < images) throw new Error(`"clusters" (${clusters}) must be at least "images" (${images})`);
-  return settings;
 }

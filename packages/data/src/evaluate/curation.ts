@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { outcomes } from "../curate/assemble.ts";
-import type { CurateResult } from "../curate/curate.ts";
 import { curate } from "../curate/curate.ts";
+import type { SetResult } from "../curate/make-set.ts";
 import type { CurateSettings } from "../curate/settings.ts";
 import { findFfmpeg } from "../curate/video/ffmpeg.ts";
 import { drawFilmSet } from "../film/film-set.ts";
@@ -54,7 +54,7 @@ export interface EvaluateCurationOptions {
 /** Films with truth → curation → what it got right. */
 export async function evaluateCuration(
   options: EvaluateCurationOptions,
-): Promise<{ report: CurationReport; result: CurateResult }> {
+): Promise<{ report: CurationReport; result: SetResult }> {
   const { seed, rounds, settings, work, onProgress } = options;
   const films = drawFilmSet({ seed, rounds });
   const folder = join(work, "films");

@@ -1,5 +1,7 @@
 import { F, nn, noGrad, randn, scope, type Tensor } from "@omni-id/torch";
-import { type Flux, type FluxOptions, FluxTrunk, type FluxTrunkInput } from "../backbones/flux.ts";
+import type { Flux } from "../backbones/flux.ts";
+import type { FluxOptions } from "../backbones/flux-options.ts";
+import { FluxTrunk, type FluxTrunkInput } from "../backbones/flux-trunk.ts";
 import { repeat } from "../repeat.ts";
 import { zeroed } from "./zero.ts";
 
@@ -88,10 +90,10 @@ export class ControlNet extends FluxTrunk {
   /** One residual a block, `[B, N, width]`. @throws when the picture does not give one patch an image token */
   forward(input: ControlNetInput): Tensor[] {
     return scope(() => {
-      const { vec, rope, ...start } = this.embed(input);
+      const { vec, rope, condition, ...start } = this.embed(input);
       let [img, txt] = [start.img.add(this.#hint(input.condition, start.img)), start.txt];
       return this.controlnet_blocks.map((layer, i) => {
-        [img, txt] = this.doubleBlock(i, { img, txt, vec, rope }, input);
+        [img, txt] = this.doubleBlock(i, { img, txt, condition, rope }, input);
         return layer.forward(img).to(vec.dtype);
       });
     });

@@ -13,15 +13,17 @@ export interface AutoencoderOptions {
   latentChannels: number;
   /** Groups of the GroupNorms. */
   groups?: number;
-  /** Latents are scale · (z − shift). */
-  scale: number;
-  shift: number;
+  /** A 1×1 convolution after the encoder, and one before the decoder (FLUX.2). */
+  quantConvolutions?: boolean;
+  /** Channels of the decoder's last level, where it is narrower than the encoder; `channels` when absent. */
+  decoderChannels?: number;
 }
 
 /** What the layers below need to know. */
-export type Sizes = Required<Omit<AutoencoderOptions, "scale" | "shift">>;
+export type Sizes = Required<Omit<AutoencoderOptions, "decoderChannels">>;
 
 const conv = (inputs: number, out: number) => new nn.Conv2d({ in: inputs, out, kernel: 3, padding: 1 });
+const pointwise = (channels: number) => new nn.Conv2d({ in: channels, out: channels, kernel: 1 });
 const norm = (channels: number, groups: number) => new nn.GroupNorm({ groups, channels, eps: 1e-6 });
 
 /** Two convolutions and a shortcut: `[B, in, H, W] → [B, out, H, W]`. */
@@ -60,12 +62,11 @@ class AttentionBlock extends nn.Module {
 
   constructor(channels: number, groups: number) {
     super();
-    const pointwise = () => new nn.Conv2d({ in: channels, out: channels, kernel: 1 });
     this.norm = norm(channels, groups);
-    this.q = pointwise();
-    this.k = pointwise();
-    this.v = pointwise();
-    this.proj_out = pointwise();
+    this.q = pointwise(channels);
+    this.k = pointwise(channels);
+    this.v = pointwise(channels);
+    this.proj_out = pointwise(channels);
   }
 
   forward(x: Tensor): Tensor {
@@ -159,8 +160,9 @@ export class PictureEncoder extends nn.Module {
   readonly mid: Middle;
   readonly norm_out: nn.GroupNorm;
   readonly conv_out: nn.Conv2d;
+  readonly quant_conv: nn.Conv2d | undefined;
 
-  constructor({ pictureChannels, channels, multipliers, resBlocks, latentChannels, groups }: Sizes) {
+  constructor({ pictureChannels, channels, multipliers, resBlocks, latentChannels, groups, ...more }: Sizes) {
     super();
     const widths = [channels, ...multipliers.map((factor) => channels * factor)];
     const last = multipliers.length - 1;
@@ -172,18 +174,21 @@ export class PictureEncoder extends nn.Module {
     this.mid = new Middle(widths[last + 1], groups);
     this.norm_out = norm(widths[last + 1], groups);
     this.conv_out = conv(widths[last + 1], 2 * latentChannels);
+    if (more.quantConvolutions) this.quant_conv = pointwise(2 * latentChannels);
   }
 
   forward(pictures: Tensor): Tensor {
     return scope(() => {
       const map = this.down.reduce((x, level) => level.forward(x), this.conv_in.forward(pictures));
-      return this.conv_out.forward(F.silu(this.norm_out.forward(this.mid.forward(map))));
+      const moments = this.conv_out.forward(F.silu(this.norm_out.forward(this.mid.forward(map))));
+      return this.quant_conv?.forward(moments) ?? moments;
     });
   }
 }
 
 /** Latents to pictures: `[B, z, h, w] → [B, 3, f·h, f·w]`. */
 export class PictureDecoder extends nn.Module {
+  readonly post_quant_conv: nn.Conv2d | undefined;
   readonly conv_in: nn.Conv2d;
   readonly mid: Middle;
   /** Level 0 has the picture's size, and comes last. */
@@ -191,8 +196,9 @@ export class PictureDecoder extends nn.Module {
   readonly norm_out: nn.GroupNorm;
   readonly conv_out: nn.Conv2d;
 
-  constructor({ pictureChannels, channels, multipliers, resBlocks, latentChannels, groups }: Sizes) {
+  constructor({ pictureChannels, channels, multipliers, resBlocks, latentChannels, groups, ...more }: Sizes) {
     super();
+    if (more.quantConvolutions) this.post_quant_conv = pointwise(latentChannels);
     const widths = multipliers.map((factor) => channels * factor);
     const last = multipliers.length - 1;
     this.conv_in = conv(latentChannels, widths[last]);
@@ -207,7 +213,8 @@ export class PictureDecoder extends nn.Module {
 
   forward(z: Tensor): Tensor {
     return scope(() => {
-      const map = this.up.reduceRight((x, level) => level.forward(x), this.mid.forward(this.conv_in.forward(z)));
+      const latents = this.post_quant_conv?.forward(z) ?? z;
+      const map = this.up.reduceRight((x, level) => level.forward(x), this.mid.forward(this.conv_in.forward(latents)));
       return this.conv_out.forward(F.silu(this.norm_out.forward(map)));
     });
   }

@@ -1,17 +1,32 @@
-import { type Generator, nn, randn, scope, type Tensor } from "@omni-id/torch";
+import { type DType, F, type Generator, nn, ones, randn, scope, type Tensor, zeros } from "@omni-id/torch";
 import { type AutoencoderOptions, PictureDecoder, PictureEncoder } from "./autoencoder-blocks.ts";
 import { decodeInTiles, type TileOptions } from "./tiles.ts";
 
 export type { AutoencoderOptions } from "./autoencoder-blocks.ts";
 
+/** FLUX.1's latents: scale · (z − shift). */
+export interface FluxAutoencoderOptions extends AutoencoderOptions {
+  scale: number;
+  shift: number;
+}
+
 /** FLUX.1's autoencoder, the same for dev and schnell: 83,819,683 parameters. */
-export const FLUX_AUTOENCODER: AutoencoderOptions = {
+export const FLUX_AUTOENCODER: FluxAutoencoderOptions = {
   channels: 128,
   multipliers: [1, 2, 4, 4],
   resBlocks: 2,
   latentChannels: 16,
   scale: 0.3611,
   shift: 0.1159,
+};
+
+/** FLUX.2's autoencoder: 84,046,115 parameters. */
+export const FLUX2_AUTOENCODER: AutoencoderOptions = {
+  channels: 128,
+  multipliers: [1, 2, 4, 4],
+  resBlocks: 2,
+  latentChannels: 32,
+  quantConvolutions: true,
 };
 
 export interface EncodeOptions {
@@ -31,33 +46,56 @@ export interface Autoencoder extends nn.Module {
   decode(latents: Tensor): Tensor;
 }
 
-/** The FLUX autoencoder (flux/modules/autoencoder.py), by Black Forest Labs' keys. */
-export class FluxAutoencoder extends nn.Module implements Autoencoder {
-  readonly latentChannels: number;
-  readonly factor: number;
+/** The network that both generations' autoencoders are; what is done to its latents differs. */
+abstract class PictureAutoencoder extends nn.Module implements Autoencoder {
   readonly encoder: PictureEncoder;
   readonly decoder: PictureDecoder;
-  readonly #scale: number;
-  readonly #shift: number;
 
-  constructor({ scale, shift, pictureChannels = 3, groups = 32, ...rest }: AutoencoderOptions) {
+  constructor({ pictureChannels = 3, groups = 32, decoderChannels, ...rest }: AutoencoderOptions) {
     super();
-    this.#scale = scale;
-    this.#shift = shift;
-    this.latentChannels = rest.latentChannels;
-    this.factor = 2 ** (rest.multipliers.length - 1);
-    const sizes = { ...rest, pictureChannels, groups };
+    const sizes = { quantConvolutions: false, ...rest, pictureChannels, groups };
     this.encoder = new PictureEncoder(sizes);
-    this.decoder = new PictureDecoder(sizes);
+    this.decoder = new PictureDecoder({ ...sizes, channels: decoderChannels ?? sizes.channels });
   }
 
-  /** Mean and log variance of the raw latents, `[B, 2z, H / factor, W / factor]`. */
+  abstract readonly latentChannels: number;
+  abstract readonly factor: number;
+  abstract encode(pictures: Tensor, options?: EncodeOptions): Tensor;
+  abstract decode(latents: Tensor): Tensor;
+
+  /** Mean and log variance of the raw latents, `[B, 2z, H / f, W / f]`. */
   moments(pictures: Tensor): Tensor {
     const [height, width] = pictures.shape.slice(-2);
     if (height % this.factor !== 0 || width % this.factor !== 0) {
       throw new RangeError(`a picture of ${width}×${height} pixels: both sides must be multiples of ${this.factor}`);
     }
-    return this.encoder.forward(pictures);
+    return this.encoder.forward(pictures.to(this.dtype));
+  }
+
+  /** That of the weights, which inputs are brought to. */
+  protected get dtype(): DType {
+    return this.encoder.conv_in.weight.dtype;
+  }
+
+  /** As `decode`, for pictures whose maps do not fit into memory as a whole; see {@link decodeInTiles}. */
+  decodeTiled(latents: Tensor, options: TileOptions = {}): Tensor {
+    return decodeInTiles((part) => this.decode(part), latents, { ...options, factor: this.factor });
+  }
+}
+
+/** FLUX.1's autoencoder (flux/modules/autoencoder.py), by Black Forest Labs' keys. */
+export class FluxAutoencoder extends PictureAutoencoder {
+  readonly latentChannels: number;
+  readonly factor: number;
+  readonly #scale: number;
+  readonly #shift: number;
+
+  constructor({ scale, shift, ...network }: FluxAutoencoderOptions) {
+    super(network);
+    this.#scale = scale;
+    this.#shift = shift;
+    this.latentChannels = network.latentChannels;
+    this.factor = 2 ** (network.multipliers.length - 1);
   }
 
   encode(pictures: Tensor, { sample = false, generator }: EncodeOptions = {}): Tensor {
@@ -70,11 +108,60 @@ export class FluxAutoencoder extends nn.Module implements Autoencoder {
   }
 
   decode(latents: Tensor): Tensor {
-    return scope(() => this.decoder.forward(latents.div(this.#scale).add(this.#shift)));
+    return scope(() => this.decoder.forward(latents.div(this.#scale).add(this.#shift).to(this.dtype)));
+  }
+}
+
+/** Side of the square of raw latents that FLUX.2's autoencoder joins into one. */
+const PATCH = 2;
+
+/** Mean and variance of FLUX.2's latents over its training pictures, by the keys of a BatchNorm without factors. */
+class LatentStatistics extends nn.Module {
+  readonly running_mean: Tensor;
+  readonly running_var: Tensor;
+
+  constructor(channels: number) {
+    super();
+    this.running_mean = scope(() => nn.buffer(zeros([channels])));
+    this.running_var = scope(() => nn.buffer(ones([channels])));
   }
 
-  /** The same for pictures whose maps do not fit into memory as a whole; see {@link decodeInTiles}. */
-  decodeTiled(latents: Tensor, options: TileOptions = {}): Tensor {
-    return decodeInTiles((part) => this.decode(part), latents, { ...options, factor: this.factor });
+  /** Mean and deviation, `[1, C, 1, 1]` float32. */
+  moments(): [mean: Tensor, deviation: Tensor] {
+    const [mean, variance] = [this.running_mean, this.running_var].map((values) => values.float().view([1, -1, 1, 1]));
+    return [mean, variance.add(1e-4).sqrt()];
+  }
+}
+
+/**
+ * FLUX.2's autoencoder (flux2/autoencoder.py), by Black Forest Labs' keys: 2×2 raw latents become one of four times
+ * the channels, and are brought to mean 0 and variance 1. A picture's latents are the mean; they are never drawn.
+ */
+export class Flux2Autoencoder extends PictureAutoencoder {
+  readonly latentChannels: number;
+  readonly factor: number;
+  readonly bn: LatentStatistics;
+
+  constructor(network: AutoencoderOptions) {
+    super({ quantConvolutions: true, ...network });
+    this.latentChannels = network.latentChannels * PATCH ** 2;
+    this.factor = 2 ** (network.multipliers.length - 1) * PATCH;
+    this.bn = new LatentStatistics(this.latentChannels);
+  }
+
+  encode(pictures: Tensor): Tensor {
+    return scope(() => {
+      const [z] = this.moments(pictures).chunk(2, 1);
+      const [mean, deviation] = this.bn.moments();
+      return F.pixelUnshuffle(z, PATCH).sub(mean).div(deviation).to(z.dtype);
+    });
+  }
+
+  decode(latents: Tensor): Tensor {
+    return scope(() => {
+      const [mean, deviation] = this.bn.moments();
+      const z = latents.mul(deviation).add(mean).to(this.dtype);
+      return this.decoder.forward(F.pixelShuffle(z, PATCH));
+    });
   }
 }

@@ -55,10 +55,10 @@ export class SelfAttention extends nn.Module {
   readonly norm: QKNorm;
   readonly proj: nn.Linear;
 
-  constructor({ width, heads, qkvBias }: { width: number; heads: number; qkvBias: boolean }) {
+  constructor({ width, heads, qkvBias, bias }: { width: number; heads: number; qkvBias: boolean; bias: boolean }) {
     super();
     this.qkv = new nn.Linear({ in: width, out: 3 * width, bias: qkvBias });
     this.norm = new QKNorm(width / heads);
-    this.proj = new nn.Linear({ in: width, out: width });
+    this.proj = new nn.Linear({ in: width, out: width, bias });
   }
 }

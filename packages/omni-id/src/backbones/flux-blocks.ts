@@ -5,7 +5,14 @@ export interface FluxBlockOptions {
   width: number;
   heads: number;
   mlpRatio: number;
+  /** Bias of the queries, keys and values of a double block. */
   qkvBias: boolean;
+  /** Bias of all other linear layers. */
+  bias: boolean;
+  /** silu(a) · b instead of GELU between the layers of an MLP. */
+  gated: boolean;
+  /** Each block makes its own modulation from the condition, or is given that of all blocks of its kind. */
+  modulation: "block" | "model";
 }
 
 /** What the tokens of one stream are scaled and shifted by before a layer, and its answer is multiplied by after it. */
@@ -16,30 +23,27 @@ interface ModulationOut {
   gate: Tensor;
 }
 
-/** adaLN: shift, scale and gate of one or two layers from the block's condition `vec [B, W]`. */
+/** adaLN: shifts, scales and gates of `layers` layers from the condition `[B, W]`: `[B, 1, 3 · layers · W]`. */
 export class Modulation extends nn.Module {
   readonly lin: nn.Linear;
-  readonly #layers: number;
 
-  constructor({ width, layers }: { width: number; layers: number }) {
+  constructor({ width, layers, bias }: { width: number; layers: number; bias: boolean }) {
     super();
-    this.#layers = layers;
-    this.lin = new nn.Linear({ in: width, out: 3 * layers * width });
+    this.lin = new nn.Linear({ in: width, out: 3 * layers * width, bias });
   }
 
-  forward(vec: Tensor): ModulationOut[] {
-    return scope(() => {
-      const parts = this.lin
-        .forward(F.silu(vec))
-        .to(vec.dtype)
-        .unsqueeze(1)
-        .chunk(3 * this.#layers, -1);
-      return Array.from({ length: this.#layers }, (_, i) => {
-        const [shift, scale, gate] = parts.slice(3 * i);
-        return { shift, scale, gate };
-      });
-    });
+  forward(vec: Tensor): Tensor {
+    return scope(() => this.lin.forward(F.silu(vec)).to(vec.dtype).unsqueeze(1));
   }
+}
+
+/** What one modulation holds for each of its layers. */
+function modulationsOf(packed: Tensor, layers: number): ModulationOut[] {
+  const parts = packed.chunk(3 * layers, -1);
+  return Array.from({ length: layers }, (_, i) => {
+    const [shift, scale, gate] = parts.slice(3 * i);
+    return { shift, scale, gate };
+  });
 }
 
 /** (1 + scale) · LN(x) + shift, the norm without factors of its own: `[B, S, W] → [B, S, W]`. */
@@ -47,37 +51,58 @@ export function modulatedNorm(x: Tensor, { shift, scale }: { shift: Tensor; scal
   return scope(() => shift.addcmul(F.layerNorm(x, [x.shape[2]], null, null, { eps: 1e-6 }), scale.add(1)));
 }
 
-/** Two linear layers with a GELU (tanh) between them; keys "0" and "2" as in upstream's Sequential. */
+/** Two linear layers and what stands between them; keys "0" and "2" as in upstream's Sequential. */
 class Mlp extends nn.Module {
   readonly 0: nn.Linear;
   readonly 2: nn.Linear;
+  readonly #gated: boolean;
 
-  constructor({ width, mlpRatio }: FluxBlockOptions) {
+  constructor({ width, mlpRatio, bias, gated }: FluxBlockOptions) {
     super();
-    this[0] = new nn.Linear({ in: width, out: width * mlpRatio });
-    this[2] = new nn.Linear({ in: width * mlpRatio, out: width });
+    const hidden = Math.trunc(width * mlpRatio);
+    this.#gated = gated;
+    this[0] = new nn.Linear({ in: width, out: gated ? 2 * hidden : hidden, bias });
+    this[2] = new nn.Linear({ in: hidden, out: width, bias });
   }
 
   forward(x: Tensor): Tensor {
-    return scope(() => {
-      const hidden = F.biasGelu(F.linear(x, this[0].weight), this[0].bias as Tensor, { approximate: "tanh" });
-      return this[2].forward(hidden);
-    });
+    return scope(() => this[2].forward(activated(F.linear(x, this[0].weight), this[0].bias, this.#gated)));
   }
 }
 
-/** Decoupled attention for the image tokens of one block; see `IpAdapter`. */
-export type IdentityAttention = (query: Tensor) => Tensor;
+/** FLUX.1: gelu(x + bias), by tanh. FLUX.2: silu(first half) · second half. */
+function activated(x: Tensor, bias: Tensor | null, gated: boolean): Tensor {
+  if (gated) {
+    return scope(() => {
+      const [gate, up] = (bias ? x.add(bias) : x).chunk(2, -1);
+      return F.silu(gate).mul(up);
+    });
+  }
+  return bias ? F.biasGelu(x, bias, { approximate: "tanh" }) : F.gelu(x, { approximate: "tanh" });
+}
+
+/** Decoupled attention for the first `rows` image tokens of one block; see `IpAdapter`. */
+export interface IdentityAttention {
+  rows: number;
+  attend(query: Tensor): Tensor;
+}
+
+/** Adds to the first rows of a sequence: `[B, S, W]` and `[B, n ≤ S, W]` → `[B, S, W]`. */
+export function addToFirst(x: Tensor, part: Tensor): Tensor {
+  const [all, rows] = [x.shape[1], part.shape[1]];
+  if (rows === all) return x.add(part);
+  return scope(() => cat([x.narrow(1, 0, rows).add(part), x.narrow(1, rows, all - rows)], 1));
+}
 
 /**
  * Image and text each with weights of their own, one attention over both (DoubleStreamBlock of
  * flux/modules/layers.py).
  */
 export class DoubleStreamBlock extends nn.Module {
-  readonly img_mod: Modulation;
+  readonly img_mod: Modulation | undefined;
   readonly img_attn: SelfAttention;
   readonly img_mlp: Mlp;
-  readonly txt_mod: Modulation;
+  readonly txt_mod: Modulation | undefined;
   readonly txt_attn: SelfAttention;
   readonly txt_mlp: Mlp;
   readonly #heads: number;
@@ -85,28 +110,30 @@ export class DoubleStreamBlock extends nn.Module {
   constructor(options: FluxBlockOptions) {
     super();
     this.#heads = options.heads;
-    this.img_mod = new Modulation({ width: options.width, layers: 2 });
+    const own = options.modulation === "block";
+    if (own) this.img_mod = new Modulation({ ...options, layers: 2 });
     this.img_attn = new SelfAttention(options);
     this.img_mlp = new Mlp(options);
-    this.txt_mod = new Modulation({ width: options.width, layers: 2 });
+    if (own) this.txt_mod = new Modulation({ ...options, layers: 2 });
     this.txt_attn = new SelfAttention(options);
     this.txt_mlp = new Mlp(options);
   }
 
   /**
-   * `img [B, N, W]`, `txt [B, T, W]`, `vec [B, W]`, rotations of T + N tokens → both streams.
+   * `img [B, N, W]`, `txt [B, T, W]`, rotations of T + N tokens → both streams. A condition is the vector `[B, W]`
+   * that the block's own modulation is made from, or where it has none that modulation, `[B, 1, 6W]`.
    * `identity` is given the image's queries after their norm and before RoPE, and its answer joins the image.
    */
   forward(
     { img, txt }: { img: Tensor; txt: Tensor },
-    vec: Tensor,
+    condition: { img: Tensor; txt: Tensor },
     rope: Tensor,
     identity?: IdentityAttention,
   ): { img: Tensor; txt: Tensor } {
     return scope(() => {
       const [textTokens, imageTokens] = [txt.shape[1], img.shape[1]];
-      const [imgAttnMod, imgMlpMod] = this.img_mod.forward(vec);
-      const [txtAttnMod, txtMlpMod] = this.txt_mod.forward(vec);
+      const [imgAttnMod, imgMlpMod] = modulationsOf(this.img_mod?.forward(condition.img) ?? condition.img, 2);
+      const [txtAttnMod, txtMlpMod] = modulationsOf(this.txt_mod?.forward(condition.txt) ?? condition.txt, 2);
 
       const imgQkv = this.img_attn.qkv.forward(modulatedNorm(img, imgAttnMod));
       const txtQkv = this.txt_attn.qkv.forward(modulatedNorm(txt, txtAttnMod));
@@ -123,12 +150,16 @@ export class DoubleStreamBlock extends nn.Module {
 
       let image = img.addcmul(imgAttnMod.gate, this.img_attn.proj.forward(attended.narrow(1, textTokens, imageTokens)));
       image = image.addcmul(imgMlpMod.gate, this.img_mlp.forward(modulatedNorm(image, imgMlpMod)));
-      if (identity) image = image.add(identity(this.img_attn.norm.queries(imgQkv, this.#heads)));
+      if (identity) image = addToFirst(image, this.#asked(imgQkv.narrow(1, 0, identity.rows), identity));
 
       let text = txt.addcmul(txtAttnMod.gate, this.txt_attn.proj.forward(attended.narrow(1, 0, textTokens)));
       text = text.addcmul(txtMlpMod.gate, this.txt_mlp.forward(modulatedNorm(text, txtMlpMod)));
       return { img: image, txt: text };
     });
+  }
+
+  #asked(qkv: Tensor, identity: IdentityAttention): Tensor {
+    return identity.attend(this.img_attn.norm.queries(qkv, this.#heads));
   }
 }
 
@@ -137,34 +168,45 @@ export class SingleStreamBlock extends nn.Module {
   readonly linear1: nn.Linear;
   readonly linear2: nn.Linear;
   readonly norm: QKNorm;
-  readonly modulation: Modulation;
+  readonly modulation: Modulation | undefined;
   readonly #heads: number;
+  readonly #gated: boolean;
 
-  constructor({ width, heads, mlpRatio }: FluxBlockOptions) {
+  constructor({ width, heads, mlpRatio, bias, gated, modulation }: FluxBlockOptions) {
     super();
+    const hidden = Math.trunc(width * mlpRatio);
     this.#heads = heads;
-    this.linear1 = new nn.Linear({ in: width, out: (3 + mlpRatio) * width });
-    this.linear2 = new nn.Linear({ in: (1 + mlpRatio) * width, out: width });
+    this.#gated = gated;
+    this.linear1 = new nn.Linear({ in: width, out: 3 * width + (gated ? 2 * hidden : hidden), bias });
+    this.linear2 = new nn.Linear({ in: width + hidden, out: width, bias });
     this.norm = new QKNorm(width / heads);
-    this.modulation = new Modulation({ width, layers: 1 });
+    if (modulation === "block") this.modulation = new Modulation({ width, layers: 1, bias });
   }
 
-  /** `x [B, T + N, W]`, text first; `vec [B, W]` → `[B, T + N, W]`. */
-  forward(x: Tensor, vec: Tensor, rope: Tensor): Tensor {
+  /**
+   * `x [B, T + N, W]`, text first → the same shape. The condition is `[B, W]` or, for a block without a modulation of
+   * its own, `[B, 1, 3W]`. `identity` is asked for image tokens, which begin after `text` tokens.
+   */
+  forward(x: Tensor, condition: Tensor, rope: Tensor, identity?: IdentityAttention & { text: number }): Tensor {
     return scope(() => {
-      const [mod] = this.modulation.forward(vec);
+      const [mod] = modulationsOf(this.modulation?.forward(condition) ?? condition, 1);
       const normed = modulatedNorm(x, mod);
       const { weight, bias } = this.linear1;
       const [rows, width] = weight.shape;
       // Two products with parts of one weight: cutting their joint result would copy it, forward and backward.
       const part = (start: number, length: number) =>
-        [weight, bias as Tensor].map((tensor) => tensor.narrow(0, start, length));
+        [weight.narrow(0, start, length), bias?.narrow(0, start, length) ?? null] as const;
       const [qkvWeight, qkvBias] = part(0, 3 * width);
       const [mlpWeight, mlpBias] = part(3 * width, rows - 3 * width);
       const qkv = F.linear(normed, qkvWeight, qkvBias);
       const attended = packedAttention(this.norm.forward(qkv, this.#heads, rope), this.#heads);
-      const hidden = F.biasGelu(F.linear(normed, mlpWeight), mlpBias, { approximate: "tanh" });
-      return x.addcmul(mod.gate, this.linear2.forward(cat([attended, hidden], -1)));
+      const hidden = activated(F.linear(normed, mlpWeight), mlpBias, this.#gated);
+      const y = x.addcmul(mod.gate, this.linear2.forward(cat([attended, hidden], -1)));
+      if (!identity) return y;
+      const { text } = identity;
+      const queries = this.norm.queries(qkv.narrow(1, text, identity.rows), this.#heads);
+      const image = addToFirst(y.narrow(1, text, y.shape[1] - text), identity.attend(queries));
+      return cat([y.narrow(1, 0, text), image], 1);
     });
   }
 }
@@ -174,10 +216,10 @@ export class LastLayer extends nn.Module {
   readonly linear: nn.Linear;
   readonly adaLN_modulation: nn.Sequential;
 
-  constructor({ width, out }: { width: number; out: number }) {
+  constructor({ width, out, bias }: { width: number; out: number; bias: boolean }) {
     super();
-    this.linear = new nn.Linear({ in: width, out });
-    this.adaLN_modulation = new nn.Sequential([new nn.SiLU(), new nn.Linear({ in: width, out: 2 * width })]);
+    this.linear = new nn.Linear({ in: width, out, bias });
+    this.adaLN_modulation = new nn.Sequential([new nn.SiLU(), new nn.Linear({ in: width, out: 2 * width, bias })]);
   }
 
   /** `x [B, N, W]`, `vec [B, W]` → `[B, N, out]`. */

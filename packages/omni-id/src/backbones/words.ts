@@ -4,8 +4,8 @@ import { embedding, nn, randn, scope, type Tensor, tensor } from "@omni-id/torch
 export interface Prompts {
   /** Tokens of each prompt, `[B, T, context]`. */
   txt: Tensor;
-  /** One vector for the whole prompt, `[B, vector]`. */
-  y: Tensor;
+  /** One vector for the whole prompt, `[B, vector]`; FLUX.2 takes none. */
+  y?: Tensor;
 }
 
 /** Turns prompts into what a flow model takes: T5 and CLIP in the paper preset, single words in the nano one. */
@@ -39,6 +39,7 @@ export interface WordEncoderOptions {
   /** T, words of a prompt; what is longer is an error. */
   length: number;
   context: number;
+  /** Channels of the pooled vector; 0: there is none. */
   vector: number;
 }
 
@@ -48,7 +49,7 @@ export interface WordEncoderOptions {
  */
 export class WordEncoder extends nn.Module implements PromptEncoder {
   readonly words: nn.Embedding;
-  readonly pooled: nn.Linear;
+  readonly pooled: nn.Linear | undefined;
   readonly length: number;
   #numbers = new Map<string, number>();
 
@@ -57,7 +58,7 @@ export class WordEncoder extends nn.Module implements PromptEncoder {
     this.length = length;
     this.words = new nn.Embedding({ num: vocabulary + SPECIAL, dim: context });
     scope(() => this.words.weight.detach().copy_(randn([vocabulary + SPECIAL, context]).mul(0.5)));
-    this.pooled = new nn.Linear({ in: context, out: vector });
+    if (vector > 0) this.pooled = new nn.Linear({ in: context, out: vector });
   }
 
   get vocabulary(): string[] {
@@ -80,6 +81,7 @@ export class WordEncoder extends nn.Module implements PromptEncoder {
     return scope(() => {
       const numbers = tensor(rows, { shape: [prompts.length, this.length], dtype: "int64" });
       const txt = embedding(numbers, this.words.weight);
+      if (!this.pooled) return { txt };
       const there = numbers.ne(PADDING).float().unsqueeze(-1);
       const mean = txt
         .mul(there)

@@ -26,10 +26,16 @@ const middle = (side: string): KeyRule[] => {
   ];
 };
 
-/** The FLUX autoencoder ↔ diffusers' AutoencoderKL, whose decoder counts its levels from the smallest. */
+/**
+ * The FLUX autoencoder ↔ diffusers' AutoencoderKL, whose decoder counts its levels from the smallest. FLUX.2's has four
+ * more layers, and statistics whose name is the same on both sides.
+ */
 export function autoencoderDiffusersKeys({ multipliers }: Pick<AutoencoderOptions, "multipliers">): KeyTable {
   const fromTheOtherEnd = ([level, ...rest]: readonly number[]) => [multipliers.length - 1 - level, ...rest];
   return new KeyTable([
+    { ours: "bn", theirs: "bn" },
+    { ours: "encoder.quant_conv", theirs: "quant_conv" },
+    { ours: "decoder.post_quant_conv", theirs: "post_quant_conv" },
     ...["encoder", "decoder"].flatMap((side) => [
       { ours: `${side}.conv_in`, theirs: `${side}.conv_in` },
       { ours: `${side}.norm_out`, theirs: `${side}.conv_norm_out` },

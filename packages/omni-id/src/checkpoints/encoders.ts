@@ -1,4 +1,10 @@
-import { type AutoencoderOptions, FLUX_AUTOENCODER, FluxAutoencoder } from "../backbones/autoencoder.ts";
+import {
+  type AutoencoderOptions,
+  FLUX_AUTOENCODER,
+  Flux2Autoencoder,
+  FluxAutoencoder,
+  type FluxAutoencoderOptions,
+} from "../backbones/autoencoder.ts";
 import { CLIP_L_TEXT, ClipTextModel, type ClipTextOptions } from "../backbones/clip-text.ts";
 import { T5_XXL, T5Encoder, type T5Options } from "../backbones/t5.ts";
 import { autoencoderDiffusersKeys } from "./autoencoder-keys.ts";
@@ -75,22 +81,53 @@ export function loadAutoencoder(path: string, options: LoadModelOptions & { grou
 }
 
 /** @throws when it is no autoencoder of that kind */
-export function readAutoencoder(checkpoint: Checkpoint): Reading<AutoencoderOptions> {
+export function readAutoencoder(checkpoint: Checkpoint): Reading<FluxAutoencoderOptions> {
+  const theirs = checkpoint.layout === "diffusers";
+  const { scale, shift } = FLUX_AUTOENCODER;
+  const sizes = { ...autoencoderSizes(checkpoint), scale, shift };
+  return { sizes, table: theirs ? autoencoderDiffusersKeys(sizes) : SAME_KEYS };
+}
+
+/** FLUX.2's autoencoder, with its own decoder or a narrower one, from either layout. */
+export function loadFlux2Autoencoder(
+  path: string,
+  options: LoadModelOptions & { groups?: number } = {},
+): Flux2Autoencoder {
+  const checkpoint = openCheckpoint(path, "flux2-autoencoder");
+  const { sizes, table } = readFlux2Autoencoder(checkpoint);
+  const { groups } = options;
+  return loadModel(checkpoint, () => new Flux2Autoencoder({ ...sizes, groups }), { ...options, table });
+}
+
+/** @throws when it is no autoencoder of that kind */
+export function readFlux2Autoencoder(checkpoint: Checkpoint): Reading<AutoencoderOptions> {
+  const theirs = checkpoint.layout === "diffusers";
+  const [narrow] = shapesOf(
+    checkpoint,
+    "FLUX.2 autoencoder",
+  )(theirs ? "decoder.conv_norm_out.weight" : "decoder.norm_out.weight");
+  const sizes = autoencoderSizes(checkpoint);
+  const decoderChannels = narrow / sizes.multipliers[0];
+  return {
+    sizes: { ...sizes, quantConvolutions: true, ...(decoderChannels === sizes.channels ? {} : { decoderChannels }) },
+    table: theirs ? autoencoderDiffusersKeys(sizes) : SAME_KEYS,
+  };
+}
+
+function autoencoderSizes(checkpoint: Checkpoint): AutoencoderOptions {
   const theirs = checkpoint.layout === "diffusers";
   const shape = shapesOf(checkpoint, "FLUX autoencoder");
   const first = (level: number) =>
     theirs ? `encoder.down_blocks.${level}.resnets.0.conv1.weight` : `encoder.down.${level}.block.0.conv1.weight`;
   const levels = checkpoint.count(theirs ? "encoder.down_blocks.*." : "encoder.down.*.");
   const [channels, pictureChannels] = shape("encoder.conv_in.weight");
-  const sizes: AutoencoderOptions = {
-    ...FLUX_AUTOENCODER,
+  return {
     channels,
     pictureChannels,
     multipliers: Array.from({ length: levels }, (_, level) => shape(first(level))[0] / channels),
     resBlocks: checkpoint.count(theirs ? "encoder.down_blocks.0.resnets.*." : "encoder.down.0.block.*."),
     latentChannels: shape("decoder.conv_in.weight")[1],
   };
-  return { sizes, table: theirs ? autoencoderDiffusersKeys(sizes) : SAME_KEYS };
 }
 
 /** Shapes by key. @throws when a tensor that the sizes are read from is missing */

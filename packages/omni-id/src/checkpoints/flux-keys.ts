@@ -1,4 +1,4 @@
-import type { FluxOptions } from "../backbones/flux.ts";
+import type { FluxOptions } from "../backbones/flux-options.ts";
 import { type KeyRule, KeyTable } from "./key-table.ts";
 
 const trunk: readonly KeyRule[] = [

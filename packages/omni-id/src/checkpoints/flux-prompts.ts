@@ -1,8 +1,9 @@
-import { cat, nn, noGrad, scope } from "@omni-id/torch";
-import type { PromptEncoder, Prompts } from "../backbones/words.ts";
+import { noGrad } from "@omni-id/torch";
+import type { Prompts } from "../backbones/words.ts";
 import { CLIP_TOKENS, T5_TOKENS, Tokenizer } from "../text/tokenizer.ts";
 import { loadClipText, loadT5 } from "./encoders.ts";
 import { type LoadModelOptions, unload } from "./load.ts";
+import { RememberedPrompts } from "./remembered-prompts.ts";
 
 export interface FluxPromptsFiles {
   t5: string;
@@ -12,14 +13,12 @@ export interface FluxPromptsFiles {
 }
 
 /**
- * FLUX's prompt encoder: T5's states for the text tokens, CLIP's pooled vector for the modulation. Both networks are
- * loaded when a prompt is new and released again once it is encoded, so that T5's 9.5 GB do not stand beside FLUX;
- * what was encoded is kept.
+ * FLUX.1's prompt encoder: T5's states for the text tokens, CLIP's pooled vector for the modulation. A prompt too long
+ * for T5 is an error; CLIP's share of a long one is cut, as FLUX does.
  */
-export class FluxPrompts extends nn.Module implements PromptEncoder {
+export class FluxPrompts extends RememberedPrompts {
   readonly #files: FluxPromptsFiles;
   readonly #options: LoadModelOptions & { length?: number };
-  readonly #known = new Map<string, Prompts>();
 
   constructor(files: FluxPromptsFiles, options: LoadModelOptions & { length?: number } = {}) {
     super();
@@ -27,16 +26,7 @@ export class FluxPrompts extends nn.Module implements PromptEncoder {
     this.#options = options;
   }
 
-  /** @throws when T5's context is too short for a prompt; CLIP's share of a long one is cut, as FLUX does */
-  encode(prompts: readonly string[]): Prompts {
-    const unknown = [...new Set(prompts)].filter((prompt) => !this.#known.has(prompt));
-    if (unknown.length > 0) this.#read(unknown);
-    const each = prompts.map((prompt) => this.#known.get(prompt) as Prompts);
-    const joined = (pick: (one: Prompts) => Prompts["txt"]) => scope(() => cat(each.map(pick)));
-    return { txt: joined(({ txt }) => txt), y: joined(({ y }) => y) };
-  }
-
-  #read(prompts: readonly string[]): void {
+  protected read(prompts: readonly string[]): Prompts {
     const { length = T5_TOKENS.length, ...where } = this.#options;
     const { t5, t5Tokenizer, clip, clipTokenizer } = this.#files;
     const device = where.device ?? "cpu";
@@ -47,9 +37,6 @@ export class FluxPrompts extends nn.Module implements PromptEncoder {
     const networks = [loadT5(t5, where), loadClipText(clip, where)] as const;
     const [txt, y] = noGrad(() => [networks[0].forward(ids.t5).keep(), networks[1].forward(ids.clip).keep()]);
     for (const network of networks) unload(network);
-    for (const [i, prompt] of prompts.entries()) {
-      const row = scope(() => ({ txt: txt.narrow(0, i, 1), y: y.narrow(0, i, 1) }));
-      this.#known.set(prompt, { txt: row.txt.keep(), y: row.y.keep() });
-    }
+    return { txt, y };
   }
 }

@@ -1,6 +1,7 @@
 import { ControlNet } from "../adapters/controlnet.ts";
 import { IpAdapter } from "../adapters/ip-adapter.ts";
-import { FLUX_DEV, Flux, type FluxOptions } from "../backbones/flux.ts";
+import { Flux } from "../backbones/flux.ts";
+import { FLUX_DEV, type FluxOptions } from "../backbones/flux-options.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { CONTROLNET_DIFFUSERS_KEYS, fluxDiffusersKeys, IP_ADAPTER_DIFFUSERS_KEYS } from "./flux-keys.ts";
 import { type KeyTable, SAME_KEYS } from "./key-table.ts";

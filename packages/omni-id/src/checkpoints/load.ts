@@ -15,6 +15,8 @@ export interface LoadModelOptions {
 export interface LoadingOptions extends LoadModelOptions {
   /** The file's names; ours when absent. */
   table?: KeyTable;
+  /** Tensors of this network that the model leaves out. */
+  ignore?: (name: string) => boolean;
 }
 
 /**
@@ -81,14 +83,14 @@ export interface Misfits {
 export function misfits(
   checkpoint: Checkpoint,
   model: nn.Module,
-  { table = SAME_KEYS }: Pick<LoadingOptions, "table"> = {},
+  { table = SAME_KEYS, ignore = () => false }: Pick<LoadingOptions, "table" | "ignore"> = {},
 ): Misfits {
   const shapes = scope(() => new Map([...table.toTheirs(model.stateDict())].map(([key, { shape }]) => [key, shape])));
   const keys = [...shapes.keys()];
   return {
     wanted: shapes.size,
     missing: keys.filter((key) => !checkpoint.has(key)),
-    unknown: checkpoint.keys().filter((key) => !shapes.has(key) && !checkpoint.isCompanion(key)),
+    unknown: checkpoint.keys().filter((key) => !shapes.has(key) && !ignore(key) && !checkpoint.isCompanion(key)),
     misshaped: [...shapes].flatMap(([key, shape]) => {
       if (!checkpoint.has(key) || wide(checkpoint.shape(key)) === wide(shape)) return [];
       return [`"${key}" is [${checkpoint.shape(key).join(", ")}], expected [${shape.join(", ")}]`];

@@ -1,58 +1,25 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { cacheFolder } from "@omni-id/face";
-import { type nn, onDevice } from "@omni-id/torch";
 import { FLUX_AUTOENCODER, FluxAutoencoder } from "../backbones/autoencoder.ts";
 import { CLIP_H, ClipVisionModel } from "../backbones/clip.ts";
 import { CLIP_L_TEXT, ClipTextModel } from "../backbones/clip-text.ts";
-import { FLUX_DEV, Flux } from "../backbones/flux.ts";
+import { Flux } from "../backbones/flux.ts";
+import { FLUX_DEV } from "../backbones/flux-options.ts";
 import { T5_XXL, T5Encoder } from "../backbones/t5.ts";
-import { CLIP_TOKENS, T5_TOKENS, Tokenizer } from "../text/tokenizer.ts";
-import type { Checkpoint } from "./checkpoint.ts";
+import { CLIP_TOKENS, T5_TOKENS } from "../text/tokenizer.ts";
 import { readAutoencoder, readClipText, readT5 } from "./encoders.ts";
-import type { Family } from "./families.ts";
 import { checkpointsBelow } from "./find-models.ts";
 import { readFlux } from "./flux.ts";
-import { type LoadingOptions, type Misfits, misfits } from "./load.ts";
+import type { Misfits } from "./load.ts";
 import { bestVariant, modelFile } from "./model-file.ts";
-import { openCheckpoint } from "./open.ts";
-
-/** A third-party file that the paper preset needs and that a person has to fetch. */
-export interface WantedModel {
-  what: string;
-  /** Files or folders of which one is enough, below {@link modelsFolder}; weights are found under any other name too. */
-  files: readonly string[];
-  /** Which network it is, where it is one. */
-  family?: Family;
-  source: string;
-  licence: string;
-  size: string;
-  /** Compares a file's header with the full-size model. @throws one line when it cannot be read at all */
-  check(path: string): Misfits;
-}
+import { KLEIN_WANTED } from "./wanted-klein.ts";
+import { tokens, type WantedModel, weights } from "./wanted-model.ts";
 
 /** Where a person puts models: OMNI_ID_MODELS, or the folder `models` of the cache. */
 export function modelsFolder(): string {
   return process.env.OMNI_ID_MODELS || join(cacheFolder(), "models");
 }
-
-type Reading = Pick<LoadingOptions, "table"> & { make: () => nn.Module };
-
-const weights = (family: Family, read: (checkpoint: Checkpoint) => Reading) => ({
-  family,
-  check(path: string): Misfits {
-    const checkpoint = openCheckpoint(path, family);
-    const { make, table } = read(checkpoint);
-    return misfits(checkpoint, onDevice("meta", make), { table });
-  },
-});
-
-const tokens = (options: { length: number; pad: string }) => ({
-  check(path: string): Misfits {
-    new Tokenizer(path, options);
-    return { wanted: 1, missing: [], unknown: [], misshaped: [] };
-  },
-});
 
 /** What the paper preset stands on. Names are those of the sources' repositories, so that a copy of these will do. */
 export const WANTED: readonly WantedModel[] = [
@@ -131,16 +98,17 @@ const LEAVE_ONE = "leave the one that is meant there, and move the others away";
  * @throws when there is none, or more than one
  */
 export function wantedPath(what: string, folder: string = modelsFolder()): string {
-  const model = WANTED.find((one) => one.what.includes(what));
+  const model = [...WANTED, ...KLEIN_WANTED].find((one) => one.what.includes(what));
   const found = model && pathOf(model, folder);
   if (found !== undefined) return found;
   throw new Error(`${what} is not in ${folder}: omni-id models says which files are wanted, and from where`);
 }
 
-function pathOf({ files, family, check, what }: WantedModel, folder: string): string | undefined {
+function pathOf({ files, family, check, what, twins }: WantedModel, folder: string): string | undefined {
   const named = files.map((file) => join(folder, file)).find((file) => existsSync(file));
   if (family === undefined) return named;
   if (named !== undefined) return modelFile(named, family, LEAVE_ONE);
+  if (twins) return undefined;
   const whole = checkpointsBelow(folder, family).filter(({ path }) => fits(check, path));
   if (whole.length <= 1) return whole[0]?.path;
   const best = bestVariant(whole);
@@ -169,8 +137,8 @@ export interface WantedStatus extends Omit<WantedModel, "check"> {
 }
 
 /** Which of the wanted models are in a folder, and whether they are whole: by their headers, no weights are read. */
-export function wantedStatus(folder: string = modelsFolder()): WantedStatus[] {
-  return WANTED.map((wanted) => {
+export function wantedStatus(folder: string = modelsFolder(), models = WANTED): WantedStatus[] {
+  return models.map((wanted) => {
     const { check, ...model } = wanted;
     let path = model.files.map((file) => join(folder, file)).find((file) => existsSync(file));
     try {

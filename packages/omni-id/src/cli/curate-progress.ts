@@ -1,20 +1,29 @@
-import type { CurateProgress } from "@omni-id/data";
+import type { SetProgress } from "@omni-id/data";
 import { SingleBar } from "cli-progress";
 
 const STEPS = 1000;
 /** A log gets a line at most every so many milliseconds. */
 const QUIET = 15_000;
 
-/** Progress of a curation: a bar on a terminal, now and then a line in a log. */
-export function curateProgress(): { update: (progress: CurateProgress) => void; stop: () => void } {
+/** What is counted. */
+export interface Counted {
+  sources: string;
+  frames: string;
+}
+
+/** Progress of a set that is made: a bar on a terminal, now and then a line in a log. */
+export function setProgress({ sources, frames }: Counted): {
+  update: (progress: SetProgress) => void;
+  stop: () => void;
+} {
   const { stderr } = process;
   if (!stderr.isTTY) {
     let told = Number.NEGATIVE_INFINITY;
     let last = "";
-    const update = (progress: CurateProgress) => {
+    const update = (progress: SetProgress) => {
       const { done, total } = progress.videos;
       if (performance.now() - told < QUIET && done < total) return;
-      const line = `${done} of ${total} videos · ${describe(progress)}\n`;
+      const line = `${done} of ${total} ${sources} · ${describe(progress, frames)}\n`;
       if (line === last) return;
       told = performance.now();
       last = line;
@@ -24,8 +33,8 @@ export function curateProgress(): { update: (progress: CurateProgress) => void; 
   }
   const bar = new SingleBar({ format: "{bar} {percentage} % · {told}", hideCursor: true });
   let started = false;
-  const update = (progress: CurateProgress) => {
-    const told = `${progress.videos.done}/${progress.videos.total} videos · ${describe(progress)}`;
+  const update = (progress: SetProgress) => {
+    const told = `${progress.videos.done}/${progress.videos.total} ${sources} · ${describe(progress, frames)}`;
     if (!started) bar.start(STEPS, 0, { told });
     started = true;
     bar.update(Math.round(progress.share * STEPS), { told });
@@ -33,9 +42,9 @@ export function curateProgress(): { update: (progress: CurateProgress) => void; 
   return { update, stop: () => bar.stop() };
 }
 
-function describe({ framesPerSecond, people, pictures, secondsLeft }: CurateProgress): string {
+function describe({ framesPerSecond, people, pictures, secondsLeft }: SetProgress, frames: string): string {
   const left = secondsLeft === undefined ? "" : ` · ${duration(secondsLeft)} left`;
-  return `${framesPerSecond.toFixed(1)} frames/s · ${people} people · ${pictures} faces${left}`;
+  return `${framesPerSecond.toFixed(1)} ${frames}/s · ${people} people · ${pictures} faces${left}`;
 }
 
 function duration(seconds: number): string {

@@ -2,7 +2,6 @@ import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Command } from "@commander-js/extra-typings";
 import {
-  type CurateResult,
   curate,
   curateSettings,
   type Dataset,
@@ -11,10 +10,11 @@ import {
   recogniserLikeness,
   removeVideo,
 } from "@omni-id/data";
-import { curateProgress } from "./curate-progress.ts";
+import { setProgress } from "./curate-progress.ts";
 import { whole } from "./options.ts";
 import { outFolder } from "./out-file.ts";
-import { Interrupted, interruptible, note, print, progress } from "./output.ts";
+import { Interrupted, interruptible, note, print, progress, UsageError } from "./output.ts";
+import { tellTroubles } from "./set-troubles.ts";
 
 export function curateCommand() {
   return new Command("curate")
@@ -46,7 +46,7 @@ export function curateCommand() {
       const part = options.shard ? parsePart(options.shard) : undefined;
       outFolder(options.out, { inputs: [...videos, ...(options.captions ? [options.captions] : [])] });
       const { signal, release } = interruptible();
-      const bar = curateProgress();
+      const bar = setProgress({ sources: "videos", frames: "frames" });
       const result = await curate({
         sources: { videos, annotations: annotationsOf(options), captions: options.captions },
         out: options.out,
@@ -60,7 +60,7 @@ export function curateCommand() {
       });
       bar.stop();
       release();
-      tellTroubles(result);
+      tellTroubles(result, { source: "video", clip: "clip" });
       if (!result.finished) {
         note("stopped; the same command goes on where it stopped");
         throw new Interrupted();
@@ -89,36 +89,10 @@ function annotationsOf({ celebvHq, celebvText, vfhq, talkinghead1kh }: Annotated
   );
 }
 
-/** Lines of each kind of trouble that are told; the report has them all. */
-const TOLD = 10;
-
-function tellTroubles({ missing, malformed, failed, summary: { refused } }: CurateResult): void {
-  const tell = (lines: string[], of: string) => {
-    // A file's name may hold line breaks, or orders to the terminal.
-    for (const line of lines.slice(0, TOLD)) process.stderr.write(`${line.replace(/\p{Cc}/gu, "?")}\n`);
-    if (lines.length > TOLD) process.stderr.write(`… and ${lines.length - TOLD} more ${of}\n`);
-  };
-  tell(
-    malformed.map(({ where, what }) => `not read: ${where}: ${what}`),
-    "annotations that could not be read",
-  );
-  tell(
-    refused.map(({ video, clip, why }) => `no use: ${video}${clip === "whole" ? "" : `, ${clip}`}: ${why}`),
-    "clips of no use",
-  );
-  if (missing.length > 0) {
-    process.stderr.write(`${missing.length} videos are named and not there, such as ${missing[0]}\n`);
-  }
-  tell(
-    failed.map(({ video, why }) => `failed: ${video}: ${why}`),
-    "videos that failed",
-  );
-}
-
 export function mergeCommand() {
   return new Command("merge")
     .description(
-      "join what `data curate --shard i/n` wrote into one set; people of a video in two parts are taken once",
+      "join what `data curate` or `data import` wrote with --shard i/n into one set; people of a video in two parts are taken once",
     )
     .argument("<parts...>", "folders of the parts")
     .requiredOption("-o, --out <folder>", "folder of the whole set")
@@ -144,23 +118,26 @@ export function mergeCommand() {
 
 export function removeCommand() {
   return new Command("remove")
-    .description("take everybody of a video out of a curated set (consent withdrawn), and prove it")
-    .argument("<folder>", "a curated set")
-    .requiredOption("--video <id>", "id of the video, as the report and the records name it")
+    .description("take a person, or everybody of a video, out of a set (consent withdrawn), and prove it")
+    .argument("<folder>", "a set that data curate or data import made")
+    .option("--video <id>", "id of the video, as the report and the records name it")
+    .option("--person <name>", "of imported photos: the person, as the report and the records name it")
     .option(
       "--cache <folder>",
       "delete the training's prepared crops in this folder too; they are made again when needed",
     )
     .option("--json", "print the proof as JSON")
     .action(async (folder, options) => {
-      const proof = await removeVideo(folder, options.video);
+      const source = options.video ?? options.person;
+      if (!source || (options.video && options.person)) throw new UsageError("name a --video, or a --person");
+      const proof = await removeVideo(folder, source);
       const caches = options.cache ? deleteCaches(options.cache) : [];
       const { identities, pictures, shards, searched } = proof;
       const text = [
-        `${options.video}: ${identities.length} identities removed (${identities.join(", ") || "none were kept of it"})`,
+        `${source}: ${identities.length} identities removed (${identities.join(", ") || "none were kept of it"})`,
         `${pictures.length} pictures and masks are gone; ${shards.length} shards were written anew`,
         `searched ${searched.files} files and ${searched.entries} entries of shards: no id and no picture of it is left`,
-        `removed.json keeps the video's id, so that it is not taken in again`,
+        `removed.json keeps the name, so that it is not taken in again`,
         ...(options.cache ? [`${caches.length} prepared caches deleted in ${options.cache}`] : []),
         "not reached from here: copies and backups of the set, parts it was merged from, prepared caches of a training",
         "(--cache FOLDER), and weights that were trained on it",

@@ -4,6 +4,7 @@ import { inspectShards, NANO_RECIPE, renderStats, ShardSet, shardStats, writeSyn
 import { saveImage } from "@omni-id/face";
 import { curateCommand, mergeCommand, removeCommand } from "./curate.ts";
 import { evaluateCurationCommand, filmsCommand } from "./films.ts";
+import { importCommand } from "./import.ts";
 import { count, jsonOption, whole } from "./options.ts";
 import { outFile, outFolder } from "./out-file.ts";
 import { Interrupted, interruptible, note, print, progress } from "./output.ts";
@@ -12,6 +13,7 @@ export function dataCommand() {
   return new Command("data")
     .addCommand(synthCommand())
     .addCommand(curateCommand())
+    .addCommand(importCommand())
     .addCommand(mergeCommand())
     .addCommand(removeCommand())
     .addCommand(filmsCommand())

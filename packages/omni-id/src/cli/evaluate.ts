@@ -10,7 +10,7 @@ import { describeGeneration, saveGenerationSheet } from "../evaluate/generation-
 import type { Judge, Judges } from "../evaluate/recognisers.ts";
 import { saveReconstructionSheet } from "../evaluate/sheet.ts";
 import { DEFAULT_GUIDANCE, FaceGenerator } from "../generate/face-generator.ts";
-import type { People } from "../people/people.ts";
+import { LEAST_TESTED, type People } from "../people/people.ts";
 import { preparePeople } from "../people/prepare.ts";
 import { type LoadedEncoder, loadEncoder, loadMaskedDecoder } from "../weights/first-stage.ts";
 import { shippedWeights } from "../weights/folder.ts";
@@ -124,7 +124,7 @@ async function open(
   part: "test" | "validation" | "train",
 ): Promise<People> {
   const shards = await ShardSet.open(data);
-  return preparePeople({
+  const people = await preparePeople({
     shards,
     ids: splitOf(shards)[part],
     backbone: bundle.encoder.backbone,
@@ -133,4 +133,8 @@ async function open(
     cache,
     jitter: part === "train",
   });
+  if (part === "train") return people;
+  const tested = people.withPhotos(LEAST_TESTED);
+  if (tested.ids.length === 0) throw new Error(`${data}: nobody of the ${part} people has two photos`);
+  return tested;
 }

@@ -1,8 +1,7 @@
 import { basename } from "node:path";
-import { Command } from "@commander-js/extra-typings";
+import { Command, Option } from "@commander-js/extra-typings";
 import { type Affine, loadImage, type RgbImage, warp } from "@omni-id/face";
 import type { Tensor } from "@omni-id/torch";
-import { SingleBar } from "cli-progress";
 import { InvalidArgumentError } from "commander";
 import { DEFAULT_GUIDANCE, FaceGenerator } from "../generate/face-generator.ts";
 import { saveGrid } from "../generate/grid.ts";
@@ -10,9 +9,14 @@ import { loadIdentity } from "../identity.ts";
 import { toRgb } from "../pictures/picture.ts";
 import { SOLVERS, type SolverName } from "../sampling.ts";
 import { useDevice } from "./device.ts";
+import { drawWithKlein } from "./generate-klein.ts";
 import { count, deviceOption, jsonOption, weightsOption, whole } from "./options.ts";
 import { outFile } from "./out-file.ts";
 import { note, print, UsageError } from "./output.ts";
+import { stepBar } from "./step-bar.ts";
+
+/** Steps of a model that says nothing of its own. */
+const DEFAULT_STEPS = 20;
 
 export function generateCommand() {
   return new Command("generate")
@@ -26,12 +30,19 @@ export function generateCommand() {
     .option("--seed <number>", "the same seed gives the same pictures", whole, 0)
     .option(
       "--guidance <scale>",
-      "how far away from nobody; 1 is none, 1.5 suits identities of real photographs",
+      `how far away from nobody; 1 is none, 1.5 suits identities of real photographs (default: ${DEFAULT_GUIDANCE}; klein: 4)`,
       positiveNumber,
-      DEFAULT_GUIDANCE,
     )
-    .option("--steps <number>", "steps of the solver", count, 20)
-    .option("--solver <name>", `one of: ${Object.keys(SOLVERS).join(", ")}`, solver, "dpm")
+    .option("--steps <number>", "steps of the solver (default: 20; klein: 50, klein-distilled: 4)", count)
+    .option("--solver <name>", `one of: ${Object.keys(SOLVERS).join(", ")} (default: dpm; klein: euler)`, solver)
+    .addOption(
+      new Option(
+        "--base <name>",
+        "FLUX.2 [klein] alone, or which of its two under weights that were trained on it; files: omni-id models",
+      ).choices(["klein", "klein-distilled"] as const),
+    )
+    .option("--references <photo...>", "photos of whom to draw, klein's own way, without an identity (1 to 10)")
+    .option("--size <pixels>", "side of the pictures that klein draws alone (default: 1024)", count)
     .option("--preview", "write the file after every step, as far as the pictures are")
     .addOption(weightsOption())
     .addOption(deviceOption())
@@ -43,16 +54,27 @@ Examples:
   omni-id generate --id alice.safetensors --pose 20,0,0 -n 8 -o alice.png
   omni-id generate --id alice.safetensors --landmarks photo.jpg -o alice-as-in-photo.png
   omni-id generate --id alice.safetensors --id bob.safetensors --mix 0.3 -o mixed.png
+  omni-id generate --base klein --references photos/*.jpg --prompt "portrait of this person in a garden"
 Without --id the bare flow model draws anybody.`,
     )
     .action(async (options) => {
-      const { number, seed, steps, guidance } = options;
+      const { number, seed, guidance } = options;
+      checkBase(options);
       if (options.pose && options.landmarks)
         throw new UsageError("--pose and --landmarks both give the pose: choose one");
-      const inputs = [...(options.id ?? []), ...(options.landmarks ? [options.landmarks] : [])];
+      const inputs = [
+        ...(options.id ?? []),
+        ...(options.references ?? []),
+        ...(options.landmarks ? [options.landmarks] : []),
+      ];
       const out = outFile(options.out, { kind: "picture", inputs });
       useDevice(options.device);
-      const generator = await FaceGenerator.load(options.weights);
+      if (options.base && !options.id) return drawWithKlein(out, { ...options, base: options.base });
+      const model = options.base === "klein-distilled" ? "distilled" : "base";
+      const generator = await FaceGenerator.load(options.weights, undefined, model);
+      const { drawing } = generator.base.base;
+      const steps = options.steps ?? drawing.steps ?? DEFAULT_STEPS;
+      const solver = options.solver ?? drawing.solver ?? "dpm";
       const identity = options.id && readIdentities(generator, options.id, options.mix);
       const landmarks = await landmarksOf(generator, options);
       const unknown = options.prompt ? generator.unknownWords(options.prompt) : [];
@@ -74,7 +96,7 @@ Without --id the bare flow model draws anybody.`,
         seed,
         steps,
         guidance,
-        solver: options.solver,
+        solver,
         onStep: (step, _, pictures) => {
           bar?.update(step);
           if (options.preview && step < steps) previews.push(save(pictures()));
@@ -85,10 +107,34 @@ Without --id the bare flow model draws anybody.`,
       await save(made);
       const ids = options.id?.map((file) => basename(file)).join(" + ") ?? "nobody in particular";
       print(
-        { file: options.out, count: number, seed, steps, guidance, solver: options.solver, unknownWords: unknown },
+        { file: options.out, count: number, seed, steps, guidance, solver, unknownWords: unknown },
         { json: options.json, file: out, text: `${out}: ${number} pictures of ${ids}` },
       );
     });
+}
+
+/** @throws UsageError when options do not go together */
+function checkBase({ base, references, id, pose, landmarks, weights, size }: BaseOptions): void {
+  if (references && !base) {
+    throw new UsageError("--references: only FLUX.2 takes photos as they are; add --base klein");
+  }
+  if (references && id) throw new UsageError("--references and --id both say whom to draw: choose one");
+  if (size !== undefined && (!base || id)) throw new UsageError("--size is of klein alone: the weights have their own");
+  if (!base || id) return;
+  if (pose || landmarks) {
+    throw new UsageError("--pose and --landmarks need a ControlNet of ours, and klein alone has none: leave them out");
+  }
+  if (weights) throw new UsageError("--weights: klein alone needs none; name an identity (--id), or leave it out");
+}
+
+interface BaseOptions {
+  base?: string;
+  references?: readonly string[];
+  id?: readonly string[];
+  pose?: unknown;
+  landmarks?: string;
+  weights?: string;
+  size?: number;
 }
 
 function readIdentities(generator: FaceGenerator, files: readonly string[], mix: number): Tensor {
@@ -112,13 +158,6 @@ function turned(image: RgbImage, degrees: number): RgbImage {
   const [x, y] = [image.width / 2, image.height / 2];
   const matrix: Affine = [c, -s, x - c * x + s * y, s, c, y - s * x - c * y];
   return warp(image, matrix, image.width, image.height);
-}
-
-function stepBar(steps: number): SingleBar | undefined {
-  if (!process.stderr.isTTY) return undefined;
-  const bar = new SingleBar({ format: "{bar} step {value}/{total} · {eta_formatted} left", hideCursor: true });
-  bar.start(steps, 0);
-  return bar;
 }
 
 function positiveNumber(text: string): number {

@@ -2,6 +2,7 @@ import { Command } from "@commander-js/extra-typings";
 import { assetsStatus, fetchAssets, models } from "@omni-id/face/assets";
 import { describeCheckpoint } from "../checkpoints/open.ts";
 import { modelsFolder, type WantedStatus, wantedStatus } from "../checkpoints/wanted.ts";
+import { KLEIN_WANTED } from "../checkpoints/wanted-klein.ts";
 import { jsonOption } from "./options.ts";
 import { note, print } from "./output.ts";
 
@@ -18,7 +19,8 @@ export function modelsCommand() {
         ...asset,
         models: models.filter((model) => model.package === asset.name).map(({ package: _, ...model }) => model),
       }));
-      const paper = wantedStatus();
+      const folder = modelsFolder();
+      const [paper, klein] = [wantedStatus(folder), wantedStatus(folder, KLEIN_WANTED)];
       const lines = [
         "For the nano preset:",
         ...packages.flatMap(({ name, version, what, licence, present, path, models: parts }) => [
@@ -28,11 +30,15 @@ export function modelsCommand() {
           ...parts.map((part) => `       ${part.file}: ${part.input} → ${part.output} (${part.licence})`),
         ]),
         "",
-        `For the paper preset, to be put into ${modelsFolder()} (another folder: set OMNI_ID_MODELS):`,
+        `For the paper preset, to be put into ${folder} (another folder: set OMNI_ID_MODELS):`,
         ...paper.flatMap(describe),
+        "",
+        "For the klein preset and generate --base klein, which need none of the above but CLIP ViT-H/14's image encoder",
+        `(the preset alone), to be put into ${folder}:`,
+        ...klein.flatMap(describe),
       ];
       print(
-        { packages, paper: { folder: modelsFolder(), models: paper } },
+        { packages, paper: { folder, models: paper }, klein: { folder, models: klein } },
         { json: options.json, text: lines.join("\n") },
       );
     });

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { Command, Option } from "@commander-js/extra-typings";
 import { manualSeed, preferredPrecision, setNumThreads } from "@omni-id/torch";
+import { InvalidArgumentError } from "commander";
 import { resolvePreset } from "../presets/index.ts";
 import type { Optimisation, Preset } from "../presets/schema.ts";
 import type { ExportNote } from "../train/export.ts";
@@ -34,7 +35,8 @@ export interface StageEntry<Batch, Need extends string = string> {
 }
 
 export interface StageRun {
-  data: string;
+  data: readonly string[];
+  weight?: readonly number[];
   cache: string;
   out: string;
   preset: Preset;
@@ -55,15 +57,15 @@ export async function runStage<Batch>(
   entry: StageEntry<Batch>,
   run: StageRun,
 ): Promise<{ folder: string; steps: number; told: string }> {
-  const { data, cache, out, preset, seed, precision, resume, every, weights, partOf, team = SOLO } = run;
-  const inputs = [data, cache, ...Object.values(weights).filter((folder) => folder !== undefined)];
+  const { data, weight, cache, out, preset, seed, precision, resume, every, weights, partOf, team = SOLO } = run;
+  const inputs = [...data, cache, ...Object.values(weights).filter((folder) => folder !== undefined)];
   outFolder(out, { inputs });
   const told = new RunLog(out);
   const log = team.leads ? told : SILENT_LOG;
   const together = team.share.count > 1 ? `, ${team.share.count} processes` : "";
   log.note(`stage ${entry.name}, preset ${preset.name}, ${precision}, seed ${seed}${together}`);
   manualSeed(seed); // of the first weights: left alone, LibTorch draws a seed of its own for each process
-  const open = () => entry.open({ data, cache, preset, seed, note: (text) => log.note(text) }, weights);
+  const open = () => entry.open({ data, weight, cache, preset, seed, note: (text) => log.note(text) }, weights);
   // What is prepared once for all is prepared by one.
   const first = team.leads ? await open() : undefined;
   await team.meet("the people are prepared");
@@ -111,13 +113,14 @@ export function stageCommand<Batch>(entry: StageEntry<Batch>): Command {
       await runProcesses({ ...shared, processes: shared.processes, threads: options.threads });
       return;
     }
-    const { data, cache, out, seed, resume, json, partOf, ...rest } = options;
+    const { data, weight, cache, out, seed, resume, json, partOf, ...rest } = options;
     const given = rest as unknown as Readonly<Record<string, string | undefined>>;
     const weights = Object.fromEntries(Object.keys(needs).map((need) => [need, given[need]]));
     const { preset, precision, every } = settingsOf(options);
     const { team, close } = await openTeam({ ...shared, device: options.device });
     const { folder, steps, told } = await runStage(entry, {
       data,
+      weight,
       cache,
       out,
       preset,
@@ -158,7 +161,14 @@ function examples(name: string): string {
 /** Options of every training. */
 export function withTrainingOptions(command: Command) {
   return command
-    .option("--data <folder>", "WebDataset shards, such as those of: omni-id data synth", "data/synth")
+    .option("--data <folders...>", "WebDataset shards, such as those of: omni-id data synth; several are mixed", [
+      "data/synth",
+    ])
+    .option(
+      "--weight <numbers...>",
+      "how often each folder of --data is drawn from, such as 3 1 (default: by its people)",
+      weights,
+    )
     .option("--preset <name>", "nano or paper", "nano")
     .option("--set <key=value...>", "replace values of the preset, such as mtd.optimisation.steps=300")
     .option("--seed <number>", "seed of the first weights, of batches, masks and noise", whole, 0)
@@ -176,6 +186,13 @@ export function withTrainingOptions(command: Command) {
     .option("--held-out-every <steps>", "steps between reports and pictures of validation people", count, 500)
     .addOption(deviceOption())
     .addOption(jsonOption());
+}
+
+/** Collects numbers above 0. */
+function weights(text: string, before: readonly number[] = []): number[] {
+  const value = Number(text);
+  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError(`"${text}" is no number above 0.`);
+  return [...before, value];
 }
 
 interface TrainingOptions {

@@ -37,7 +37,8 @@ export function trainAllCommand() {
       const threads = options.threads ?? availableParallelism();
       const most = atOnce ?? (options.device === "cpu" ? Math.min(2, threads) : 1);
       const common = [
-        ...["--data", options.data, "--cache", options.cache, "--preset", options.preset],
+        ...["--data", ...options.data, ...(options.weight ? ["--weight", ...options.weight.map(String)] : [])],
+        ...["--cache", options.cache, "--preset", options.preset],
         ...["--seed", `${options.seed}`, "--precision", precision, "--device", options.device],
         ...["--threads", `${Math.max(1, Math.floor(threads / most))}`, "--log-every", `${options.logEvery}`],
         ...["--save-every", `${options.saveEvery}`, "--keep-every", `${options.keepEvery}`],
@@ -46,7 +47,7 @@ export function trainAllCommand() {
       ];
       const parts = partsOf(
         preset,
-        outFolder(out, { inputs: [options.data, options.cache] }),
+        outFolder(out, { inputs: [...options.data, options.cache] }),
         common,
         options.set ?? [],
       );

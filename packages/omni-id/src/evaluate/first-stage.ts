@@ -88,7 +88,7 @@ export function evaluateFirstStage(options: FirstStageOptions): {
   reconstructions: Reconstructions;
 } {
   const { encoder, decoder, people, seed = 7, against, onProgress = () => {} } = options;
-  const tasks = heldOutTasks(people.ids.length, people.images);
+  const tasks = heldOutTasks(people);
   const byPerson = (values: readonly number[]): Groups => chunk(values, values.length / people.ids.length);
 
   onProgress("reconstructing");

@@ -1,5 +1,5 @@
 import { type Groups, outlierBounds } from "@omni-id/data";
-import { cat, scope, type Tensor } from "@omni-id/torch";
+import { cat, scope, stack, type Tensor } from "@omni-id/torch";
 import { chunk } from "../people/chunk.ts";
 import type { People } from "../people/people.ts";
 import { toUnit } from "../pictures/rgb-batch.ts";
@@ -50,9 +50,13 @@ export function likenessOf(
  * Places of a person's photos that a picture is not compared with: the inputs at every count, and the target. The other
  * ones are the gallery, the same whatever the count.
  */
-export function galleryPlaces({ target, inputs }: GenerationTask, images: number): number[] {
-  const left = new Set([target, ...inputs].map((row) => row % images));
-  return Array.from({ length: images }, (_, place) => place).filter((place) => !left.has(place));
+export function galleryPlaces(people: People, { person, target, inputs }: GenerationTask): number[] {
+  const left = new Set([target, ...inputs].map((row) => people.imageOf(row)));
+  const places = [...people.rowsOf(person).keys()];
+  const gallery = places.filter((place) => !left.has(place));
+  if (gallery.length > 0) return gallery;
+  // Of few photos all are inputs but the target.
+  return places.filter((place) => place !== people.imageOf(target));
 }
 
 /**
@@ -64,11 +68,18 @@ export function firstOf({ people, tasks, judges }: LikenessTest, pictures: Tenso
     const all = people.ids.flatMap((_, person) => people.rowsOf(person));
     const photos = embedAll(judges.independent, toUnit(rowsOf(people.crops, all)), rowsOf(people.points, all));
     const made = embedAll(judges.independent, pictures, points);
+    let next = 0;
+    const offsets = people.ids.map((_, person) => people.rowsOf(person).map(() => next++));
     const right = tasks.map((task, number) =>
       scope(() => {
-        const places = galleryPlaces(task, people.images);
-        const rows = people.ids.flatMap((_, other) => places.map((place) => other * people.images + place));
-        const means = rowsOf(photos, rows).unflatten(0, [people.ids.length, -1]).mean([1]);
+        const places = galleryPlaces(people, task);
+        // Whoever has fewer photos stands there by those they have.
+        const means = stack(
+          offsets.map((own) => {
+            const there = places.filter((place) => place < own.length);
+            return rowsOf(photos, there.length > 0 ? there.map((place) => own[place]) : own).mean([0]);
+          }),
+        );
         return means.sub(made.select(0, number)).square().sum([1]).argmin().item() === task.person;
       }),
     );

@@ -19,7 +19,7 @@ const TARGETS = 2;
 
 /** The four tests of stage one, two targets each. */
 export function generationTasks(people: People): GenerationTask[] {
-  const tasks = heldOutTasks(people.ids.length, people.images);
+  const tasks = heldOutTasks(people);
   return tasks.flatMap((task, number) =>
     task.targets.slice(0, TARGETS).map((target) => ({ ...task, target, other: otherTask(number, tasks.length) })),
   );

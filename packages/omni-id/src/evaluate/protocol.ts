@@ -1,3 +1,6 @@
+import { atLeast } from "../few-to-many.ts";
+import { LEAST_TESTED } from "../people/people.ts";
+
 /** One test of a held-out person: identities are made from the first 1, 3 or 5 inputs, targets are never among them. */
 export interface HeldOutTask {
   /** Rows of the input photos; a test with fewer photos takes the first ones. */
@@ -22,20 +25,40 @@ const ROTATIONS = 4;
 const INPUTS = [0, 3, 6, 1, 4];
 const TARGETS = [2, 5, 7];
 
+/** Photos of a person that take part. */
+const PHOTOS = INPUTS.length + TARGETS.length;
+
+/** Whom tests are made of: the rows of each person. */
+interface Tested {
+  readonly ids: readonly string[];
+  rowsOf(person: number): readonly number[];
+}
+
 /**
- * Four tests of each person: the eight photos, turned by 0, 2, 4 and 6 places, give five inputs and three targets.
- * Nothing is drawn by chance, so every model answers the same questions.
+ * Four tests of each person: eight photos, turned by 0, 2, 4 and 6 places, give five inputs and three targets. Of
+ * fewer photos one at least stays a target; inputs and targets that are missing are those there are once more, so that
+ * every test has five and three. Nothing is drawn by chance, so every model answers the same questions.
+ * @throws when a person has a single photo (see `People.withPhotos`)
  */
-export function heldOutTasks(people: number, images: number): HeldOutTask[] {
-  if (images !== 8) throw new Error(`the held-out protocol wants 8 photos of each person, not ${images}`);
-  const tasks: HeldOutTask[] = [];
-  for (let person = 0; person < people; person++) {
-    for (let turn = 0; turn < images; turn += images / ROTATIONS) {
-      const row = (place: number) => person * images + ((turn + place) % images);
-      tasks.push({ person, inputs: INPUTS.map(row), targets: TARGETS.map(row) });
+export function heldOutTasks(people: Tested): HeldOutTask[] {
+  return [...people.ids.keys()].flatMap((person) => {
+    const photos = people.rowsOf(person).slice(0, PHOTOS);
+    if (photos.length < LEAST_TESTED) {
+      throw new Error(`${people.ids[person]} has ${photos.length} photo; a test wants at least ${LEAST_TESTED}`);
     }
-  }
-  return tasks;
+    return Array.from({ length: ROTATIONS }, (_, turn): HeldOutTask => {
+      const first = Math.floor((turn * photos.length) / ROTATIONS);
+      const row = (place: number) => photos[(first + place) % photos.length];
+      if (photos.length === PHOTOS) return { person, inputs: INPUTS.map(row), targets: TARGETS.map(row) };
+      const turned = photos.map((_, place) => row(place));
+      const given = Math.min(INPUTS.length, photos.length - 1);
+      return {
+        person,
+        inputs: atLeast(turned.slice(0, given), INPUTS.length),
+        targets: atLeast(turned.slice(given), TARGETS.length),
+      };
+    });
+  });
 }
 
 /**

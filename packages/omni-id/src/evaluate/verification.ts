@@ -42,7 +42,7 @@ export function verificationPairs(tasks: readonly HeldOutTask[], people: number)
   const pairs = tasks.flatMap((_, task) =>
     tasks
       .filter((_, other) => other % turns === task % turns)
-      .flatMap(({ targets }) => targets.map((row) => ({ task, probe: place.get(row) as number }))),
+      .flatMap(({ targets }) => [...new Set(targets)].map((row) => ({ task, probe: place.get(row) as number }))),
   );
   return { probes, pairs };
 }
@@ -50,7 +50,7 @@ export function verificationPairs(tasks: readonly HeldOutTask[], people: number)
 /** ROC AUC of telling held-out people apart, by each of three features and at each count of enrolled photos. */
 export function verifyHeldOut({ bundle }: LoadedEncoder, people: People, tasks: readonly HeldOutTask[]): Verification {
   const { probes, pairs } = verificationPairs(tasks, people.ids.length);
-  const whose = probes.map((row) => Math.floor(row / people.images));
+  const whose = probes.map((row) => people.personOf(row));
   const single = probes.map((row, i): HeldOutTask => ({ person: whose[i], inputs: [row], targets: [] }));
   const features = (some: readonly HeldOutTask[], inputs: number): Record<keyof VerificationRows, Tensor> => {
     const sets = some.map((task) => task.inputs.slice(0, inputs));

@@ -1,4 +1,5 @@
 import { autocast, cat, noGrad, preferredPrecision, randn, scope, type Tensor, zeros } from "@omni-id/torch";
+import type { Prompts } from "../backbones/words.ts";
 import type { FlowBase, Steering } from "../flow-base.ts";
 import { keyedGenerator } from "../people/draws.ts";
 import { guide, SOLVERS, type SolverName, schedule } from "../sampling.ts";
@@ -13,9 +14,11 @@ export interface DrawOptions {
   conditions?: Steering;
   /** What guidance leads away from; the same without the identity. */
   without?: Steering;
-  /** Guidance against `without`; 1 is none. */
+  /** Guidance against `without`; 1 is none. The model's own when absent. */
   guidance?: number;
+  /** The model's own when absent, or 20. */
   steps?: number;
+  /** The model's own when absent, or dpm. */
   solver?: SolverName;
   /** Called after each step with the picture that the model sees, `[count, 3, S, S]`. */
   onStep?: (step: number, steps: number, pictures: () => Tensor) => void;
@@ -27,13 +30,19 @@ const STEPS = 20;
 
 /** Draws pictures from noise: `[count, 3, S, S]` in [−1, 1]. */
 export function drawPictures(base: FlowBase, options: DrawOptions): Tensor {
-  const { count, seed, prompt, conditions, without, guidance = 1, steps = STEPS, solver = "dpm", onStep } = options;
+  const { drawing } = base;
+  const { count, seed, prompt, conditions, without, onStep } = options;
+  const { guidance = drawing.guidance ?? 1, steps = drawing.steps ?? STEPS } = options;
+  const { solver = drawing.solver ?? "dpm" } = options;
   if (!Number.isInteger(count) || count < 1) throw new RangeError(`${count} pictures: ask for 1 or more`);
   return scope(() =>
     noGrad(() => {
       const [tokens, channels] = base.tokenShape;
       const fast = preferredPrecision() === "bfloat16";
-      const prompts = base.prompts.encode(Array.from({ length: count }, () => prompt));
+      const told = (text: string) => base.prompts.encode(Array.from({ length: count }, () => text));
+      const prompts = told(prompt);
+      // Where the model has an empty prompt, guidance leads away from that too.
+      const empty = guidance === 1 || drawing.emptyPrompt === undefined ? prompts : told(drawing.emptyPrompt);
       // Picture by picture, so that the first ones do not change when more are asked for.
       const noise = Array.from({ length: count }, (_, i) =>
         randn([1, tokens, channels], { generator: keyedGenerator(seed, i, NOISE) }),
@@ -41,13 +50,14 @@ export function drawPictures(base: FlowBase, options: DrawOptions): Tensor {
       const velocity = (x: Tensor, time: number) =>
         scope(() => {
           const t = zeros([count]).add(time);
-          const ask = (steering: Steering | undefined) =>
-            autocast({ dtype: "bfloat16", enabled: fast }, () => base.velocity(x, t, prompts, steering));
-          return guidance === 1 ? ask(conditions) : guide(ask(conditions), ask(without), guidance);
+          const ask = (words: Prompts, steering: Steering | undefined) =>
+            autocast({ dtype: "bfloat16", enabled: fast }, () => base.velocity(x, t, words, steering));
+          const asked = ask(prompts, conditions);
+          return guidance === 1 ? asked : guide(asked, ask(empty, without), guidance);
         });
-      const times = schedule({ steps, tokens });
-      const told = onStep && ((step: number, x: Tensor) => onStep(step, steps, () => base.pictures(x).clamp(-1, 1)));
-      const drawn = SOLVERS[solver](velocity, cat(noise), times, { onStep: told });
+      const times = schedule({ steps, tokens, shift: drawing.shift });
+      const seen = onStep && ((step: number, x: Tensor) => onStep(step, steps, () => base.pictures(x).clamp(-1, 1)));
+      const drawn = SOLVERS[solver](velocity, cat(noise), times, { onStep: seen });
       return base.pictures(drawn).clamp(-1, 1);
     }),
   );

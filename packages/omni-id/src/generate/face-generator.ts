@@ -1,14 +1,24 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { alignmentMatrix, FaceAnalyser, type Pose, type RgbImage, transformPoints } from "@omni-id/face";
 import { scope, type Tensor } from "@omni-id/torch";
 import type { LandmarkControl } from "../adapters/landmark-control.ts";
 import { WordEncoder } from "../backbones/words.ts";
+import type { KleinModel } from "../checkpoints/klein-base.ts";
 import type { Steering } from "../flow-base.ts";
 import type { FlowAdapter } from "../flow-decoder.ts";
 import { checkEncoder, type Identity } from "../identity.ts";
 import { mainFace } from "../pictures/choose-faces.ts";
 import { landmarkPictures } from "../pictures/landmark-picture.ts";
 import { type LoadedEncoder, loadEncoder } from "../weights/first-stage.ts";
-import { type LoadedFlowBase, loadControl, loadFlowAdapter, loadFlowBase } from "../weights/flow.ts";
+import {
+  CONTROL_FILE,
+  type LoadedFlowBase,
+  loadControl,
+  loadFlowAdapter,
+  loadFlowBase,
+  publishedPreset,
+} from "../weights/flow.ts";
 import { shippedWeights } from "../weights/folder.ts";
 import { type DrawOptions, drawPictures } from "./draw.ts";
 
@@ -31,22 +41,38 @@ export class FaceGenerator {
   readonly encoder: LoadedEncoder;
   readonly base: LoadedFlowBase;
   readonly decoder: FlowAdapter;
-  readonly control: LandmarkControl;
+  readonly #control: LandmarkControl | undefined;
 
-  private constructor(parts: Pick<FaceGenerator, "encoder" | "base" | "decoder" | "control">) {
+  private constructor(parts: Pick<FaceGenerator, "encoder" | "base" | "decoder"> & { control?: LandmarkControl }) {
     this.encoder = parts.encoder;
     this.base = parts.base;
     this.decoder = parts.decoder;
-    this.control = parts.control;
+    this.#control = parts.control;
   }
 
-  /** @throws when a file of the folder is missing, damaged, or does not belong to the others */
-  static async load(folder: string = shippedWeights(), loaded?: LoadedEncoder): Promise<FaceGenerator> {
+  /**
+   * The weights of a folder, on the flow model that lies in it or, where its adapter was trained on a published one, on
+   * that; a ControlNet may be missing then.
+   * @param model which of FLUX.2's two; Base when absent
+   * @throws when a file is missing, damaged, or does not belong to the others
+   */
+  static async load(
+    folder: string = shippedWeights(),
+    loaded?: LoadedEncoder,
+    model?: KleinModel,
+  ): Promise<FaceGenerator> {
     const encoder = loaded ?? (await loadEncoder(folder));
-    const base = await loadFlowBase(folder);
+    const published = await publishedPreset(folder);
+    const base = await loadFlowBase(folder, published, model);
     const decoder = await loadFlowAdapter(folder, { encoder, base });
-    const control = await loadControl(folder, base);
-    return new FaceGenerator({ encoder, base, decoder, control });
+    const whole = !published || existsSync(join(folder, CONTROL_FILE));
+    return new FaceGenerator({ encoder, base, decoder, control: whole ? await loadControl(folder, base) : undefined });
+  }
+
+  /** @throws when the weights have none */
+  get control(): LandmarkControl {
+    if (this.#control) return this.#control;
+    throw new Error(`these weights have no ${CONTROL_FILE}, which poses and landmarks need: omni-id train control`);
   }
 
   /** Side of a picture, in pixels. */
@@ -85,8 +111,14 @@ export class FaceGenerator {
     return prompts instanceof WordEncoder ? prompts.unknown(prompt) : [];
   }
 
+  /** Guidance leads away from the bare base: without an identity or an empty prompt there is nothing to lead to. */
+  #guidance(asked: number | undefined, identity: boolean): number {
+    const { guidance, emptyPrompt } = this.base.base.drawing;
+    return identity || emptyPrompt !== undefined ? (asked ?? guidance ?? DEFAULT_GUIDANCE) : 1;
+  }
+
   /** Pictures `[count, 3, S, S]` in [−1, 1]. */
-  generate({ identity, landmarks, prompt, guidance = DEFAULT_GUIDANCE, ...options }: GenerateOptions): Tensor {
+  generate({ identity, landmarks, prompt, guidance, ...options }: GenerateOptions): Tensor {
     return scope(() => {
       const { count } = options;
       const who =
@@ -108,8 +140,7 @@ export class FaceGenerator {
       return drawPictures(this.base.base, {
         ...options,
         prompt: prompt ?? this.base.preset.flow.prompt,
-        // Guidance leads away from the bare base: without an identity there is nothing to lead to.
-        guidance: identity ? guidance : 1,
+        guidance: this.#guidance(guidance, identity !== undefined),
         conditions,
         without,
       });

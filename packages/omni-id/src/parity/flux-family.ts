@@ -3,7 +3,9 @@ import { z } from "zod";
 import { ControlNet } from "../adapters/controlnet.ts";
 import { IpAdapter } from "../adapters/ip-adapter.ts";
 import { FluxAutoencoder } from "../backbones/autoencoder.ts";
-import { Flux, type FluxInput, type FluxOptions } from "../backbones/flux.ts";
+import { Flux } from "../backbones/flux.ts";
+import type { FluxOptions } from "../backbones/flux-options.ts";
+import type { FluxInput } from "../backbones/flux-trunk.ts";
 import type { GoldenFile } from "./golden-file.ts";
 import { type Output, size } from "./output.ts";
 

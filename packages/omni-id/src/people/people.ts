@@ -1,5 +1,9 @@
 import type { Pose } from "@omni-id/face";
 import { cat, defaultDevice, scope, stack, type Tensor } from "@omni-id/torch";
+import type { PeopleShare } from "./share.ts";
+
+/** Photos that a person must have to be tested: one to go in, another one to compare with. */
+export const LEAST_TESTED = 2;
 
 /** People in one file of the cache. */
 export const PEOPLE_PER_PART = 64;
@@ -10,14 +14,28 @@ export interface PeoplePart {
   captions: string[];
 }
 
+/** Rows of all people: what {@link People} and its views look into. */
+interface Table {
+  crops: Tensor;
+  masks: Tensor;
+  points: Tensor;
+  features: Tensor;
+  landmarks: Tensor;
+  poses: Tensor;
+  captions: readonly string[];
+  /** Maps of each part, with the number of its first row. */
+  maps: readonly { first: number; tensor: Tensor }[];
+}
+
 /**
  * Identities with everything that a step needs at hand: aligned target crops and masks on the default device, the
- * frozen backbone's maps in memory-mapped files. Row `person · images + image` is one image.
+ * frozen backbone's maps in memory-mapped files. A row is one image; each person has a list of rows of its own, for
+ * people have unequal numbers of photos.
  */
 export class People {
   readonly ids: readonly string[];
-  /** Images of each person. */
-  readonly images: number;
+  /** Sets that were joined, and how often each is drawn from. */
+  readonly shares: readonly PeopleShare[];
   /** Aligned crops, `[rows, 3, S, S]` uint8. */
   readonly crops: Tensor;
   /** Face masks of the crops, 0 or 1, `[rows, S, S]` uint8. */
@@ -32,33 +50,133 @@ export class People {
   readonly poses: Tensor;
   /** What each picture shows, in words; "" where nobody wrote it down. */
   readonly captions: readonly string[];
-  readonly #maps: Tensor[];
+  readonly #rows: readonly (readonly number[])[];
+  readonly #places = new Map<number, readonly [person: number, image: number]>();
+  readonly #table: Table;
 
-  constructor(ids: readonly string[], images: number, parts: readonly PeoplePart[]) {
+  private constructor(
+    ids: readonly string[],
+    rows: readonly (readonly number[])[],
+    shares: readonly PeopleShare[],
+    table: Table,
+  ) {
+    this.ids = ids;
+    this.shares = shares;
+    this.crops = table.crops;
+    this.masks = table.masks;
+    this.points = table.points;
+    this.features = table.features;
+    this.landmarks = table.landmarks;
+    this.poses = table.poses;
+    this.captions = table.captions;
+    this.#rows = rows;
+    this.#table = table;
+    for (const [person, own] of rows.entries())
+      for (const [image, row] of own.entries()) this.#places.set(row, [person, image]);
+  }
+
+  /**
+   * @param counts photos of each person, in the order of the parts' rows
+   * @param shares sets among them and their weights; where absent, everybody is drawn alike
+   * @throws when the parts hold other numbers of rows
+   */
+  static from(
+    ids: readonly string[],
+    counts: readonly number[],
+    parts: readonly PeoplePart[],
+    shares: readonly PeopleShare[] = [{ people: ids.length, weight: 1 }],
+  ): People {
     const joined = (key: string) =>
       scope(() => cat(parts.map((part) => take(part.tensors, key))).to(defaultDevice())).keep();
-    this.ids = ids;
-    this.images = images;
-    this.crops = joined("crops");
-    this.masks = joined("masks");
-    this.points = joined("points");
-    this.features = joined("features");
-    this.landmarks = joined("landmarks");
-    this.poses = joined("poses");
-    this.captions = parts.flatMap(({ captions }) => captions);
-    this.#maps = parts.map(({ tensors }) => take(tensors, "maps").keep());
+    const maps: { first: number; tensor: Tensor }[] = [];
+    let first = 0;
+    for (const { tensors } of parts) {
+      const tensor = take(tensors, "maps").keep();
+      maps.push({ first, tensor });
+      first += tensor.shape[0];
+    }
+    let next = 0;
+    const rows = counts.map((count) => Array.from({ length: count }, () => next++));
+    if (next !== first || counts.length !== ids.length) {
+      throw new Error(
+        `the cache of prepared people holds ${first} photos, not ${next}; delete its folder and run again`,
+      );
+    }
+    return new People(ids, rows, shares, {
+      crops: joined("crops"),
+      masks: joined("masks"),
+      points: joined("points"),
+      features: joined("features"),
+      landmarks: joined("landmarks"),
+      poses: joined("poses"),
+      captions: parts.flatMap(({ captions }) => captions),
+      maps,
+    });
+  }
+
+  /** The people who have at least so many photos, looking into the same rows. */
+  withPhotos(least: number): People {
+    const kept = [...this.ids.keys()].filter((person) => this.#rows[person].length >= least);
+    let from = 0;
+    const shares = this.shares.map(({ people, weight }) => {
+      const inside = kept.filter((person) => person >= from && person < from + people).length;
+      from += people;
+      return { people: inside, weight };
+    });
+    return new People(
+      kept.map((person) => this.ids[person]),
+      kept.map((person) => this.#rows[person]),
+      shares.filter(({ people }) => people > 0),
+      this.#table,
+    );
   }
 
   /** The frozen backbone's maps of some rows, `[rows, tokens, channels]` float32. */
   maps(rows: readonly number[]): Tensor {
-    const size = PEOPLE_PER_PART * this.images;
     // Kept as float16, which autocast on the CPU cannot join.
-    const mapOf = (row: number) => this.#maps[Math.floor(row / size)].select(0, row % size).float();
-    return scope(() => stack(rows.map(mapOf)).to(defaultDevice()));
+    return scope(() => stack(rows.map((row) => this.#mapOf(row).float())).to(defaultDevice()));
   }
 
-  rowsOf(person: number): number[] {
-    return Array.from({ length: this.images }, (_, image) => person * this.images + image);
+  #mapOf(row: number): Tensor {
+    const { maps } = this.#table;
+    let part = maps.length - 1;
+    while (maps[part].first > row) part--;
+    return maps[part].tensor.select(0, row - maps[part].first);
+  }
+
+  /** Photos of each person. */
+  get counts(): number[] {
+    return this.#rows.map(({ length }) => length);
+  }
+
+  /** All rows, person by person. */
+  get rows(): number[] {
+    return this.#rows.flat();
+  }
+
+  rowsOf(person: number): readonly number[] {
+    return this.#rows[person];
+  }
+
+  /** The row of a person's photo. */
+  row(person: number, image: number): number {
+    return this.#rows[person][image];
+  }
+
+  /** Whose photo a row is. */
+  personOf(row: number): number {
+    return this.#place(row)[0];
+  }
+
+  /** Which of its person's photos a row is. */
+  imageOf(row: number): number {
+    return this.#place(row)[1];
+  }
+
+  #place(row: number): readonly [person: number, image: number] {
+    const place = this.#places.get(row);
+    if (!place) throw new RangeError(`row ${row} is none of these people's`);
+    return place;
   }
 
   /** 68 landmarks of some rows, 136 numbers each. */
@@ -75,7 +193,8 @@ export class People {
 
   /** What to call a row in a message. */
   nameOf(row: number): string {
-    return `${this.ids[Math.floor(row / this.images)]}.${row % this.images}`;
+    const [person, image] = this.#place(row);
+    return `${this.ids[person]}.${image}`;
   }
 }
 

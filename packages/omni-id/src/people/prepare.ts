@@ -64,14 +64,36 @@ export interface PrepareOptions {
  * hash of all that went in (the shards' contents as their headers tell, the identities, crop sizes, the recogniser),
  * so a stale cache is never read; parts that an interrupted run finished are used again.
  */
-export async function preparePeople(options: PrepareOptions): Promise<People> {
-  const files = await prepareParts(options);
-  const parts = files.map((file): PeoplePart => {
-    const { tensors, metadata } = loadSafetensors(file);
-    return { tensors, captions: JSON.parse(metadata.captions ?? "[]") as string[] };
-  });
-  const { ids } = options;
-  return new People(ids, imagesOf(parts[0].tensors, Math.min(PEOPLE_PER_PART, ids.length)), parts);
+export function preparePeople(options: PrepareOptions): Promise<People> {
+  return prepareJoined([{ options, weight: 1 }]);
+}
+
+/** The people of several sets, one set after the other, each drawn from as often as it weighs. */
+export async function prepareJoined(sets: readonly { options: PrepareOptions; weight: number }[]): Promise<People> {
+  const ids: string[] = [];
+  const counts: number[] = [];
+  const parts: PeoplePart[] = [];
+  for (const { options } of sets) {
+    const files = await prepareParts(options);
+    for (const [number, some] of chunk(options.ids, PEOPLE_PER_PART).entries()) {
+      const { tensors, metadata } = loadSafetensors(files[number]);
+      parts.push({ tensors, captions: JSON.parse(metadata.captions ?? "[]") as string[] });
+      counts.push(...countsOf(metadata.counts, tensors, some.length));
+    }
+    ids.push(...options.ids);
+  }
+  return People.from(
+    ids,
+    counts,
+    parts,
+    sets.map(({ options, weight }) => ({ people: options.ids.length, weight })),
+  );
+}
+
+/** Photos of each person of a part; parts of older versions have equally many of everybody. */
+function countsOf(stored: string | undefined, part: ReadonlyMap<string, Tensor>, people: number): number[] {
+  if (stored) return JSON.parse(stored) as number[];
+  return new Array<number>(people).fill((part.get("crops")?.shape[0] ?? 0) / people);
 }
 
 /** The same without opening what was prepared: returns the cache's files, in order. */
@@ -104,10 +126,6 @@ function describes(backbone: PhotoBackbone): backbone is PhotoBackbone & Describ
   return backbone.describe !== undefined;
 }
 
-function imagesOf(part: ReadonlyMap<string, Tensor>, people: number): number {
-  return (part.get("crops")?.shape[0] ?? 0) / people;
-}
-
 async function preparePart(
   file: string,
   ids: readonly string[],
@@ -116,8 +134,10 @@ async function preparePart(
 ): Promise<void> {
   const { shards, backbone, imageSize } = options;
   const rows: PreparedImage[] = [];
+  const counts: number[] = [];
   for (const id of ids) {
     const record = await shards.read(id);
+    counts.push(record.images.length);
     for (const index of record.images.keys()) rows.push(await prepareImage(record, index, options));
   }
   scope(() => {
@@ -137,7 +157,9 @@ async function preparePart(
       landmarks: stack(rows.map((row) => tensor(row.landmarks, { shape: [68, 2] }))),
       poses: stack(rows.map((row) => tensor([row.pose.yaw, row.pose.pitch, row.pose.roll]))),
     };
-    saveSafetensors(file, tensors, { metadata: { captions: JSON.stringify(rows.map((row) => row.caption)) } });
+    saveSafetensors(file, tensors, {
+      metadata: { captions: JSON.stringify(rows.map((row) => row.caption)), counts: JSON.stringify(counts) },
+    });
   });
 }
 

@@ -1,3 +1,4 @@
+import { klein } from "./klein.ts";
 import { nano } from "./nano.ts";
 import { nearest } from "./nearest.ts";
 import { paper } from "./paper.ts";
@@ -6,7 +7,7 @@ import { type Preset, presetSchema } from "./schema.ts";
 type Values = Record<string, unknown>;
 
 /** All presets by name. */
-export const presets: Readonly<Record<string, Preset>> = { nano, paper };
+export const presets: Readonly<Record<string, Preset>> = { nano, paper, klein };
 
 /**
  * A preset by name, with single values replaced.

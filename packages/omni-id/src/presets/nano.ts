@@ -31,6 +31,7 @@ export const nano: Preset = {
     packing: 1,
     // Width 192 and not 256: all shipped files together stay below 25 MB.
     flux: {
+      generation: 1,
       vectorWidth: 64,
       contextWidth: 64,
       width: 192,
@@ -57,6 +58,8 @@ export const nano: Preset = {
       // Along with the adapter, as in the paper, at a rate that keeps what stage one has learned.
       encoderRate: 0.3,
       joined: true,
+      single: false,
+      reference: false,
       modulation: true,
       likeness: 0.3,
       likenessBelow: 0.7,

@@ -37,6 +37,7 @@ export const paper: Preset = {
     prompts: { kind: "t5-clip", length: 512 },
     packing: 2,
     flux: {
+      generation: 1,
       vectorWidth: 768,
       contextWidth: 4096,
       width: 3072,
@@ -62,6 +63,8 @@ export const paper: Preset = {
       times: { kind: "uniform" },
       encoderRate: 1,
       joined: false,
+      single: false,
+      reference: false,
       modulation: false,
       likeness: 0,
       likenessBelow: 0.7,

@@ -55,21 +55,28 @@ const flow = z.strictObject({
     z.strictObject({ kind: z.literal("linear"), patchSize: count, channels: count }),
     /** FLUX's own autoencoder. */
     z.strictObject({ kind: z.literal("flux") }),
+    /** FLUX.2's. */
+    z.strictObject({ kind: z.literal("flux2") }),
   ]),
   prompts: z.discriminatedUnion("kind", [
     /** A learned vector for each of the most frequent words. */
     z.strictObject({ kind: z.literal("words"), vocabulary: count, length: count }),
     /** FLUX's own text encoders. */
     z.strictObject({ kind: z.literal("t5-clip"), length: count }),
+    /** FLUX.2's: Qwen3, the states after three of its layers. */
+    z.strictObject({ kind: z.literal("qwen3"), length: count, layers: z.array(count).min(1) }),
   ]),
   /** Side of the square of latents that makes one token. */
   packing: count,
   flux: z.strictObject({
-    vectorWidth: count,
+    /** Blocks of FLUX.1, or of FLUX.2: one modulation for all of them, gated MLPs, no bias, no pooled text. */
+    generation: z.literal([1, 2]),
+    /** Channels of the pooled text; 0 in FLUX.2. */
+    vectorWidth: z.int().min(0),
     contextWidth: count,
     width: count,
     heads: count,
-    mlpRatio: count,
+    mlpRatio: positive,
     doubleBlocks: z.int().min(0),
     singleBlocks: z.int().min(0),
     axes: z.array(count),
@@ -96,6 +103,10 @@ const flow = z.strictObject({
     encoderRate: share,
     /** Identity tokens also joined to the text tokens; not in the paper. */
     joined: z.boolean(),
+    /** The decoupled attention in the single blocks too; the paper's form asks in double blocks only. */
+    single: z.boolean(),
+    /** Identity tokens also behind the picture's, as if they were a reference photo; not in the paper. */
+    reference: z.boolean(),
     /** The identity also in the vector that modulates every block; not in the paper. */
     modulation: z.boolean(),
     /** Weight of 1 − cosine between the recogniser's features of the picture that the model sees and the target; 0 in the paper. */

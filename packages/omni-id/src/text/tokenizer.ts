@@ -19,7 +19,8 @@ export const CLIP_TOKENS: TokenizerOptions = { length: 77, pad: "<|endoftext|>" 
 export class Tokenizer {
   readonly length: number;
   readonly #path: string;
-  readonly #pad: number;
+  /** What fills up a short text. */
+  readonly padId: number;
   readonly #tokenizer: HuggingFaceTokenizer;
 
   /**
@@ -41,7 +42,7 @@ export class Tokenizer {
     const id = this.#tokenizer.token_to_id(pad);
     if (id === undefined)
       throw new Error(`${file}: it has no token "${pad}" to pad with; it is another model's tokenizer`);
-    this.#pad = id;
+    this.padId = id;
   }
 
   /** Size of the vocabulary: ids are below it. */
@@ -64,7 +65,7 @@ export class Tokenizer {
       const ids = this.ids(text);
       if (ids.length > this.length && !truncate) throw this.#tooLong(text, ids.length);
       const kept = ids.length > this.length ? [...ids.slice(0, this.length - 1), ids[ids.length - 1]] : ids;
-      return [...kept, ...Array<number>(this.length - kept.length).fill(this.#pad)];
+      return [...kept, ...Array<number>(this.length - kept.length).fill(this.padId)];
     });
     return tensor(rows, { dtype: "int64" });
   }

@@ -15,8 +15,8 @@ export function synthCommand(folder: string): string | undefined {
 export interface CommandNote {
   /** mtd, base, flow or control. */
   stage: string;
-  /** Folder of the shards. */
-  data: string;
+  /** Folders of the shards. */
+  data: readonly string[];
   preset: Preset;
   seed: number;
   precision: string;
@@ -39,7 +39,7 @@ export function stageCommandLine({ stage, preset, seed, precision }: Omit<Comman
 
 /** How somebody else makes the same weights: the metadata `data` (absent for shards from elsewhere) and `command`. */
 export function commandsOf(note: CommandNote): Record<string, string> {
-  const data = synthCommand(note.data);
+  const data = note.data.length === 1 ? synthCommand(note.data[0]) : undefined;
   return { ...(data && { data }), command: note.partOf ?? stageCommandLine(note) };
 }
 

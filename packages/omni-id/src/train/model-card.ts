@@ -28,7 +28,10 @@ export function modelCard(facts: CardFacts): string {
       "preset",
       `${preset.name}: ℓ is ${preset.identity.tokens} × ${preset.identity.width}, ${preset.imageSize} px pictures`,
     ],
-    ["training people", `${metadata.people ?? ""} rendered people; none of the validation and test people`.trim()],
+    [
+      "training people",
+      `${metadata.people ?? ""} ${metadata.data ? "rendered people" : "people"}; none of the validation and test people`.trim(),
+    ],
     ["steps, seed, precision", `${told("steps")}, ${told("seed")}, ${told("precision")}`],
     ["loss", lossesOf(metadata.stage ?? "mtd", preset)],
     ["commit, date", `${told("commit")}, ${told("date")}`],

@@ -5,8 +5,10 @@ import type { Preset } from "../presets/schema.ts";
 
 /** What every stage is opened with. */
 export interface OpenStageOptions {
-  /** Folder of shards. */
-  data: string;
+  /** Folders of shards. */
+  data: readonly string[];
+  /** How often each folder is drawn from; where absent, by its people. */
+  weight?: readonly number[];
   /** Folder of prepared people. */
   cache: string;
   preset: Preset;
@@ -20,9 +22,9 @@ export function openStagePeople(options: OpenStageOptions, backbone?: PhotoBackb
 }
 
 export function stagePeopleOptions(
-  { data, cache, preset, note }: OpenStageOptions,
+  { data, weight, cache, preset, note }: OpenStageOptions,
   backbone: PhotoBackbone = RecogniserBackbone.load({ width: preset.backbone.width }),
 ): OpenPeopleOptions {
   const recogniser = () => RecogniserBackbone.load({ width: preset.backbone.width });
-  return { data, cache, imageSize: preset.imageSize, backbone, recogniser, note };
+  return { data, weight, cache, imageSize: preset.imageSize, backbone, recogniser, note };
 }

@@ -45,8 +45,9 @@ export function buildFlowBase({ imageSize, flow }: Preset): FlowBase {
 
 /** The second decoder that a preset describes: what tells its flow model of an identity. */
 export function buildFlowAdapter({ identity, flow }: Preset): FlowAdapter {
-  const { joined, modulation } = flow.adapter;
-  return new FlowAdapter({ identity: [identity.tokens, identity.width], flux: flow.flux, joined, modulation });
+  const { joined, modulation, single, reference } = flow.adapter;
+  const ways = { joined, modulation, single, reference };
+  return new FlowAdapter({ identity: [identity.tokens, identity.width], flux: flow.flux, ...ways });
 }
 
 /** The ControlNet on landmarks that a preset describes, for a flow model of the same preset. */
@@ -62,11 +63,13 @@ export function buildControl({ flow }: Preset, { flux, latents }: FlowBase): Lan
 
 function buildLatents({ latents }: FlowPreset): Autoencoder {
   if (latents.kind === "linear") return new LinearAutoencoder(latents);
-  throw new Error("this preset takes FLUX.1 as it is: nothing to train here. Its files: omni-id models");
+  throw new Error(
+    "this preset takes a published flow model as it is: nothing to train here. Its files: omni-id models",
+  );
 }
 
 function buildPrompts({ prompts, flux }: FlowPreset): PromptEncoder {
   if (prompts.kind === "words")
     return new WordEncoder({ ...prompts, context: flux.contextWidth, vector: flux.vectorWidth });
-  throw new Error("this preset takes FLUX.1's text encoders as they are. Their files: omni-id models");
+  throw new Error("this preset takes published text encoders as they are. Their files: omni-id models");
 }

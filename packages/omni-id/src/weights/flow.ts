@@ -4,6 +4,7 @@ import { defaultDevice } from "@omni-id/torch";
 import type { LandmarkControl } from "../adapters/landmark-control.ts";
 import { WordEncoder } from "../backbones/words.ts";
 import { loadFluxBase } from "../checkpoints/flux-base.ts";
+import { type KleinModel, loadKleinBase } from "../checkpoints/klein-base.ts";
 import type { FlowBase } from "../flow-base.ts";
 import type { FlowAdapter } from "../flow-decoder.ts";
 import type { Preset } from "../presets/schema.ts";
@@ -44,15 +45,34 @@ export async function saveFlowBase(
   return saveWeightsFile(join(folder, FLUX_FILE), flux, { preset, metadata, dtype });
 }
 
+/** By what adapters name a published flow model, which has many files but one set of weights. */
+const PUBLISHED = { flux: "FLUX.1", flux2: "FLUX.2" } as const;
+
+/** Whether a preset takes a published flow model as it is. */
+export const takesPublished = ({ flow }: Preset): boolean => flow.latents.kind in PUBLISHED;
+
+/** The preset of a folder's adapter, where that was trained on a published flow model, which lies elsewhere. */
+export async function publishedPreset(folder: string): Promise<Preset | undefined> {
+  const adapter = join(folder, ADAPTER_FILE);
+  if (existsSync(join(folder, FLUX_FILE)) || !existsSync(adapter)) return undefined;
+  const { preset, tensors } = await openWeightsFile(adapter, "flow");
+  for (const tensor of tensors.values()) tensor.dispose();
+  return takesPublished(preset) ? preset : undefined;
+}
+
 /**
- * Loads a flow model with its autoencoder and prompt encoder, frozen: those of a folder, or FLUX.1's own files where
+ * Loads a flow model with its autoencoder and prompt encoder, frozen: those of a folder, or the published files where
  * the preset takes these.
+ * @param model which of FLUX.2's two; Base when absent
  * @throws when a file is missing, damaged, or of another shape than its own preset
  */
-export async function loadFlowBase(folder: string, wanted?: Preset): Promise<LoadedFlowBase> {
+export async function loadFlowBase(folder: string, wanted?: Preset, model?: KleinModel): Promise<LoadedFlowBase> {
+  const device = defaultDevice();
   if (wanted?.flow.latents.kind === "flux") {
-    const base = loadFluxBase(wanted, { device: defaultDevice() });
-    return { base, preset: wanted, hash: "FLUX.1", metadata: {} };
+    return { base: loadFluxBase(wanted, { device }), preset: wanted, hash: PUBLISHED.flux, metadata: {} };
+  }
+  if (wanted?.flow.latents.kind === "flux2") {
+    return { base: loadKleinBase(wanted, { device, model }), preset: wanted, hash: PUBLISHED.flux2, metadata: {} };
   }
   const open = (name: string) => openWeightsFile(join(folder, name), "base");
   const [flux, autoencoder, prompts] = [await open(FLUX_FILE), await open(AUTOENCODER_FILE), await open(PROMPTS_FILE)];

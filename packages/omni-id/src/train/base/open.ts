@@ -107,6 +107,6 @@ function samplePictures(model: FlowBase, prompts: readonly string[], steps = 25)
     const told = model.prompts.encode(prompts);
     const start = randn([prompts.length, tokens, channels], { generator: keyedGenerator(1, 0, HELD_OUT_DRAW) });
     const velocity = (x: Tensor, t: number) => model.velocity(x, zeros([prompts.length]).add(t), told);
-    return model.pictures(euler(velocity, start, schedule({ steps, tokens })));
+    return model.pictures(euler(velocity, start, schedule({ steps, tokens, shift: model.drawing.shift })));
   });
 }

@@ -3,6 +3,7 @@ import { scope } from "@omni-id/torch";
 import { type FlowBase, flowError, noised } from "../../flow-base.ts";
 import { drawFlow, type FlowDraws, keyedGenerator } from "../../people/draws.ts";
 import type { People } from "../../people/people.ts";
+import { Urn } from "../../people/sample.ts";
 import type { FlowPreset } from "../../presets/schema.ts";
 import { peopleTokens } from "../people-tokens.ts";
 import { partOf, rowsOf, type Share } from "../share.ts";
@@ -33,6 +34,7 @@ export class BaseStage implements Stage<BaseBatch> {
   readonly groups: ParameterGroup[];
   readonly heldOut: ((step: number) => HeldOutReport) | undefined;
   readonly #people: People;
+  readonly #urn: Urn;
   readonly #preset: FlowPreset;
   readonly #seed: number;
 
@@ -40,6 +42,7 @@ export class BaseStage implements Stage<BaseBatch> {
     this.model = model;
     this.heldOut = heldOut;
     this.#people = people;
+    this.#urn = new Urn(people);
     this.#preset = preset;
     this.#seed = seed;
     this.groups = parameterGroups(model);
@@ -47,9 +50,9 @@ export class BaseStage implements Stage<BaseBatch> {
 
   batch(step: number): BaseBatch {
     const { base, prompt } = this.#preset;
-    const { ids, images, captions } = this.#people;
+    const { captions } = this.#people;
     const random = new KeyedRandom(this.#seed, step, DRAW.rows);
-    const rows = Array.from({ length: base.batch }, () => random.below(ids.length * images));
+    const rows = Array.from({ length: base.batch }, () => this.#urn.row(random));
     const prompts = rows.map((row) => (random.chance(base.captions) && captions[row]) || prompt);
     const draws = drawFlow(keyedGenerator(this.#seed, step, DRAW.flow), base.batch, this.model.tokenShape, base.times);
     return { rows, prompts, ...draws };
@@ -78,6 +81,6 @@ export class BaseStage implements Stage<BaseBatch> {
 
 /** Everything that lets a fresh FLUX start calmly: no block speaks at first, and the first velocity is zero. */
 export function startFromZero({ flux }: FlowBase): void {
-  const quiet = /(_mod|modulation)\.(lin|1)\.|final_layer\.linear\./;
+  const quiet = /(_mod|modulation(_img|_txt)?)\.(lin|1)\.|final_layer\.linear\./;
   for (const [key, parameter] of flux.namedParameters()) if (quiet.test(key)) scope(() => parameter.detach().zero_());
 }

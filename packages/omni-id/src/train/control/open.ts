@@ -77,8 +77,10 @@ interface Reported {
 function reportOn({ model, base, identity, prompt }: Reported, people: People, step: number): HeldOutReport {
   return noGrad(() => {
     const shown = [0, 1, 2, 3, 4, 5, 6, 7].map((i) => Math.floor((i * people.ids.length) / 8));
-    const targets = shown.map((person, i) => person * people.images + (i % 5) + 3);
-    const inputs = shown.flatMap((person) => [0, 1, 2].map((image) => person * people.images + image));
+    // Of eight photos three are inputs and one of the others the target; of fewer, what there is.
+    const photo = (person: number, image: number) => people.row(person, image % people.rowsOf(person).length);
+    const targets = shown.map((person, i) => photo(person, (i % 5) + 3));
+    const inputs = shown.flatMap((person) => [0, 1, 2].map((image) => photo(person, image)));
     const real = (rows: readonly number[]) =>
       scope(() => toUnit(people.crops.indexSelect(0, tensor(rows, { dtype: "int64" }))));
     const made = scope(() => {

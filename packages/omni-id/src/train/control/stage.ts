@@ -2,11 +2,13 @@ import { KeyedRandom } from "@omni-id/data";
 import { noGrad, scope, type Tensor } from "@omni-id/torch";
 import type { LandmarkControl } from "../../adapters/landmark-control.ts";
 import type { Encoder } from "../../encoder.ts";
+import { atLeast } from "../../few-to-many.ts";
 import { type Conditions, type FlowBase, flowError, noised } from "../../flow-base.ts";
 import type { FlowAdapter } from "../../flow-decoder.ts";
 import { drawFlow, type FlowDraws, keyedGenerator } from "../../people/draws.ts";
 import { encodeRows } from "../../people/encode-rows.ts";
 import type { People } from "../../people/people.ts";
+import { Urn } from "../../people/sample.ts";
 import { landmarkPictures } from "../../pictures/landmark-picture.ts";
 import type { FlowPreset } from "../../presets/schema.ts";
 import { peopleTokens } from "../people-tokens.ts";
@@ -48,9 +50,11 @@ export class ControlStage implements Stage<ControlBatch> {
   readonly groups: ParameterGroup[];
   readonly heldOut: ((step: number) => HeldOutReport) | undefined;
   readonly #options: ControlStageOptions;
+  readonly #urn: Urn;
 
   constructor(options: ControlStageOptions) {
     this.#options = options;
+    this.#urn = new Urn(options.people);
     this.model = options.model;
     this.heldOut = options.heldOut;
     this.groups = parameterGroups(options.model);
@@ -59,16 +63,18 @@ export class ControlStage implements Stage<ControlBatch> {
   batch(step: number): ControlBatch {
     const { base, people, preset, seed } = this.#options;
     const { batch, identity } = preset.control;
-    const { ids, images } = people;
     const random = new KeyedRandom(seed, step, DRAW.rows);
     const named = random.chance(identity);
     const rows: number[] = [];
     const inputs: number[] = [];
     for (let i = 0; i < batch; i++) {
-      const person = random.below(ids.length);
-      const chosen = random.choose(images, Math.min(images, INPUTS + 1)).map((image) => person * images + image);
-      rows.push(chosen[0]);
-      inputs.push(...chosen.slice(1));
+      const own = people.rowsOf(this.#urn.person(random));
+      const [target, ...others] = random
+        .choose(own.length, Math.min(own.length, INPUTS + 1))
+        .map((image) => own[image]);
+      rows.push(target);
+      // Whoever has one photo shows itself.
+      inputs.push(...atLeast(others.length > 0 ? others : [target], INPUTS));
     }
     const draws = drawFlow(keyedGenerator(seed, step, DRAW.flow), batch, base.tokenShape, { kind: "uniform" });
     return { rows, inputs: named ? inputs : undefined, ...draws };

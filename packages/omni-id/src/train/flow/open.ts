@@ -85,7 +85,7 @@ interface Reported {
 
 function reportOn({ model, base: { base }, prompt }: Reported, validation: People, step: number): HeldOutReport {
   return noGrad(() => {
-    const tasks = heldOutTasks(validation.ids.length, validation.images);
+    const tasks = heldOutTasks(validation);
     const identities = (inputs: number) => encodeTasks(model.encoder, validation, tasks, inputs);
     const three = identities(3).keep();
     const other = scope(() =>

@@ -87,13 +87,13 @@ export class FlowStage implements Stage<FlowBatch> {
 
   batch(step: number): FlowBatch {
     const { adapter } = this.#preset;
-    const { ids, images } = this.#people;
+    const people = this.#people;
     const tasks = sampleFewToMany(new KeyedRandom(this.#seed, step, DRAW.tasks), {
       ...adapter,
-      people: ids.length,
-      images,
+      counts: people.counts,
+      shares: people.shares,
     });
-    const targets = tasks.flatMap(({ person, targets }) => targets.map((image) => person * images + image));
+    const targets = tasks.flatMap(({ person, targets }) => targets.map((image) => people.row(person, image)));
     const generator = keyedGenerator(this.#seed, step, DRAW.flow);
     const draws = drawFlow(generator, targets.length, this.#base.tokenShape, adapter.times);
     const seen = this.#likeness && adapter.likeness > 0 ? this.#likenessRows(draws.t, step) : [];
@@ -114,9 +114,9 @@ export class FlowStage implements Stage<FlowBatch> {
   }
 
   describe({ tasks }: FlowBatch): string {
-    const { images } = this.#people;
+    const people = this.#people;
     return tasks
-      .map(({ person, inputs }) => inputs.map((image) => this.#people.nameOf(person * images + image)).join(" "))
+      .map(({ person, inputs }) => inputs.map((image) => people.nameOf(people.row(person, image))).join(" "))
       .join(", ");
   }
 
@@ -153,9 +153,9 @@ export class FlowStage implements Stage<FlowBatch> {
   }
 
   #encode({ tasks }: FlowBatch): Tensor {
-    const { images } = this.#people;
-    const rows = tasks.flatMap(({ person, inputs }) => inputs.map((image) => person * images + image));
-    return encodeRows(this.model.encoder, this.#people, rows, tasks.length).float();
+    const people = this.#people;
+    const rows = tasks.flatMap(({ person, inputs }) => inputs.map((image) => people.row(person, image)));
+    return encodeRows(this.model.encoder, people, rows, tasks.length).float();
   }
 
   #conditions(identities: Tensor): Conditions {

@@ -70,7 +70,7 @@ export async function openFirstStage(options: OpenFirstStageOptions): Promise<Fi
 
 function reportOn(model: MtdModel, people: People, validation: People, preset: Preset, step: number): HeldOutReport {
   return noGrad(() => {
-    const tasks = heldOutTasks(validation.ids.length, validation.images);
+    const tasks = heldOutTasks(validation);
     const { encoder, decoder } = model;
     const made = scope(() => {
       const meanIdentity = trainingIdentities(encoder, people).mean([0]);

@@ -87,10 +87,10 @@ export class MtdStage implements Stage<MtdBatch> {
     const people = this.#people;
     const tasks = sampleFewToMany(new KeyedRandom(this.#seed, step, DRAW.tasks), {
       ...this.#preset,
-      people: people.ids.length,
-      images: people.images,
+      counts: people.counts,
+      shares: people.shares,
     });
-    const targets = tasks.flatMap((task) => task.targets.map((image) => task.person * people.images + image));
+    const targets = tasks.flatMap((task) => task.targets.map((image) => people.row(task.person, image)));
     return { tasks, targets, tokens: this.#chooseTokens(targets, new KeyedRandom(this.#seed, step, DRAW.tokens)) };
   }
 
@@ -104,9 +104,9 @@ export class MtdStage implements Stage<MtdBatch> {
   }
 
   describe({ tasks }: MtdBatch): string {
-    const { images } = this.#people;
+    const people = this.#people;
     return tasks
-      .map(({ person, inputs }) => inputs.map((image) => this.#people.nameOf(person * images + image)).join(" "))
+      .map(({ person, inputs }) => inputs.map((image) => people.nameOf(people.row(person, image))).join(" "))
       .join(", ");
   }
 
@@ -153,7 +153,7 @@ export class MtdStage implements Stage<MtdBatch> {
 
   #encode(tasks: readonly FewToManyTask[]): Tensor {
     const people = this.#people;
-    const rows = tasks.flatMap(({ person, inputs }) => inputs.map((image) => person * people.images + image));
+    const rows = tasks.flatMap(({ person, inputs }) => inputs.map((image) => people.row(person, image)));
     return encodeRows(this.model.encoder, people, rows, tasks.length);
   }
 

@@ -1,59 +1,78 @@
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
+import type { RgbImage } from "@omni-id/face/analysis";
 import { writeFileAtomically } from "../atomic-file.ts";
 import { type ShardSample, writeSamples } from "../shard-writer.ts";
 import { type Clip, safeKey } from "./clip.ts";
-import { type Decision, decideVideo } from "./decide.ts";
-import { type DrawnFace, drawFace, drawThumb, type FrameWork, revisit } from "./draw.ts";
+import type { Decision } from "./decide.ts";
+import { type Captioner, type DrawnFace, drawFace, drawThumb } from "./draw.ts";
 import { type Shown, sampleDropped, type Thumb } from "./dropped-sample.ts";
 import type { PlacedFace } from "./identity.ts";
 import { ClipJournal } from "./journal.ts";
 import type { FrameSeen } from "./observation.ts";
-import type { Observer } from "./observe.ts";
-import { type ClipProgress, observeClip } from "./observe-clip.ts";
+import type { ClipProgress } from "./observe-clip.ts";
 import { outcomeText, parseOutcome } from "./outcome.ts";
 import { identityId, outcomeOf } from "./outcome-of.ts";
 import { places } from "./places.ts";
 import type { VideoJob } from "./plan.ts";
-import type { Ffmpeg } from "./video/ffmpeg.ts";
+import type { SetSettings } from "./settings.ts";
 
-export interface VideoContext {
+/** A picture of a clip, with its second where it comes from a film. */
+export interface Frame {
+  n: number;
+  t: number;
+  image: RgbImage;
+}
+
+/** Frames of a clip that are wanted again, with what is to be done with each. */
+export type FrameWork = Map<number, ((frame: Frame) => Promise<void>)[]>;
+
+/** What kinds of source differ in: films whose frames are many, photos of which each is a clip of one frame. */
+export interface SourceKind {
+  settings: SetSettings;
+  /** Looks at what the clip's journal does not hold yet, and ends it. */
+  observe(clip: Clip, journal: ClipJournal, onProgress: (progress: ClipProgress) => void): Promise<unknown>;
+  /** Who is who and which faces are kept, from what was seen in each clip alone. */
+  decide(seen: readonly (readonly FrameSeen[])[]): Decision;
+  /** Decodes frames a second time: the first time nobody knew which ones would be kept. */
+  revisit(clip: Clip, work: FrameWork): Promise<void>;
+  /** Words for a picture that nobody wrote any for. */
+  caption?: Captioner;
+}
+
+export interface SourceContext {
   /** Folder of the set. */
   out: string;
-  /** Hash of the settings. */
+  /** Hash of the recipe. */
   recipe: string;
-  observer: Observer;
-  ffmpeg: Ffmpeg;
+  kind: SourceKind;
   onProgress?: (progress: ClipProgress) => void;
 }
 
-/** What came of a video, in numbers. */
-export interface VideoResult {
+/** What came of a source, in numbers. */
+export interface SourceResult {
   people: number;
   pictures: number;
 }
 
 /**
- * One video from its clips to its people: observe every clip → decide who is who and which faces are kept → draw those
+ * One source from its clips to its people: observe every clip → decide who is who and which faces are kept → draw those
  * → write them, then the journal. What is written is whole or not there; what is there is not done again.
  */
-export async function curateVideo(job: VideoJob, context: VideoContext): Promise<VideoResult> {
+export async function curateSource(job: VideoJob, context: SourceContext): Promise<SourceResult> {
   const at = places(context.out, job.video);
-  const { settings } = context.observer;
-  if (!existsSync(at.outcome)) {
+  const { kind } = context;
+  if (!isDone(at.outcome, job)) {
     const journals: ClipJournal[] = [];
     for (const [i, clip] of job.clips.entries()) {
       const journal = ClipJournal.open(join(at.observations, `${safeKey(clip.name)}.jsonl`), clip, context.recipe);
-      await observeClip(clip, journal, context.observer, {
-        ...context,
-        onProgress: partOf(i, job.clips.length, context),
-      });
+      await kind.observe(clip, journal, partOf(i, job.clips.length, context));
       journals.push(journal);
     }
     const seen = journals.map(({ frames }) => frames);
-    const decision = decideVideo(seen, settings);
-    const shown = job.sampled ? sampleDropped(seen, decision, settings.seed) : [];
-    const drawn = await drawAll(job.clips, seen, decision, shown, context);
+    const decision = kind.decide(seen);
+    const shown = job.sampled ? sampleDropped(seen, decision, kind.settings.seed) : [];
+    const drawn = await drawAll(job.clips, seen, decision, shown, kind);
     const samples = toSamples(job.video, decision, drawn.pictures);
     if (samples.length > 0) await writeSamples(at.people, samples);
     mkdirSync(dirname(at.outcome), { recursive: true });
@@ -66,7 +85,12 @@ export async function curateVideo(job: VideoJob, context: VideoContext): Promise
   return { people: kept.length, pictures: kept.reduce((sum, { pictures }) => sum + pictures, 0) };
 }
 
-function partOf(i: number, clips: number, { onProgress }: VideoContext): VideoContext["onProgress"] {
+/** Whether a journal is there, of the same files where the job tells which. */
+function isDone(path: string, { files }: VideoJob): boolean {
+  return existsSync(path) && parseOutcome(path, readFileSync(path, "utf8")).video.files === files;
+}
+
+function partOf(i: number, clips: number, { onProgress }: SourceContext): (progress: ClipProgress) => void {
   return ({ frames, share }) => onProgress?.({ frames, share: (i + share) / clips });
 }
 
@@ -76,34 +100,45 @@ async function drawAll(
   seen: readonly FrameSeen[][],
   { people }: Decision,
   shown: readonly Shown[],
-  { observer: { settings }, ffmpeg }: VideoContext,
+  { settings, revisit, caption }: SourceKind,
 ): Promise<{ pictures: Map<PlacedFace, DrawnFace>; thumbs: Thumb[] }> {
   const pictures = new Map<PlacedFace, DrawnFace>();
   const thumbs: Thumb[] = [];
+  const byClip = groupBy(
+    people.flatMap(({ chosen }) => chosen),
+    ({ clip }) => clip,
+  );
+  const shownByClip = groupBy(shown, ({ clip }) => clip);
   for (const [number, clip] of clips.entries()) {
     const work: FrameWork = new Map();
     const add = (n: number, task: Parameters<FrameWork["set"]>[1][number]) =>
       work.set(n, [...(work.get(n) ?? []), task]);
-    for (const face of people.flatMap(({ chosen }) => chosen)) {
-      if (face.clip !== number) continue;
+    for (const face of byClip.get(number) ?? []) {
       add(seen[number][face.frame].n, async (frame) => {
-        pictures.set(
-          face,
-          await drawFace(frame, face.seen, { size: settings.size, clip: clip.name, caption: clip.caption }),
-        );
+        const words = clip.caption ?? caption;
+        pictures.set(face, await drawFace(frame, face.seen, { size: settings.size, clip: clip.name, caption: words }));
       });
     }
-    for (const { clip: of, frame, face, why } of shown) {
-      if (of !== number) continue;
+    for (const { frame, face, why } of shownByClip.get(number) ?? []) {
       add(frame.n, async ({ image, t }) => {
         const { quality, detail, size } = face;
         const picture = Buffer.from(await drawThumb(image, face)).toString("base64");
         thumbs.push({ why, second: Math.round(t * 10) / 10, quality, detail, size, picture });
       });
     }
-    await revisit(clip, work, { ffmpeg, fps: settings.fps });
+    if (work.size > 0) await revisit(clip, work);
   }
   return { pictures, thumbs };
+}
+
+function groupBy<T>(items: readonly T[], keyOf: (item: T) => number): Map<number, T[]> {
+  const groups = new Map<number, T[]>();
+  for (const item of items) {
+    const group = groups.get(keyOf(item));
+    if (group) group.push(item);
+    else groups.set(keyOf(item), [item]);
+  }
+  return groups;
 }
 
 function toSamples(video: string, { people }: Decision, pictures: ReadonlyMap<PlacedFace, DrawnFace>): ShardSample[] {
