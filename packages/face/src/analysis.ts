@@ -20,7 +20,7 @@ export { faceMask, faceOutline } from "./face-mask.ts";
 export { faceMaskWithoutHair } from "./forehead.ts";
 export { type FileFormat, fileFormat, formatOf } from "./formats.ts";
 export { cropBox, invert, similarity, transformPoints, warp } from "./geometry.ts";
-export { loadImage, resizeImage, saveImage, savePicture, systemReason, toSharp, unreadable } from "./image.ts";
+export { loadImage, resizeImage, saveImage, savePicture, toSharp } from "./image.ts";
 export { boundingBox, fivePoints, POINTS } from "./landmarks.ts";
 export { detectorModel, landmarkModel, poseModel } from "./models.ts";
 export type { Affine, Box, RgbImage } from "./picture-types.ts";

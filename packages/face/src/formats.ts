@@ -93,3 +93,29 @@ export function fileFormat(path: string): FileFormat | undefined {
     closeSync(file);
   }
 }
+
+/** Why a file of a format is not read, and what to do. */
+export function unreadable({ name, kind }: FileFormat): string {
+  if (kind === "other") return `${name}, no picture`;
+  return `${/^an? /.test(name) ? name : `a ${name} picture`}, which cannot be read here; save it as JPEG or PNG first`;
+}
+
+/** The system's reasons, in words; `undefined` for those that say nothing of the file. */
+export function systemReason(code: string | undefined): string | undefined {
+  switch (code) {
+    case "ENOENT":
+    case "ENOTDIR":
+      return "no such file";
+    case "ELOOP":
+      return "a loop of links; name the file itself";
+    case "ENAMETOOLONG":
+      return "its name is longer than the system allows";
+    case "EACCES":
+    case "EPERM":
+      return "no permission to read it";
+    case "EIO":
+      return "the disk cannot read it";
+    default:
+      return undefined;
+  }
+}

@@ -2,7 +2,7 @@ import { readFileSync, statSync } from "node:fs";
 import { extname } from "node:path";
 import { writeAtomically } from "@omni-id/torch";
 import sharp, { type Sharp } from "sharp";
-import { type FileFormat, fileFormat, formatOf } from "./formats.ts";
+import { fileFormat, formatOf, systemReason, unreadable } from "./formats.ts";
 import { decodeHeic } from "./heic.ts";
 import type { Box, RgbImage } from "./picture-types.ts";
 
@@ -34,7 +34,9 @@ export async function loadImage(
     if (info.channels === 3) return { width: info.width, height: info.height, data: asBytes(data) };
     return { width: info.width, height: info.height, data: spread(data, info.channels) };
   } catch (error) {
-    throw new Error(`${name}: ${reason(error as Error)}`);
+    const told = reason(error as Error);
+    const lost = told === "no such file" && typeof source === "string" && source.includes("\ufffd");
+    throw new Error(`${name}: ${told}${lost ? ", or its name is no UTF-8: rename it" : ""}`);
   }
 }
 
@@ -57,12 +59,6 @@ function checkRegular(path: string): void {
 
 /** Its message is what a person is told. */
 class NoPicture extends Error {}
-
-/** Why a file of a format is not read, and what to do. */
-export function unreadable({ name, kind }: FileFormat): string {
-  if (kind === "other") return `${name}, no picture`;
-  return `${/^an? /.test(name) ? name : `a ${name} picture`}, which cannot be read here; save it as JPEG or PNG first`;
-}
 
 /** Writes a picture in the format of the file's ending; the file appears by rename. @throws when the ending names none */
 export function saveImage(path: string, image: RgbImage): Promise<void> {
@@ -124,24 +120,4 @@ function reason(error: Error): string {
     return "not a picture in a format that can be read (JPEG, PNG, WebP, TIFF, AVIF, HEIC, GIF)";
   }
   return `the file is damaged or cut off (${message.split("\n")[0]})`;
-}
-
-/** The system's reasons, in words; `undefined` for those that say nothing of the file. */
-export function systemReason(code: string | undefined): string | undefined {
-  switch (code) {
-    case "ENOENT":
-    case "ENOTDIR":
-      return "no such file";
-    case "ELOOP":
-      return "a loop of links; name the file itself";
-    case "ENAMETOOLONG":
-      return "its name is longer than the system allows";
-    case "EACCES":
-    case "EPERM":
-      return "no permission to read it";
-    case "EIO":
-      return "the disk cannot read it";
-    default:
-      return undefined;
-  }
 }

@@ -12,6 +12,7 @@ import { noGrad, scope } from "@omni-id/torch";
 import type { Identity, PhotoNote } from "./identity.ts";
 import { type ChosenFace, chooseFaces, type FoundPhoto, type Portrait } from "./pictures/choose-faces.ts";
 import { faceInput } from "./pictures/face-input.ts";
+import { printable } from "./pictures/printable.ts";
 import { rgbBatch, toUnit } from "./pictures/rgb-batch.ts";
 import type { LoadedEncoder } from "./weights/first-stage.ts";
 
@@ -141,7 +142,7 @@ async function toPortrait(photo: RgbImage, face: AnalysedFace): Promise<Portrait
 }
 
 function nameOf(photo: Photo, index: number): string {
-  if (typeof photo === "string") return `photo ${index + 1} (${basename(photo)})`;
+  if (typeof photo === "string") return `photo ${index + 1} (${printable(basename(photo))})`;
   return photo instanceof Uint8Array ? `photo ${index + 1}` : photo.name;
 }
 

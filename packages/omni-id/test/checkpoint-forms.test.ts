@@ -384,6 +384,8 @@ describe("a folder", () => {
     expectSame(variants);
     expectSame(inFolder("non-ema", { "model.safetensors": state, "model.non_ema.safetensors": lost }));
     expectSame(inFolder("pickle", { "pytorch_model.bin": "PK", "model.safetensors": state }));
+    // Black Forest Labs' first files ended so.
+    expectSame(inFolder("sft", { "flux1-dev.sft": state }));
     const many = inFolder("many", {
       "a.safetensors": tinyAutoencoder(),
       "b.safetensors": state,

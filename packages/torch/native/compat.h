@@ -13,6 +13,17 @@
 #define OMNI_TORCH_AT_LEAST(major, minor) \
   (TORCH_VERSION_MAJOR > (major) || (TORCH_VERSION_MAJOR == (major) && TORCH_VERSION_MINOR >= (minor)))
 
+// Dtypes that came after 1.13, by their names in JavaScript.
+#if OMNI_TORCH_AT_LEAST(2, 3)
+#define OMNI_LATER_DTYPES                                                                                       \
+  {"float8_e4m3fn", at::kFloat8_e4m3fn}, {"float8_e5m2", at::kFloat8_e5m2}, {"uint16", at::kUInt16}, \
+      {"uint32", at::kUInt32}, {"uint64", at::kUInt64},
+#elif OMNI_TORCH_AT_LEAST(2, 1)
+#define OMNI_LATER_DTYPES {"float8_e4m3fn", at::kFloat8_e4m3fn}, {"float8_e5m2", at::kFloat8_e5m2},
+#else
+#define OMNI_LATER_DTYPES
+#endif
+
 namespace omni {
 
 // Graph nodes count their own references from 2.13 on; before, they were shared pointers with a deleter of their own.

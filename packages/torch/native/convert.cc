@@ -56,12 +56,7 @@ static const struct { const char* name; at::ScalarType type; } kDTypes[] = {
     {"float32", at::kFloat}, {"float64", at::kDouble}, {"bfloat16", at::kBFloat16}, {"float16", at::kHalf},
     {"int64", at::kLong},    {"int32", at::kInt},      {"uint8", at::kByte},        {"bool", at::kBool},
     {"int8", at::kChar},     {"int16", at::kShort},   {"complex64", at::kComplexFloat},
-#if OMNI_TORCH_AT_LEAST(2, 1)
-    {"float8_e4m3fn", at::kFloat8_e4m3fn}, {"float8_e5m2", at::kFloat8_e5m2},
-#endif
-#if OMNI_TORCH_AT_LEAST(2, 3)
-    {"uint16", at::kUInt16}, {"uint32", at::kUInt32}, {"uint64", at::kUInt64},
-#endif
+    OMNI_LATER_DTYPES
 };
 
 const char* dtypeName(at::ScalarType t) {

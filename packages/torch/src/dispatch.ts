@@ -2,11 +2,40 @@ import { type Handle, type NativeOperator, native } from "./native.ts";
 import type { Tensor } from "./tensor.ts";
 import { TensorHandle } from "./tensor-handle.ts";
 
+type Call = (id: number, ...args: unknown[]) => never;
+
 /** @internal Calls an operator by id. Typed loosely here; the generated wrappers and `op` give it types. */
-export let call = (id: number, ...args: unknown[]): never => {
-  call = native.call as typeof call; // from the second call on there is nothing between a wrapper and the addon
+export let call: Call = first;
+
+function first(id: number, ...args: unknown[]): never {
+  call = native.call as Call; // from the second call on there is nothing between a wrapper and the addon
   return call(id, ...args);
-};
+}
+
+/** @internal An operator that was looked up, with its schema name. */
+export type NamedOperator = NativeOperator & { readonly name: string };
+const resolved = new Map<number, NamedOperator>();
+
+/**
+ * @internal Lets every call of an operator be seen while `fn` runs: `observe` gets the operator, its arguments and what
+ * it gave. Native code has no part in it, so that calls outside cost what they did.
+ */
+export function observeCalls<T>(
+  observe: (operator: NamedOperator, args: readonly unknown[], result: unknown) => void,
+  fn: () => T,
+): T {
+  const before = call === first ? (native.call as Call) : call;
+  call = ((id: number, ...args: unknown[]) => {
+    const result: unknown = before(id, ...args);
+    observe(resolved.get(id) as NamedOperator, args, result);
+    return result;
+  }) as Call;
+  try {
+    return fn();
+  } finally {
+    call = before;
+  }
+}
 
 let TensorClass: new (handle: Handle) => Tensor;
 /** @internal tensor.ts registers its class, so that operators can make tensors without importing it. */
@@ -61,6 +90,7 @@ export class Operator {
     if (!found) throw new Error(`this LibTorch (${native.version().libtorch}) has no operator ${this.name}`);
     this.#found = found;
     this.#id = found.id;
+    resolved.set(found.id, { ...found, name: this.name });
     return found;
   }
 }

@@ -59,7 +59,7 @@ export function modelFilesIn(folder: string): string[] {
     .sort();
   const indexes = names.filter((name) => INDEX.test(name));
   const sharded = new Set(indexes.flatMap((name) => [...listed(join(folder, name))]));
-  const singles = names.filter((name) => name.endsWith(".safetensors") && !sharded.has(name));
+  const singles = names.filter((name) => /\.(safetensors|sft)$/.test(name) && !sharded.has(name));
   const firsts = singles.filter((name) => {
     const match = SHARD.exec(name);
     return !match || !singles.some((other) => other < name && other.replace(SHARD, "") === name.replace(SHARD, ""));
@@ -117,7 +117,7 @@ export function bestVariant(checkpoints: readonly Checkpoint[]): Checkpoint | un
   const most = Math.max(...bytes.values());
   const largest = checkpoints.filter((checkpoint) => bytes.get(checkpoint) === most);
   if (largest.length === 1) return largest[0];
-  const stem = ({ path }: Checkpoint) => basename(path).replace(/(\.safetensors)?(\.index)?(\.json)?$/, "");
+  const stem = ({ path }: Checkpoint) => basename(path).replace(/(\.safetensors|\.sft)?(\.index)?(\.json)?$/, "");
   return largest.find((one) => largest.every((other) => other === one || stem(other).startsWith(`${stem(one)}.`)));
 }
 

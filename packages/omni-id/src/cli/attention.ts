@@ -2,7 +2,7 @@ import { Command } from "@commander-js/extra-typings";
 import { encodeIdentity } from "../encode.ts";
 import { attentionOf } from "../evaluate/attention-photos.ts";
 import { saveAttentionSheet } from "../evaluate/attention-sheet.ts";
-import { photoFiles } from "../pictures/photo-files.ts";
+import { photoFiles, tellLeftOut } from "../pictures/photo-files.ts";
 import { loadEncoder } from "../weights/first-stage.ts";
 import { useDevice } from "./device.ts";
 import { count, deviceOption, jsonOption, weightsOption } from "./options.ts";
@@ -28,11 +28,12 @@ Example:
   omni-id attention alice/*.jpg -o out/attention.png`,
     )
     .action(async (photos, options) => {
-      const files = photoFiles(photos);
+      const { files, leftOut } = photoFiles(photos);
       const out = outFile(options.out, { kind: "picture", inputs: files });
       useDevice(options.device);
       const encoder = await loadEncoder(options.weights);
       const { used, refused, warnings } = await encodeIdentity(encoder, files);
+      for (const line of tellLeftOut(leftOut)) note(line);
       for (const { photo, reason } of refused) note(`refused: ${photo}: ${reason}`);
       for (const warning of warnings) note(`note: ${warning}`);
       const report = attentionOf(encoder.bundle.encoder, used, options.block);

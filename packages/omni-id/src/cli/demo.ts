@@ -2,7 +2,7 @@ import { basename, dirname, extname, join } from "node:path";
 import { Command } from "@commander-js/extra-typings";
 import { isStream } from "@omni-id/torch";
 import { FaceGenerator } from "../generate/face-generator.ts";
-import { photoFiles } from "../pictures/photo-files.ts";
+import { photoFiles, tellLeftOut } from "../pictures/photo-files.ts";
 import { loadFirstStage } from "../weights/first-stage.ts";
 import { hasFlowWeights } from "../weights/flow.ts";
 import { shippedWeights } from "../weights/folder.ts";
@@ -32,7 +32,8 @@ Examples:
   omni-id demo my-photos/*.jpg -o out/me.png`,
     )
     .action(async (photos, options) => {
-      const files = photoFiles(photos);
+      const { files, leftOut } = photoFiles(photos);
+      for (const line of tellLeftOut(leftOut)) note(line);
       const out = outFile(options.out, { kind: "picture", inputs: files });
       const ending = extname(out);
       const beside = join(dirname(out), `${basename(out, ending)}-generated${ending || ".png"}`);

@@ -1,7 +1,7 @@
 import { Command } from "@commander-js/extra-typings";
 import { encodeIdentity } from "../encode.ts";
 import { saveIdentity } from "../identity.ts";
-import { photoFiles } from "../pictures/photo-files.ts";
+import { photoFiles, tellLeftOut } from "../pictures/photo-files.ts";
 import { loadEncoder } from "../weights/first-stage.ts";
 import { useDevice } from "./device.ts";
 import { deviceOption, jsonOption, weightsOption } from "./options.ts";
@@ -13,7 +13,10 @@ const FEW = 10;
 
 export function encodeCommand() {
   return new Command("encode")
-    .argument("<photos...>", "photos of the person, any number, or folders of them; JPEG, PNG, WebP, TIFF, AVIF or GIF")
+    .argument(
+      "<photos...>",
+      "photos of the person, any number, or folders of them; JPEG, PNG, WebP, TIFF, AVIF, HEIC or GIF",
+    )
     .requiredOption("-o, --out <file>", "identity file to write, such as alice.safetensors")
     .option("--float32", "keep full precision (default: float16, 8 KB an identity)")
     .addOption(weightsOption())
@@ -30,7 +33,7 @@ Examples:
   omni-id encode alice/*.jpg -o alice.safetensors --json | jq .refused`,
     )
     .action(async (photos, options) => {
-      const files = photoFiles(photos);
+      const { files, leftOut } = photoFiles(photos);
       const out = outFile(options.out, { kind: "identity", inputs: files });
       useDevice(options.device);
       const encoder = await loadEncoder(options.weights);
@@ -39,11 +42,12 @@ Examples:
       bar?.stop();
       const { identity, used, refused, warnings } = result;
       saveIdentity(out, identity, { dtype: options.float32 ? "float32" : "float16" });
+      for (const line of tellLeftOut(leftOut)) note(line);
       for (const { photo, reason } of refused) note(`refused: ${photo}: ${reason}`);
       for (const warning of warnings) note(`note: ${warning}`);
       const shape = identity.tokens.shape;
       print(
-        { file: options.out, shape, encoder: identity.encoder, photos: identity.photos, refused, warnings },
+        { file: options.out, shape, encoder: identity.encoder, photos: identity.photos, refused, leftOut, warnings },
         {
           json: options.json,
           file: out,

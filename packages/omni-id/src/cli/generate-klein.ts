@@ -2,11 +2,11 @@ import { defaultDevice, type Tensor } from "@omni-id/torch";
 import { loadKleinBase } from "../checkpoints/klein-base.ts";
 import { saveGrid } from "../generate/grid.ts";
 import { drawFromReferences, loadReferences } from "../generate/references.ts";
-import { photoFiles } from "../pictures/photo-files.ts";
+import { photoFiles, tellLeftOut } from "../pictures/photo-files.ts";
 import { toRgb } from "../pictures/picture.ts";
 import { presets } from "../presets/index.ts";
 import type { SolverName } from "../sampling.ts";
-import { print, UsageError } from "./output.ts";
+import { note, print, UsageError } from "./output.ts";
 import { stepBar } from "./step-bar.ts";
 
 export interface KleinOptions {
@@ -35,7 +35,9 @@ export async function drawWithKlein(out: string, options: KleinOptions): Promise
   if (distilled && options.guidance !== undefined && options.guidance !== 1) {
     throw new UsageError("--guidance: klein-distilled was distilled without; leave it out, or take --base klein");
   }
-  const references = await loadReferences(photoFiles(options.references ?? []));
+  const { files, leftOut } = photoFiles(options.references ?? []);
+  for (const line of tellLeftOut(leftOut)) note(line);
+  const references = await loadReferences(files);
   const preset = { ...presets.klein, imageSize: size };
   const base = loadKleinBase(preset, { model: distilled ? "distilled" : "base", device: defaultDevice() });
   const { drawing } = base;

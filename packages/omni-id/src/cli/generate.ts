@@ -6,6 +6,7 @@ import { InvalidArgumentError } from "commander";
 import { DEFAULT_GUIDANCE, FaceGenerator } from "../generate/face-generator.ts";
 import { saveGrid } from "../generate/grid.ts";
 import { loadIdentity } from "../identity.ts";
+import { photoFiles } from "../pictures/photo-files.ts";
 import { toRgb } from "../pictures/picture.ts";
 import { SOLVERS, type SolverName } from "../sampling.ts";
 import { useDevice } from "./device.ts";
@@ -64,7 +65,7 @@ Without --id the bare flow model draws anybody.`,
         throw new UsageError("--pose and --landmarks both give the pose: choose one");
       const inputs = [
         ...(options.id ?? []),
-        ...(options.references ?? []),
+        ...photoFiles(options.references ?? []).files,
         ...(options.landmarks ? [options.landmarks] : []),
       ];
       const out = outFile(options.out, { kind: "picture", inputs });

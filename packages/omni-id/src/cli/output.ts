@@ -1,4 +1,5 @@
 import { SingleBar } from "cli-progress";
+import { printableText } from "../pictures/printable.ts";
 
 export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 
@@ -14,7 +15,7 @@ export function explain(error: unknown): string {
   const { code, path } = error as NodeJS.ErrnoException;
   const told = code ? systemError(code, path) : undefined;
   const text = told ? `${told} (${error.message})` : error.message;
-  return process.env.OMNI_ID_DEBUG === "1" ? `${text}\n${error.stack ?? ""}` : text;
+  return printableText(process.env.OMNI_ID_DEBUG === "1" ? `${text}\n${error.stack ?? ""}` : text);
 }
 
 function systemError(code: string, path = "a file"): string | undefined {
@@ -51,12 +52,14 @@ function systemError(code: string, path = "a file"): string | undefined {
  */
 export function print(result: unknown, told: { json?: boolean; text: string; file?: string }): void {
   const isStdout = told.file !== undefined && /^\/(dev\/stdout|(dev|proc\/self)\/fd\/1)$/.test(told.file);
-  (isStdout ? process.stderr : process.stdout).write(`${told.json ? JSON.stringify(result, null, 2) : told.text}\n`);
+  (isStdout ? process.stderr : process.stdout).write(
+    `${told.json ? JSON.stringify(result, null, 2) : printableText(told.text)}\n`,
+  );
 }
 
 /** A line for a person while a command works; results go to stdout alone. */
 export function note(text: string): void {
-  process.stderr.write(`${text}\n`);
+  process.stderr.write(`${printableText(text)}\n`);
 }
 
 /** A signal that is aborted by Ctrl-C, or when the command that started us goes; a second Ctrl-C ends at once. */

@@ -47,7 +47,7 @@ export async function verifyPhotos(
   const maker = await IdentityEncoder.create(encoder);
   const faces = await FaceAnalyser.load();
   const names = readdirSync(folder, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
+    .filter((entry) => entry.isDirectory() && !entry.name.startsWith("."))
     .map(({ name }) => name)
     .sort();
   const album: Album = { maker, faces, refused: [], seen: new Map() };
@@ -83,7 +83,9 @@ async function open({ maker, faces, refused, seen }: Album, folder: string): Pro
   const { bundle } = maker.encoder;
   const crops: Tensor[] = [];
   const features: Tensor[] = [];
-  for (const photo of picturesIn(folder)) {
+  const { files, leftOut } = picturesIn(folder);
+  refused.push(...leftOut.map(({ file, reason }) => ({ photo: file, reason })));
+  for (const photo of files) {
     const hash = createHash("sha256").update(readFileSync(photo)).digest("hex");
     const twin = seen.get(hash);
     if (twin) {

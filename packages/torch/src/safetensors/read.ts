@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync } from "node:fs";
+import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync, readSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { DType } from "../dtype.ts";
 import { hasDType } from "../has-dtype.ts";
@@ -134,9 +134,13 @@ const locate = (file: string, entries: ReadonlyMap<string, TensorEntry>): Map<st
   new Map([...entries].map(([key, entry]) => [key, { ...entry, file }]));
 
 function readHeader(path: string) {
-  const file = openSync(path, "r");
+  // Opened so, a named pipe does not wait for somebody to write into it.
+  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    const { size } = fstatSync(file);
+    const stats = fstatSync(file);
+    if (!stats.isFile())
+      throw new Error(`${stats.isDirectory() ? "a folder" : "no regular file"}, and a safetensors file was expected`);
+    const { size } = stats;
     if (size < 8) throw new Error(`only ${size} bytes: not even the length of a header`);
     const length = Buffer.alloc(8);
     readSync(file, length, 0, 8, 0);

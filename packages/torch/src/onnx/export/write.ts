@@ -1,0 +1,158 @@
+import { basename } from "node:path";
+import { writeAtomically } from "../../atomic-file.ts";
+import { type DType, elementSize } from "../../dtype.ts";
+import { messageType } from "../proto.ts";
+import {
+  type ExportAttribute,
+  type ExportNode,
+  elementCode,
+  type GraphBuilder,
+  type Stored,
+  type Value,
+} from "./builder.ts";
+import { type FreeSize, isPlain, type Size } from "./sizes.ts";
+
+const OPSET = 17;
+/** Protocol buffers hold no more than 2 GB. */
+const TWO_GB = 2 ** 31 - 2 ** 20;
+
+interface Described {
+  name: string;
+  dtype: DType;
+  shape: readonly Size[];
+}
+
+export interface SaveOptions {
+  /** From how many bytes of weights on these lie in a file of their own beside the model, NAME.data. */
+  externalFrom?: number;
+}
+
+/** An exported graph, to be written. Its weights are read when it is. */
+export class OnnxExport {
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly #builder: GraphBuilder;
+  readonly #described: { inputs: readonly Described[]; outputs: readonly Described[] };
+  readonly #symbols: readonly FreeSize[];
+
+  /** @internal Use `exportOnnx`. */
+  constructor({
+    builder,
+    inputs,
+    outputs,
+    symbols,
+  }: {
+    builder: GraphBuilder;
+    inputs: readonly Described[];
+    outputs: ReadonlyMap<string, Value>;
+    symbols: readonly FreeSize[];
+  }) {
+    this.#builder = builder;
+    this.#symbols = symbols;
+    this.inputs = inputs.map(({ name }) => name);
+    this.outputs = [...outputs.keys()];
+    // A value of its own for each output: one may be an input, a weight, or another output too.
+    const named = [...outputs].map(([name, value]) => {
+      builder.nodes.push({ op: "Identity", inputs: [value.name], outputs: [name], attributes: {} });
+      return { ...value, name };
+    });
+    this.#described = { inputs, outputs: named };
+  }
+
+  /** Operators of the graph, in order. */
+  get operators(): string[] {
+    return this.#builder.nodes.map(({ op }) => op);
+  }
+
+  /** The file's bytes, weights inside. @throws above 2 GB: use {@link save} */
+  bytes(): Uint8Array {
+    const size = this.#weightBytes();
+    if (size > TWO_GB) throw new Error(`the weights take ${size} bytes, more than one ONNX file holds; use save()`);
+    return this.#encode(({ name, stored }) => ({ ...tensorHead(name, stored), rawData: bytesOf(stored) }));
+  }
+
+  /** Writes the file, atomically; weights that are too large for it go into a file beside it. */
+  save(path: string, { externalFrom = TWO_GB }: SaveOptions = {}): void {
+    if (this.#weightBytes() < externalFrom) {
+      writeAtomically(path, [this.bytes()]);
+      return;
+    }
+    const file = `${path}.data`;
+    let offset = 0;
+    const bytes = this.#encode(({ name, stored }) => {
+      const length = lengthOf(stored);
+      const entries = { location: basename(file), offset: String(offset), length: String(length) };
+      offset += length;
+      const externalData = Object.entries(entries).map(([key, value]) => ({ key, value }));
+      return { ...tensorHead(name, stored), dataLocation: 1, externalData };
+    });
+    writeAtomically(file, all(this.#builder.stored.values()));
+    writeAtomically(path, [bytes]);
+  }
+
+  #weightBytes(): number {
+    return [...this.#builder.stored.values()].reduce((sum, stored) => sum + lengthOf(stored), 0);
+  }
+
+  #encode(tensor: (entry: { name: string; stored: Stored }) => object): Uint8Array {
+    const Model = messageType("ModelProto");
+    const model = {
+      irVersion: 8,
+      opsetImport: [{ domain: "", version: OPSET }],
+      graph: {
+        name: "omni-id",
+        node: this.#builder.nodes.map(nodeProto),
+        initializer: [...this.#builder.stored].map(([name, stored]) => tensor({ name, stored })),
+        input: this.#described.inputs.map((value) => this.#valueInfo(value)),
+        output: this.#described.outputs.map((value) => this.#valueInfo(value)),
+      },
+    };
+    return Model.encode(Model.fromObject(model)).finish();
+  }
+
+  #valueInfo({ name, dtype, shape }: Described): object {
+    const dim = shape.map((size, axis) => {
+      if (isPlain(size)) return { dimValue: size };
+      const symbol = this.#symbols.find(({ first, second }) => first === size.first && second === size.second);
+      return { dimParam: symbol?.name ?? `${name}_${axis}` };
+    });
+    return { name, type: { tensorType: { elemType: elementCode(dtype), shape: { dim } } } };
+  }
+}
+
+function nodeProto({ op, inputs, outputs, attributes }: ExportNode): object {
+  return {
+    name: outputs[0],
+    opType: op,
+    input: inputs,
+    output: outputs,
+    attribute: Object.entries(attributes).map(attributeProto),
+  };
+}
+
+function attributeProto([name, value]: [string, ExportAttribute]): object {
+  if (typeof value === "number") return { name, type: 2, i: value };
+  if (typeof value === "string") return { name, type: 3, s: Buffer.from(value) };
+  return "float" in value ? { name, type: 1, f: value.float } : { name, type: 7, ints: value };
+}
+
+const tensorHead = (name: string, { dtype, shape }: Stored) => ({
+  name,
+  dims: [...shape],
+  dataType: elementCode(dtype),
+});
+
+const lengthOf = ({ dtype, shape }: Stored): number => shape.reduce((size, n) => size * n, elementSize(dtype));
+
+/** Narrow floats are read widened: they are exported as float32 models only. */
+function bytesOf(stored: Stored): Uint8Array {
+  const array = stored.read();
+  if (array.byteLength !== lengthOf(stored)) {
+    throw new Error(`exportOnnx: a weight is ${stored.dtype}; convert the model with to({ dtype: "float32" }) first`);
+  }
+  return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+}
+
+function* all(tensors: Iterable<Stored>): Generator<Uint8Array> {
+  for (const stored of tensors) yield bytesOf(stored);
+}
