@@ -172,6 +172,7 @@ const benchmarks = {
   dispatch: { run: dispatch },
   "fused kernels": { run: () => ours("../packages/torch/bench/kernels.mjs", "--json") },
   "encode, three photos": { run: () => ours("encode.mjs") },
+  "commands that must be quick": { run: () => ours("quick.mjs"), goal: ["seconds", "≤", 0.6] },
   rendering: { run: () => ours("render.mjs") },
   curation: { run: () => ours("curate.mjs", "speed") },
   "curation memory, 10 minutes": { run: curationMemory, goal: ["ratio", "≤", 1.1] },

@@ -1,4 +1,4 @@
-import { loadImage, type RgbImage, resizeImage } from "@omni-id/face/analysis";
+import { loadImage, type RgbImage, warp } from "@omni-id/face/analysis";
 import type { ShardSet } from "./shards.ts";
 
 /** What the sheet shows. */
@@ -24,7 +24,8 @@ export async function inspectShards(
         const photo = await loadImage(await person.image(column), { name: `${person.id}.${column}.jpg` });
         const mask = await person.mask(column);
         if (mask) dim(photo.data, (await loadImage(mask, { name: `${person.id}.${column}.mask.png` })).data);
-        const picture = await resizeImage(photo, tile, tile);
+        const [scaleX, scaleY] = [tile / photo.width, tile / photo.height];
+        const picture = warp(photo, [scaleX, 0, 0, 0, scaleY, 0], tile, tile);
         drawDots(picture, record.landmarks, tile / record.width, tile / record.height);
         put(sheet, picture, column * tile, row * tile);
       }),

@@ -58,13 +58,24 @@ function workFolder(home: string): string {
   }
 }
 
+/** Milliseconds in which a registry answers a short question. */
+const REGISTRY_ANSWERS = 8_000;
+
 /** The tarball that npm gives for a package. */
 function packInto(folder: string, spec: string): string {
-  const pack = spawnSync("npm", ["pack", spec, "--pack-destination", folder, "--loglevel=error"], { encoding: "utf8" });
+  // Asked first and once: npm itself tries a registry that is out of reach again and again, for minutes, in silence.
+  const quick = ["--fetch-retries=0", `--fetch-timeout=${REGISTRY_ANSWERS}`];
+  npm(spec, ["view", spec, "dist.tarball", ...quick], 2 * REGISTRY_ANSWERS);
+  npm(spec, ["pack", spec, "--pack-destination", folder]);
   const tarball = readdirSync(folder).find((file) => file.endsWith(".tgz"));
-  if (pack.status !== 0 || !tarball) {
-    const reason = (pack.stderr ?? "").split("\n").slice(0, 4).join("\n");
-    throw new Error(`npm could not fetch ${spec}; is the npm registry in reach?\n${reason}`);
-  }
+  if (!tarball) throw new Error(`npm could not fetch ${spec}: it left no file`);
   return join(folder, tarball);
+}
+
+/** @param timeout milliseconds @throws with npm's own reason */
+function npm(spec: string, args: readonly string[], timeout?: number): void {
+  const { status, stderr, error } = spawnSync("npm", [...args, "--loglevel=error"], { encoding: "utf8", timeout });
+  if (status === 0) return;
+  const reason = (stderr || error?.message || "npm did not answer").split("\n").slice(0, 4).join("\n");
+  throw new Error(`npm could not fetch ${spec}; is the npm registry in reach?\n${reason}`);
 }

@@ -1,4 +1,13 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fetchAssets } from "@omni-id/face";
@@ -33,8 +42,15 @@ it("a registry out of reach is said, with npm's reason, and nothing half-made is
   expect(readdirSync(join(cache, "assets"))).toEqual([]);
 });
 
+it("a registry that does not answer is asked once, shortly, and not to pack anything", () => {
+  npmIs(`echo "$@" >> ${join(cache, "calls")}; exit 1`);
+  expect(fetch).toThrow(/is the npm registry in reach/);
+  const calls = readFileSync(join(cache, "calls"), "utf8").trim().split("\n");
+  expect(calls).toEqual([expect.stringMatching(/^view faceplugin.* --fetch-retries=0 --fetch-timeout=8000/)]);
+});
+
 it("a file with another hash is not unpacked", () => {
-  npmIs('echo "not the package" > "$4/x.tgz"'); // npm pack SPEC --pack-destination FOLDER
+  npmIs('[ "$1" = view ] || echo "not the package" > "$4/x.tgz"'); // npm pack SPEC --pack-destination FOLDER
   expect(fetch).toThrow(/not the expected one\n {2}got sha512-.*\n {2}not sha512-/);
   expect(readdirSync(join(cache, "assets"))).toEqual([]);
 });

@@ -95,6 +95,28 @@ describe("draws", () => {
     );
   });
 
+  it("give a single photo an altered copy to be made from, where the preset says so: never as a target, nor elsewhere", () => {
+    const some = fakePeople(4, { images: [1, 3, 1, 2], altered: [true, false, true, false], side: 8 });
+    expect([some.rows, some.row(0, 1), some.row(2, 1), some.nameOf(6)]).toEqual([
+      [0, 2, 3, 4, 5, 7, 8],
+      1,
+      6,
+      "fake-2.1",
+    ]);
+    const options = { counts: some.counts, altered: some.altered, batch: 2, inputs: [1, 2], targets: 3 };
+    const inputs = new Set<number>();
+    for (let step = 0; step < 300; step++) {
+      for (const task of sampleFewToMany(new KeyedRandom(6, step), options)) {
+        for (const image of task.inputs) inputs.add(some.row(task.person, image));
+        for (const image of task.targets) expect(some.rows).toContain(some.row(task.person, image));
+        if (some.altered[task.person]) expect(task).toMatchObject({ inputs: [1], targets: [0, 0, 0] });
+      }
+      expect(some.rows).toContain(new Urn(some).row(new KeyedRandom(6, step)));
+    }
+    expect([...inputs].sort()).toEqual([1, 2, 3, 4, 6, 7, 8]);
+    expect(() => some.row(1, 3)).toThrow(/fake-1 has 3 photos, and none of number 3/);
+  });
+
   it("mix sets as they weigh, whatever their sizes", () => {
     const shares = [
       { people: 5, weight: 3 },

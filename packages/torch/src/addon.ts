@@ -4,9 +4,16 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
+type AddonName = "torch_native" | "process_environment";
+
 /** Where the addons were built: in this package, unless OMNI_ID_NATIVE names the folder of another build. */
 function buildFolder(): string {
   return join(process.env.OMNI_ID_NATIVE || fileURLToPath(new URL("..", import.meta.url)), "build/Release");
+}
+
+/** The file of one of the addons, built or not. */
+export function addonFile(name: AddonName): string {
+  return join(buildFolder(), `${name}.node`);
 }
 
 /** Builds the addons where a plain `npm install` left them out, as from a packed tarball: a minute, once. */
@@ -21,8 +28,8 @@ function build(): void {
  * Loads one of the addons that `native/` is built into.
  * @throws when it is missing and cannot be built, or was built for another machine
  */
-export function loadAddon(name: "torch_native" | "process_environment"): unknown {
-  const file = join(buildFolder(), `${name}.node`);
+export function loadAddon(name: AddonName): unknown {
+  const file = addonFile(name);
   if (!existsSync(file)) build();
   try {
     return createRequire(import.meta.url)(file);

@@ -26,6 +26,9 @@ export interface Version {
   readonly fastBlas: boolean;
 }
 
+/** Whether a library's file is one of the tuned ones, by its name. */
+export const isFastBlas = (file: string): boolean => /openblas|mkl|blis|atlas|accelerate/i.test(file);
+
 /** What this LibTorch is and what it stands on. */
 export function version(): Version {
   const { libtorch, cuda, mkldnn, mkl, blas } = native.version();
@@ -36,7 +39,7 @@ export function version(): Version {
     cuda,
     mkldnn,
     blas: library,
-    fastBlas: mkl || /openblas|mkl|blis|atlas|accelerate/i.test(library),
+    fastBlas: mkl || isFastBlas(library),
   };
 }
 

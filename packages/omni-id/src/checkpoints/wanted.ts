@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { cacheFolder } from "@omni-id/face";
+import { cacheFolder } from "@omni-id/face/assets";
 import { FLUX_AUTOENCODER, FluxAutoencoder } from "../backbones/autoencoder.ts";
 import { CLIP_H, ClipVisionModel } from "../backbones/clip.ts";
 import { CLIP_L_TEXT, ClipTextModel } from "../backbones/clip-text.ts";

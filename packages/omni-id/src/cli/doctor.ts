@@ -1,8 +1,11 @@
 import { accessSync, constants, existsSync, mkdirSync, readdirSync, statfsSync } from "node:fs";
-import { totalmem } from "node:os";
+import { availableParallelism, totalmem } from "node:os";
+import { join } from "node:path";
 import { Command } from "@commander-js/extra-typings";
 import { assetsStatus, cacheFolder, modelFile, models } from "@omni-id/face/assets";
-import { shippedWeights } from "../weights/folder.ts";
+import { buildInfo, getNumThreads, preferredPrecision, type Version, version } from "@omni-id/torch";
+import { encoderName, readWeightsNote } from "../weights/file.ts";
+import { DECODER_FILE, ENCODER_FILE, shippedWeights } from "../weights/folder.ts";
 import { jsonOption } from "./options.ts";
 import { print } from "./output.ts";
 
@@ -21,12 +24,13 @@ const ROOMY_GB = 3;
 
 export function doctorCommand() {
   return new Command("doctor")
+    .option("--full", "load LibTorch and the weights too, and measure matrix products: some seconds")
     .addOption(jsonOption())
     .addHelpText("after", "\nExit code 0: all is there; 1: something is missing.")
     .action(async (options) => {
-      const engine = await libtorch();
+      const engine = options.full ? await measuredEngine() : builtEngine();
       const findings = [...machine(), ...engine, ...assets()];
-      if (engine.every(({ ok }) => ok)) findings.push(await weights());
+      if (!options.full || engine.every(({ ok }) => ok)) findings.push(await weights(options.full));
       const lines = findings.map(({ what, ok, told, fix }) => {
         const mend = ok || !fix ? "" : `\n      mend it with: ${fix}`;
         return `${ok ? "ok   " : "MISS "} ${what}: ${told}${mend}`;
@@ -69,28 +73,58 @@ function hasFont(): boolean {
   return readdirSync(folder, { recursive: true }).some((name) => /\.(ttf|otf|ttc)$/i.test(String(name)));
 }
 
+const FAST_BLAS = "sudo apt-get install -y libopenblas0";
+const cudaFinding = (cuda: boolean): Finding => ({
+  what: "CUDA",
+  ok: true,
+  told: cuda ? "found; use it with --device cuda" : "none: --device cpu only",
+});
+
+/** What files tell of LibTorch: loading it is what takes time. */
+function builtEngine(): Finding[] {
+  const built = buildInfo();
+  if (!built) return [{ what: "LibTorch", ok: false, told: "the native addon is not built", fix: "npm run setup" }];
+  const { libtorch = "of an unknown version", missing, cuda, blas, fastBlas } = built;
+  if (missing.length > 0) {
+    const told = `${libtorch}, of which these libraries are missing: ${missing.join(", ")}`;
+    return [{ what: "LibTorch", ok: false, told, fix: "npm run setup" }];
+  }
+  return [
+    { what: "LibTorch", ok: true, told: `${libtorch}, ${availableParallelism()} threads` },
+    cudaFinding(cuda),
+    {
+      what: "matrix products, float32",
+      ok: fastBlas,
+      told: `by ${blas}${fastBlas ? "; measured with: omni-id doctor --full" : ": no fast BLAS"}`,
+      fix: FAST_BLAS,
+    },
+    { what: "matrix products, bfloat16", ok: true, told: `training uses ${preferredPrecision()}` },
+  ];
+}
+
 /** LibTorch itself: loading it may be what fails. */
-async function libtorch(): Promise<Finding[]> {
-  let torch: typeof import("@omni-id/torch");
+async function measuredEngine(): Promise<Finding[]> {
+  let found: Version;
   try {
-    torch = await import("@omni-id/torch");
+    found = version();
   } catch (error) {
     return [{ what: "LibTorch", ok: false, told: (error as Error).message, fix: "npm run setup" }];
   }
-  const { libtorch: version, cuda, blas } = torch.version();
+  const { libtorch, cuda, blas, fastBlas } = found;
   const rates = await import("./product-rate.ts");
   const float32 = rates.productRate("float32");
-  const precision = torch.preferredPrecision();
+  const fast = fastBlas || float32 > SLOW_GFLOPS; // a busy machine is slow with any library
+  const precision = preferredPrecision();
   const told =
     precision === "bfloat16" ? `${rates.productRate("bfloat16").toFixed(0)} GFLOP/s` : "not in this processor";
   return [
-    { what: "LibTorch", ok: true, told: `${version}, ${torch.getNumThreads()} threads` },
-    { what: "CUDA", ok: true, told: cuda ? "found; use it with --device cuda" : "none: --device cpu only" },
+    { what: "LibTorch", ok: true, told: `${libtorch}, ${getNumThreads()} threads` },
+    cudaFinding(cuda),
     {
       what: "matrix products, float32",
-      ok: float32 > SLOW_GFLOPS,
-      told: `${float32.toFixed(0)} GFLOP/s by ${blas}${float32 > SLOW_GFLOPS ? "" : ": no fast BLAS"}`,
-      fix: "sudo apt-get install -y libopenblas0",
+      ok: fast,
+      told: `${float32.toFixed(0)} GFLOP/s by ${blas}${fast ? "" : ": no fast BLAS"}`,
+      fix: FAST_BLAS,
     },
     { what: "matrix products, bfloat16", ok: true, told: `${told}; training uses ${precision}` },
   ];
@@ -123,15 +157,26 @@ function cache(): Finding {
   }
 }
 
-async function weights(): Promise<Finding> {
+/** @param full load them; else only what the files say of themselves is read */
+async function weights(full = false): Promise<Finding> {
   const folder = shippedWeights();
   const what = `weights: ${folder}`;
   try {
-    const { loadFirstStage } = await import("../weights/first-stage.ts");
-    const { encoder } = await loadFirstStage(folder);
-    return { what, ok: true, told: `encoder ${encoder.name}, ${encoder.metadata.steps ?? "?"} steps` };
+    if (full) await (await import("../weights/first-stage.ts")).loadFirstStage(folder);
+    const { name, steps } = await firstStageNote(folder);
+    return { what, ok: true, told: `encoder ${name}, ${steps ?? "?"} steps` };
   } catch (error) {
     const [told] = (error as Error).message.split("\n");
     return { what, ok: false, told, fix: "git checkout weights/nano, or: npx omni-id train mtd" };
   }
+}
+
+/** @throws when one of the two files is missing, damaged, or they belong to different runs */
+async function firstStageNote(folder: string): Promise<{ name: string; steps?: string }> {
+  const { preset, hash, metadata } = await readWeightsNote(join(folder, ENCODER_FILE), "mtd");
+  const decoder = await readWeightsNote(join(folder, DECODER_FILE), "mtd");
+  if (decoder.metadata.encoderHash !== hash) {
+    throw new Error(`${DECODER_FILE} was trained with another encoder than ${ENCODER_FILE} beside it`);
+  }
+  return { name: encoderName(preset, hash), steps: metadata.steps };
 }

@@ -1,4 +1,4 @@
-import { SingleBar } from "cli-progress";
+import { createRequire } from "node:module";
 import { printableText } from "../pictures/printable.ts";
 
 export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
@@ -96,6 +96,8 @@ export function progress(what: string): { update: (done: number, total: number) 
     };
     return { update, stop: () => {} };
   }
+  // Loaded where a bar is drawn, and nowhere else.
+  const { SingleBar } = createRequire(import.meta.url)("cli-progress") as typeof import("cli-progress");
   const bar = new SingleBar({
     format: `{bar} {value}/{total} ${what} · {eta_formatted} left`,
     hideCursor: true,

@@ -2,6 +2,7 @@ import { fileURLToPath } from "node:url";
 import { Option } from "@commander-js/extra-typings";
 import { distributed } from "@omni-id/torch";
 import { SOLO, type Team, teamOf } from "../train/team.ts";
+import { givenWords } from "./given-words.ts";
 import { count, whole } from "./options.ts";
 import { EXIT, Interrupted, interruptible, note } from "./output.ts";
 
@@ -62,7 +63,7 @@ export async function runProcesses({
   restarts: number;
   threads?: number;
 }): Promise<void> {
-  const given = withoutOptions(process.argv.slice(2), ["--processes", "--restarts", "--threads"]);
+  const given = withoutOptions(givenWords(), ["--processes", "--restarts", "--threads"]);
   const resumes = given.some((word) => /^--resume(=|$)/.test(word));
   const { signal, release } = interruptible();
   const { code, attempts, reason } = await distributed

@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs";
-import protobuf from "protobufjs";
+import { createRequire } from "node:module";
+import type { INamespace, Root, Type } from "protobufjs";
 
 /** The part of onnx.proto (github.com/onnx/onnx, IR version 3 and later) that a graph of plain tensors uses. */
 const field = (id: number, type: string, repeated = false) =>
   repeated ? { id, type, rule: "repeated" } : { id, type };
-const root = protobuf.Root.fromJSON({
+const MESSAGES: INamespace = {
   nested: {
     ModelProto: {
       fields: {
@@ -69,7 +70,7 @@ const root = protobuf.Root.fromJSON({
     TensorShapeProto: { fields: { dim: field(1, "DimensionProto", true) } },
     DimensionProto: { fields: { dimValue: field(1, "int64"), dimParam: field(2, "string") } },
   },
-});
+};
 
 type Long = number | { toNumber(): number; toString(): string };
 
@@ -126,7 +127,12 @@ export const toBigInt = (value: Long): bigint => BigInt(value.toString());
 export const toNumber = (value: Long): number => (typeof value === "number" ? value : value.toNumber());
 
 /** @internal The message types, for tests that write graphs. */
-export const messageType = (name: string): protobuf.Type => root.lookupType(name);
+export function messageType(name: string): Type {
+  root ??= (createRequire(import.meta.url)("protobufjs") as typeof import("protobufjs")).Root.fromJSON(MESSAGES);
+  return root.lookupType(name);
+}
+/** Made when the first file is read: most who import this package read none. */
+let root: Root | undefined;
 
 export interface OnnxFile {
   graph: GraphProto;

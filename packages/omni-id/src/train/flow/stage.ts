@@ -91,6 +91,7 @@ export class FlowStage implements Stage<FlowBatch> {
     const tasks = sampleFewToMany(new KeyedRandom(this.#seed, step, DRAW.tasks), {
       ...adapter,
       counts: people.counts,
+      altered: people.altered,
       shares: people.shares,
     });
     const targets = tasks.flatMap(({ person, targets }) => targets.map((image) => people.row(person, image)));

@@ -88,6 +88,7 @@ export class MtdStage implements Stage<MtdBatch> {
     const tasks = sampleFewToMany(new KeyedRandom(this.#seed, step, DRAW.tasks), {
       ...this.#preset,
       counts: people.counts,
+      altered: people.altered,
       shares: people.shares,
     });
     const targets = tasks.flatMap((task) => task.targets.map((image) => people.row(task.person, image)));
