@@ -160,8 +160,9 @@ const cases = {
     const trained = like.parameters().filter((parameter) => parameter.requiresGrad);
     const optimiserState = new Map(
       Object.entries(state).map(([key, values]) => {
-        const shape = key === "step" ? [] : trained[Number.parseInt(key, 10)].shape;
-        return [key, tensor(values, { dtype: key === "step" ? "int64" : "float64" }).view([...shape])];
+        const counts = key.endsWith("step"); // of all, and of each parameter
+        const shape = counts ? [] : trained[Number.parseInt(key, 10)].shape;
+        return [key, tensor(values, { dtype: counts ? "int64" : "float64" }).view([...shape])];
       }),
     );
     const begun = { weights: tensors, optimiser: optimiserState };
