@@ -309,6 +309,24 @@ test("large weights lie in a file beside the model, and come back", async () => 
   );
 });
 
+test("weights of 16 bits take half of the file and are widened before they are used", async () => {
+  const linear = new nn.Linear({ in: 4, out: 600, generator });
+  const fn = ({ x: t }: Inputs) => linear.forward(t);
+  const exported = exportOnnx(fn, x(2), { module: linear, second: x(3) });
+  const [wide, narrow] = [exported.bytes(), exported.bytes({ weights: "float16" })];
+  expect(wide.length - narrow.length).toBeGreaterThan(2 * 600 * 4 - 300);
+  const inputs = x(6);
+  const rounded = new nn.Linear({ in: 4, out: 600 });
+  rounded.loadStateDict(new Map([...linear.stateDict()].map(([key, t]) => [key, t.ndim > 1 ? t.half().float() : t])));
+  const wanted = noGrad(() => rounded.forward(inputs.x));
+  const [got] = await runReference(narrow, inputs);
+  expectClose(got, wanted);
+  expectClose(
+    noGrad(() => withFile(narrow, (path) => importOnnx(path)).forward(inputs.x)),
+    wanted,
+  );
+});
+
 test("recording leaves nothing behind", () => {
   scope(() => {
     const before = x(2).x.exp();

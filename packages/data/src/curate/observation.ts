@@ -34,6 +34,8 @@ export interface FaceSeen {
   /** Of a photo: how far from its middle the face is, over the way to a corner. */
   away?: number;
   detail?: number;
+  /** Degrees clockwise, where it was asked which way is up. */
+  turn?: number;
   pose?: Pose;
   /** 0…1 */
   quality?: number;
@@ -46,7 +48,7 @@ export interface FaceSeen {
 }
 
 /** A face that passed all measurements. */
-export type MeasuredFace = FaceSeen & Required<Omit<FaceSeen, "why" | "away">>;
+export type MeasuredFace = FaceSeen & Required<Omit<FaceSeen, "why" | "away" | "turn">>;
 
 export const isMeasured = (face: FaceSeen): face is MeasuredFace =>
   face.why === undefined && face.feature !== undefined;
@@ -92,6 +94,7 @@ interface FaceRecord {
   outside?: number;
   away?: number;
   detail?: number;
+  turn?: number;
   pose?: [number, number, number];
   quality?: number;
   landmarks?: number[];
@@ -100,7 +103,7 @@ interface FaceRecord {
 }
 
 function faceRecord(face: FaceSeen): FaceRecord {
-  const { box, score, why, size, outside, away, detail, pose, quality, landmarks, feature, look } = face;
+  const { box, score, why, size, outside, away, detail, turn, pose, quality, landmarks, feature, look } = face;
   return {
     box: [round(box.x, 1), round(box.y, 1), round(box.width, 1), round(box.height, 1)],
     score: round(score, 3),
@@ -109,6 +112,7 @@ function faceRecord(face: FaceSeen): FaceRecord {
     outside: outside === undefined ? undefined : round(outside, 3),
     away: away === undefined ? undefined : round(away, 3),
     detail: detail === undefined ? undefined : round(detail, 4),
+    turn,
     pose: pose && [round(pose.yaw, 1), round(pose.pitch, 1), round(pose.roll, 1)],
     quality: quality === undefined ? undefined : round(quality, 4),
     landmarks: landmarks?.map((value) => round(value, 2)),

@@ -2,6 +2,7 @@ import type { Box, RgbImage } from "@omni-id/face/analysis";
 import { boxIn, type Clip } from "./clip.ts";
 import { thumbnail } from "./cuts.ts";
 import type { ClipEnd, ClipJournal } from "./journal.ts";
+import { isAsking, whyLying } from "./lying.ts";
 import type { FrameSeen } from "./observation.ts";
 import { type FrameMemory, type Observer, observeFrame } from "./observe.ts";
 import { decodeFrames, planFrames } from "./video/decode.ts";
@@ -46,11 +47,15 @@ export async function observeClip(
       const { seen, memory } =
         before && Buffer.compare(before.image.data, image.data) === 0
           ? { seen: { ...before.seen, n, t, cut: false }, memory: before.memory }
-          : await observeFrame(observer, frame, before?.memory, person);
+          : await observeFrame(observer, frame, before?.memory, { person, asking: isAsking(journal.frames) });
       before = { seen: journal.add(seen), image, memory };
+      const lying = isAsking(journal.frames) ? undefined : whyLying(journal.frames);
+      if (lying) return finish({ frames: journal.frames.length, refused: lying });
       onProgress?.({ frames: 1, share: claimed > 0 ? Math.min(1, n / fps / claimed) : 0 });
     }
     const frames = journal.frames.length;
+    const lying = whyLying(journal.frames);
+    if (lying) return finish({ frames, refused: lying });
     return finish({ frames, ...earlyEnd(frames / fps, claimed, info) });
   } catch (error) {
     if (!(error instanceof VideoError)) throw error;

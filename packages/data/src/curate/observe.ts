@@ -18,6 +18,7 @@ import {
 import { alignment, shareOutside } from "./align.ts";
 import { sceneChange, thumbnail } from "./cuts.ts";
 import { dropDetected, dropMeasured } from "./filter.ts";
+import { turnOf } from "./lying.ts";
 import type { FaceSeen, FrameSeen } from "./observation.ts";
 import type { CurateSettings, SetSettings } from "./settings.ts";
 import type { VideoFrame } from "./video/decode.ts";
@@ -27,6 +28,13 @@ export interface FrameMemory {
   thumbnail: Float32Array;
   /** Whether there were faces. */
   faces: boolean;
+}
+
+export interface LookOptions {
+  /** Where the clip's person is, in pixels of the frame; everywhere where absent. */
+  person?: Box;
+  /** Whether faces are asked which way is up. */
+  asking?: boolean;
 }
 
 /** A frame without faces is searched more thoroughly where one was just lost, after a cut, and once in so many. */
@@ -43,13 +51,12 @@ export interface Observer<Settings extends SetSettings = CurateSettings> {
 
 /**
  * Everything that is seen in one frame. The costly networks run on faces that passed the cheap filters.
- * @param person where the clip's person is, in pixels of the frame; everywhere where absent
  */
 export async function observeFrame(
   observer: Observer,
   { n, t, image }: VideoFrame,
   before: FrameMemory | undefined,
-  person?: Box,
+  options: LookOptions = {},
 ): Promise<{ seen: FrameSeen; memory: FrameMemory }> {
   const { analyser, settings } = observer;
   const thumb = thumbnail(image);
@@ -60,7 +67,7 @@ export async function observeFrame(
     return quick.length > 0 || !worthwhile ? quick : analyser.detect(image, { threshold: settings.minScore });
   });
   const faces: FaceSeen[] = [];
-  for (const detection of found) faces.push(await observeFace(observer, image, detection, person));
+  for (const detection of found) faces.push(await observeFace(observer, image, detection, options));
   return { seen: { n, t, cut, faces }, memory: { thumbnail: thumb, faces: found.length > 0 } };
 }
 
@@ -69,7 +76,7 @@ export async function observeFace(
   observer: Observer<SetSettings>,
   frame: RgbImage,
   found: Detection,
-  person?: Box,
+  { person, asking }: LookOptions = {},
 ): Promise<FaceSeen> {
   const { analyser, settings } = observer;
   const face: FaceSeen = { ...found };
@@ -83,6 +90,10 @@ export async function observeFace(
 
   const landmarks = await timed(observer, "landmarks", () => analyser.landmarks(patch, box));
   face.landmarks = [...transformPoints(landmarks, toFrame)];
+  if (asking) {
+    const { strength } = await timed(observer, "recognition", () => analyser.describe(patch, landmarks));
+    face.turn = await turnOf(analyser, frame, found, strength);
+  }
   const align = alignment(face.landmarks);
   if (!align) return { ...face, why: "unclear" };
   face.size = align.size;

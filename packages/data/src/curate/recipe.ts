@@ -5,7 +5,7 @@ import { writeFileAtomically } from "../atomic-file.ts";
 import type { SetSettings } from "./settings.ts";
 
 /** Raise when a stage decides in another way: sets that were begun in the old way are then not gone on with. */
-const VERSION = 1;
+const VERSION = 2;
 
 /** What all videos of a set are curated by. */
 export interface Recipe {

@@ -1,7 +1,8 @@
 import { CHAIN_LINKS } from "./body-model.ts";
 import { DepthMap } from "./depth-map.ts";
-import type { Figure, Part } from "./figure.ts";
+import type { Figure } from "./figure.ts";
 import { type Light, radiance, sphere } from "./light.ts";
+import type { Part } from "./part.ts";
 import { Scene } from "./scene.ts";
 import { apply, IDENTITY, type Mat3, type Vec3 } from "./vector.ts";
 

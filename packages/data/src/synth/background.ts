@@ -1,8 +1,6 @@
 import { KeyedRandom } from "../random.ts";
 import { CENTRE, type Frame, PLACE_X, PLACE_Y, SAMPLES } from "./frame.ts";
-import type { View } from "./view.ts";
-
-export type BackgroundKind = "plain" | "room" | "lights" | "nature" | "street";
+import type { BackgroundKind, View } from "./view.ts";
 
 const SIDE = 96;
 type Rgb = readonly [number, number, number];

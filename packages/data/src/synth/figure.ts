@@ -3,6 +3,7 @@ import { type BodyModel, CHAIN, HEAD_WINDOW, meanPosition } from "./body-model.t
 import { landmarkPositions, outline, polygonDistance } from "./landmarks.ts";
 import { type Mesh, positionNormals, subMesh } from "./mesh.ts";
 import { addTargets, expressionTargets, macroTargets } from "./morph.ts";
+import type { Material, Part, Surface } from "./part.ts";
 import type { Colour, Person } from "./person.ts";
 import { fitProxy, loadProxy, offsetScale, type ProxyKind, type ProxyMesh } from "./proxy.ts";
 import { paintSkin } from "./skin.ts";
@@ -10,38 +11,6 @@ import { aboveHairline, loadSkinMap } from "./skin-map.ts";
 import { loadTexture, luminance, meanLuminance, type Texture } from "./texture.ts";
 import { apply, multiply, rotateX, rotateY, type Vec3 } from "./vector.ts";
 import type { View } from "./view.ts";
-
-/** How a surface is drawn. Cards (hair, brows, lashes) are transparent and drawn back to front. */
-export type Surface = "skin" | "plain" | "eye" | "hair" | "brow" | "lash" | "glass";
-
-export interface Material {
-  surface: Surface;
-  texture?: Texture;
-  /** Part of texture space that the texture covers. */
-  window?: { u0: number; v0: number; u1: number; v1: number };
-  tint: Colour;
-  gloss: number;
-  /** Factor on the texture's alpha. */
-  gain: number;
-  /** Mean luminance of the texture, which `tint` replaces. */
-  mean: number;
-  /** Part of the face, as the mask wants it. */
-  face: boolean;
-}
-
-/** A piece of a person: a mesh on shared positions with one material. */
-export interface Part {
-  mesh: Mesh;
-  /** Current positions and normals, by position. */
-  positions: Float32Array;
-  normals: Float32Array;
-  chain: Float32Array;
-  material: Material;
-  /** For skin: 1 where a render vertex belongs to the face. */
-  faceVertices?: Uint8Array;
-  proxy?: ProxyMesh;
-  mirrored?: boolean;
-}
 
 const material = (surface: Surface, options: Partial<Material> = {}): Material => ({
   surface,

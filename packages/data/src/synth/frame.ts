@@ -1,4 +1,4 @@
-import type { Material } from "./figure.ts";
+import type { Material } from "./part.ts";
 import { drawTriangle } from "./raster.ts";
 import type { Scene } from "./scene.ts";
 

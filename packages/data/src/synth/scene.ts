@@ -1,5 +1,5 @@
 import { CHAIN_LINKS } from "./body-model.ts";
-import type { Part } from "./figure.ts";
+import type { Part } from "./part.ts";
 import { sampleTexture } from "./texture.ts";
 import { apply, type Mat3, multiply, partOf, transpose, type Vec3 } from "./vector.ts";
 

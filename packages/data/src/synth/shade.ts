@@ -1,7 +1,7 @@
 import type { DepthMap } from "./depth-map.ts";
-import type { Material } from "./figure.ts";
 import { type Camera, CENTRE, type Frame, PLACE_X, PLACE_Y, SAMPLES } from "./frame.ts";
 import type { Lamp } from "./light.ts";
+import type { Material } from "./part.ts";
 import type { Scene } from "./scene.ts";
 import { sampleTexture } from "./texture.ts";
 

@@ -1,8 +1,9 @@
 import { KeyedRandom } from "../random.ts";
-import type { BackgroundKind } from "./background.ts";
 import { EXPRESSIONS, type Units } from "./expressions.ts";
 import { drawLight, frontalLight, type Light } from "./light.ts";
 import type { Colour, Person } from "./person.ts";
+
+export type BackgroundKind = "plain" | "room" | "lights" | "nature" | "street";
 
 /** One picture of a person: everything that changes from picture to picture. Plain data, fit to be interpolated. */
 export interface View {

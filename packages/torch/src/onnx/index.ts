@@ -4,5 +4,6 @@ export {
   exportOnnx,
   OnnxExport,
   type SaveOptions,
+  type WeightOptions,
 } from "./export/index.ts";
 export { type ImportOptions, importOnnx, OnnxModule } from "./module.ts";

@@ -13,16 +13,18 @@ export interface ImportOptions {
   between?: Cut;
 }
 
+/** A tensor's key: its name in the file, unless modules keep that for themselves, as `to` and `train`. */
+const keyOf = (name: string): string => (name in Module.prototype || name === "training" ? `${name}_` : name);
+
 /** Initialisers by their names in the file. */
 class Initialisers extends Module {
   readonly [name: string]: unknown;
 
-  constructor(path: string, tensors: ReadonlyMap<string, Tensor>, trainable: boolean) {
+  constructor(tensors: ReadonlyMap<string, Tensor>, trainable: boolean) {
     super();
     for (const [name, tensor] of tensors) {
-      if (name in this) throw new Error(`${path}: tensor "${name}" has a name that modules keep for themselves`);
       const trained = trainable && tensor.dtype.includes("float") && tensor.ndim > 0;
-      Object.assign(this, { [name]: trained ? parameter(tensor) : buffer(tensor) });
+      Object.assign(this, { [keyOf(name)]: trained ? parameter(tensor) : buffer(tensor) });
     }
   }
 }
@@ -52,7 +54,7 @@ export class OnnxModule extends Module {
     super();
     this.#path = path;
     this.#graph = graph;
-    this.weights = new Initialisers(path, graph.initialisers, trainable);
+    this.weights = new Initialisers(graph.initialisers, trainable);
   }
 
   /** Names of the graph's inputs. */
@@ -105,7 +107,7 @@ export class OnnxModule extends Module {
   }
 
   #value(name: string, values: ReadonlyMap<string, Tensor>): Tensor {
-    const value = values.get(name) ?? (this.#graph.initialisers.has(name) ? this.weights[name] : undefined);
+    const value = values.get(name) ?? (this.#graph.initialisers.has(name) ? this.weights[keyOf(name)] : undefined);
     if (!value) throw new Error(`${this.#path}: "${name}" is a further output of its node, which is not computed`);
     return value as Tensor;
   }

@@ -131,7 +131,7 @@ export class GraphBuilder {
   }
 
   #fresh(kind: string): string {
-    return `${kind}_${this.#count++}`;
+    return `/${kind}/${this.#count++}`; // as no input, output or weight is called
   }
 }
 

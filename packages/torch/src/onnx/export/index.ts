@@ -7,7 +7,7 @@ import { type FreeSize, sizeOf } from "./sizes.ts";
 import { translate } from "./translate.ts";
 import { OnnxExport } from "./write.ts";
 
-export { OnnxExport, type SaveOptions } from "./write.ts";
+export { OnnxExport, type SaveOptions, type WeightOptions } from "./write.ts";
 
 /** Inputs by name. */
 export type ExportInputs = Readonly<Record<string, Tensor>>;

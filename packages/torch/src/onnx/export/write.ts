@@ -1,6 +1,8 @@
 import { basename } from "node:path";
 import { writeAtomically } from "../../atomic-file.ts";
 import { type DType, elementSize } from "../../dtype.ts";
+import { fromTypedArray } from "../../factories.ts";
+import { scope } from "../../scope.ts";
 import { messageType } from "../proto.ts";
 import {
   type ExportAttribute,
@@ -16,13 +18,26 @@ const OPSET = 17;
 /** Protocol buffers hold no more than 2 GB. */
 const TWO_GB = 2 ** 31 - 2 ** 20;
 
+/** Weights of fewer bytes stay as they are: scalars and norms are worth more than they take. */
+const HALVED = 4096;
+
+interface WrittenGraph {
+  nodes: readonly ExportNode[];
+  stored: ReadonlyMap<string, Stored>;
+}
+
 interface Described {
   name: string;
   dtype: DType;
   shape: readonly Size[];
 }
 
-export interface SaveOptions {
+export interface WeightOptions {
+  /** In how many bits large float32 weights are stored; the graph widens those of 16 again. */
+  weights?: "float32" | "float16";
+}
+
+export interface SaveOptions extends WeightOptions {
   /** From how many bytes of weights on these lie in a file of their own beside the model, NAME.data. */
   externalFrom?: number;
 }
@@ -65,44 +80,63 @@ export class OnnxExport {
   }
 
   /** The file's bytes, weights inside. @throws above 2 GB: use {@link save} */
-  bytes(): Uint8Array {
-    const size = this.#weightBytes();
+  bytes({ weights = "float32" }: WeightOptions = {}): Uint8Array {
+    const graph = this.#graph(weights);
+    const size = weightBytes(graph);
     if (size > TWO_GB) throw new Error(`the weights take ${size} bytes, more than one ONNX file holds; use save()`);
-    return this.#encode(({ name, stored }) => ({ ...tensorHead(name, stored), rawData: bytesOf(stored) }));
+    return this.#encode(graph, ({ name, stored }) => ({ ...tensorHead(name, stored), rawData: bytesOf(stored) }));
   }
 
   /** Writes the file, atomically; weights that are too large for it go into a file beside it. */
-  save(path: string, { externalFrom = TWO_GB }: SaveOptions = {}): void {
-    if (this.#weightBytes() < externalFrom) {
-      writeAtomically(path, [this.bytes()]);
+  save(path: string, { externalFrom = TWO_GB, weights = "float32" }: SaveOptions = {}): void {
+    const graph = this.#graph(weights);
+    if (weightBytes(graph) < externalFrom) {
+      writeAtomically(path, [this.bytes({ weights })]);
       return;
     }
     const file = `${path}.data`;
     let offset = 0;
-    const bytes = this.#encode(({ name, stored }) => {
+    const bytes = this.#encode(graph, ({ name, stored }) => {
       const length = lengthOf(stored);
       const entries = { location: basename(file), offset: String(offset), length: String(length) };
       offset += length;
       const externalData = Object.entries(entries).map(([key, value]) => ({ key, value }));
       return { ...tensorHead(name, stored), dataLocation: 1, externalData };
     });
-    writeAtomically(file, all(this.#builder.stored.values()));
+    writeAtomically(file, all(graph.stored.values()));
     writeAtomically(path, [bytes]);
   }
 
-  #weightBytes(): number {
-    return [...this.#builder.stored.values()].reduce((sum, stored) => sum + lengthOf(stored), 0);
+  /** The graph as it is written: with weights of 16 bits, each is widened once before it is used. */
+  #graph(weights: "float32" | "float16"): WrittenGraph {
+    const { nodes, stored } = this.#builder;
+    if (weights === "float32") return { nodes, stored };
+    const halved = [...stored].filter(([, one]) => one.dtype === "float32" && lengthOf(one) >= HALVED);
+    const wide = new Map(halved.map(([name]) => [name, `${name}/float32`]));
+    const casts = [...wide].map(([name, output]) => ({
+      op: "Cast",
+      inputs: [name],
+      outputs: [output],
+      attributes: { to: elementCode("float32") },
+    }));
+    return {
+      nodes: [
+        ...casts,
+        ...nodes.map((node) => ({ ...node, inputs: node.inputs.map((name) => wide.get(name) ?? name) })),
+      ],
+      stored: new Map([...stored].map(([name, one]) => [name, wide.has(name) ? halfOf(one) : one])),
+    };
   }
 
-  #encode(tensor: (entry: { name: string; stored: Stored }) => object): Uint8Array {
+  #encode(graph: WrittenGraph, tensor: (entry: { name: string; stored: Stored }) => object): Uint8Array {
     const Model = messageType("ModelProto");
     const model = {
       irVersion: 8,
       opsetImport: [{ domain: "", version: OPSET }],
       graph: {
         name: "omni-id",
-        node: this.#builder.nodes.map(nodeProto),
-        initializer: [...this.#builder.stored].map(([name, stored]) => tensor({ name, stored })),
+        node: graph.nodes.map(nodeProto),
+        initializer: [...graph.stored].map(([name, stored]) => tensor({ name, stored })),
         input: this.#described.inputs.map((value) => this.#valueInfo(value)),
         output: this.#described.outputs.map((value) => this.#valueInfo(value)),
       },
@@ -143,6 +177,14 @@ const tensorHead = (name: string, { dtype, shape }: Stored) => ({
 });
 
 const lengthOf = ({ dtype, shape }: Stored): number => shape.reduce((size, n) => size * n, elementSize(dtype));
+
+const weightBytes = ({ stored }: WrittenGraph): number =>
+  [...stored.values()].reduce((sum, one) => sum + lengthOf(one), 0);
+
+function halfOf({ shape, read }: Stored): Stored {
+  const halves = () => scope(() => fromTypedArray(read(), shape, { device: "cpu" }).half().contiguous().data());
+  return { dtype: "float16", shape, read: halves };
+}
 
 /** Narrow floats are read widened: they are exported as float32 models only. */
 function bytesOf(stored: Stored): Uint8Array {
