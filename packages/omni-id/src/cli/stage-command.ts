@@ -169,7 +169,7 @@ export function withTrainingOptions(command: Command) {
       "how often each folder of --data is drawn from, such as 3 1 (default: by its people)",
       weights,
     )
-    .option("--preset <name>", "nano or paper", "nano")
+    .option("--preset <name>", "nano, paper or klein", "nano")
     .option("--set <key=value...>", "replace values of the preset, such as mtd.optimisation.steps=300")
     .option("--seed <number>", "seed of the first weights, of batches, masks and noise", whole, 0)
     .addOption(
