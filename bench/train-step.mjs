@@ -27,7 +27,11 @@ const tensors = new Map([
   ["maps", random(rows, 49, 1024).to("float16")],
 ]);
 const ids = Array.from({ length: PEOPLE }, (_, i) => `person-${i}`);
-const people = new People(ids, IMAGES, [{ tensors, captions: [] }]);
+const people = People.from(
+  ids,
+  ids.map(() => IMAGES),
+  [{ tensors, captions: [] }],
+);
 const model = new MtdModel(buildEncoder(preset), buildMaskedDecoder(preset));
 const stage = new MtdStage({ model, people, preset: preset.mtd, seed: 0 });
 const optimisers = new Optimisers(stage.groups, preset.mtd.optimisation);

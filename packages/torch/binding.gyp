@@ -21,6 +21,8 @@
       "dependencies": ["simd_loops"],
       "sources": [
         "native/addon.cc",
+        "native/references.cc",
+        "native/backing_store.cc",
         "native/tensor_table.cc",
         "native/convert.cc",
         "native/dispatch.cc",
@@ -36,6 +38,8 @@
         "native/distributed/roll_call.cc",
         "native/distributed/group.cc",
         "native/distributed/gradient_buckets.cc",
+        "native/kernels/library.cc",
+        "native/kernels/kernel_support.cc",
         "native/kernels/attention.cc",
         "native/kernels/gelu.cc",
         "native/kernels/layer_norm.cc",

@@ -95,8 +95,10 @@ export function warp(image: RgbImage, matrix: Affine, width: number, height: num
   return { width, height, data };
 }
 
-/** The part of an image inside a box, which may reach beyond its edges, at another size. */
+/** The part of an image inside a box, which may reach beyond its edges, at another size; the image itself where it is all of it. */
 export function cropBox(image: RgbImage, { x, y, width, height }: Box, outWidth: number, outHeight: number): RgbImage {
+  const whole = x === 0 && y === 0 && width === image.width && height === image.height;
+  if (whole && width === outWidth && height === outHeight) return image; // what the map would draw, bit for bit
   const [sx, sy] = [outWidth / width, outHeight / height];
   return warp(image, [sx, 0, -x * sx, 0, sy, -y * sy], outWidth, outHeight);
 }

@@ -89,3 +89,12 @@ describe("cropBox", () => {
     expect(crop.data[9 * 3]).toBe(Math.round(20 * 4.5));
   });
 });
+
+describe("cropBox", () => {
+  it("of the whole picture at its own size is what the map would draw", () => {
+    const image = picture(17, 11, () => 255 * random());
+    expect(cropBox(image, { x: 0, y: 0, width: 17, height: 11 }, 17, 11)).toEqual(
+      warp(image, [1, 0, 0, 0, 1, 0], 17, 11),
+    );
+  });
+});

@@ -5,6 +5,11 @@ import type { PeopleShare } from "./people/share.ts";
 export interface FewToManyOptions {
   /** Images of each identity (MFHQ: 8 of everybody). */
   counts: readonly number[];
+  /**
+   * Of whom an altered copy of the only photo stands behind it, as image number `counts[person]`: in steps of one input
+   * they take part with it as the input and the photo as the target. Nobody where absent.
+   */
+  altered?: readonly boolean[];
   /** Sets that the identities come from, in their order; one where absent. */
   shares?: readonly PeopleShare[];
   /** Identities in one step. */
@@ -31,27 +36,33 @@ export interface FewToManyTask {
  * @throws when too few people have photos enough for a step
  */
 export function sampleFewToMany(random: KeyedRandom, options: FewToManyOptions): FewToManyTask[] {
-  const { counts, shares = [{ people: counts.length, weight: 1 }], batch, inputs, targets } = options;
+  const { counts, altered = [], shares = [{ people: counts.length, weight: 1 }], batch, inputs, targets } = options;
   const { few, able } = ableFor(inputs[random.below(inputs.length)], options);
   return drawPeople(random, batch, able, shares).map((person) => ({
     person,
-    inputs: random.choose(counts[person], few),
+    inputs: altered[person] ? [counts[person]] : random.choose(counts[person], few),
     targets: atLeast(random.choose(counts[person], Math.min(targets, counts[person])), targets),
   }));
 }
 
 /** Who takes part in a step of `few` inputs; where they are too few for a step, in one of fewer inputs. */
-function ableFor(few: number, { counts, batch, inputs }: FewToManyOptions): { few: number; able: readonly number[] } {
+function ableFor(
+  few: number,
+  { counts, altered = [], batch, inputs }: FewToManyOptions,
+): { few: number; able: readonly number[] } {
   const everybody = [...counts.keys()];
   // People with equally many photos all take part, were it with all of them.
-  if (counts.every((count) => count === counts[0]) && counts[0] >= few) return { few, able: everybody };
+  if (!altered.includes(true) && counts.every((count) => count === counts[0]) && counts[0] >= few) {
+    return { few, able: everybody };
+  }
+  const takesPart = (person: number, count: number) => counts[person] > count || (count === 1 && altered[person]);
   const fewer = [...new Set(inputs)].sort((a, b) => b - a).filter((count) => count <= few);
   for (const count of fewer) {
-    const able = everybody.filter((person) => counts[person] > count);
+    const able = everybody.filter((person) => takesPart(person, count));
     if (able.length >= batch) return { few: count, able };
   }
   const least = Math.min(...inputs);
-  const able = everybody.filter((person) => counts[person] > least).length;
+  const able = everybody.filter((person) => takesPart(person, least)).length;
   throw new RangeError(
     `a step wants ${batch} people with at least ${least + 1} photos each, and ${able} have them; lower the batch, or add people`,
   );

@@ -4,11 +4,15 @@ import { People } from "../src/people/people.ts";
 /** Prepared people out of noise: what a stage does with them does not depend on what they look like. */
 export function fakePeople(
   count: number,
-  { images = 8, side = 64 }: { images?: number | readonly number[]; side?: number } = {},
+  {
+    images = 8,
+    side = 64,
+    altered = [],
+  }: { images?: number | readonly number[]; side?: number; altered?: readonly boolean[] } = {},
 ): People {
   manualSeed(11);
   const counts = typeof images === "number" ? new Array<number>(count).fill(images) : images;
-  const rows = counts.reduce((sum, own) => sum + own, 0);
+  const rows = counts.reduce((sum, own) => sum + own, altered.filter(Boolean).length);
   const tensors = scope(
     () =>
       new Map(
@@ -25,5 +29,5 @@ export function fakePeople(
   );
   const ids = Array.from({ length: count }, (_, i) => `fake-${i}`);
   const captions = Array.from({ length: rows }, (_, i) => (i % 2 === 0 ? "a photo of a man with red hair" : ""));
-  return People.from(ids, counts, [{ tensors, captions }]);
+  return People.from(ids, counts, [{ tensors, captions }], { altered });
 }

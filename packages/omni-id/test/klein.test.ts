@@ -1,19 +1,23 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadImage } from "@omni-id/face";
-import { manualSeed, noGrad, randn, saveSafetensors } from "@omni-id/torch";
+import { manualSeed, noGrad, randn, saveSafetensors, type Tensor } from "@omni-id/torch";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { ClipVisionModel } from "../src/backbones/clip.ts";
 import { loadKleinBase } from "../src/checkpoints/klein-base.ts";
 import { wantedStatus } from "../src/checkpoints/wanted.ts";
 import { KLEIN_WANTED } from "../src/checkpoints/wanted-klein.ts";
+import type { Judge } from "../src/evaluate/recognisers.ts";
+import { describeReferences, evaluateReferences } from "../src/evaluate/references.ts";
 import { drawPictures } from "../src/generate/draw.ts";
 import { drawFromReferences, referenceSteering } from "../src/generate/references.ts";
+import { toUnit } from "../src/pictures/rgb-batch.ts";
 import { resolvePreset } from "../src/presets/index.ts";
 import { buildEncoder, buildFlowAdapter, buildMaskedDecoder } from "../src/weights/build.ts";
 import { EncoderBundle, saveWeights } from "../src/weights/first-stage.ts";
 import { cli } from "./command-line.ts";
+import { fakePeople } from "./fake-people.ts";
 import { difference } from "./golden.ts";
 import { TINY_KLEIN_SET, writeTinyKlein } from "./klein-tiny.ts";
 import { writePhotos } from "./pictures.ts";
@@ -109,6 +113,39 @@ describe("klein's own references", () => {
     expect(existsSync(place("x.png"))).toBe(false);
   });
 
+  it("are measured as a baseline: likeness from 1, 3 and 5 photos, by the judges of the other tables", async () => {
+    const base = loadKleinBase({ ...preset(), imageSize: 64 });
+    const people = fakePeople(3, { side: 64 });
+    // A judge that sees the mean colour alone.
+    const judge: Judge = {
+      measure: "euclidean",
+      embed: (faces) => faces.mean([2, 3]),
+      compare: (a, b) => a.sub(b).square().sum([1]).sqrt().tolist() as number[],
+    };
+    const options = {
+      base,
+      name: "klein",
+      people,
+      judges: { independent: judge, backbone: judge },
+      seed: 1,
+      steps: 1,
+      prompt: "a",
+    };
+    const { report, tasks, pictures } = await evaluateReferences(options);
+    expect(tasks).toHaveLength(24);
+    expect(pictures[3].shape).toEqual([24, 3, 64, 64]);
+    expect(report).toMatchObject({ identities: 3, targets: 24, size: 64, steps: 1, guidance: 4 });
+    const { independent } = report.recognisers;
+    const distance = (a: Tensor, b: Tensor) => a.sub(b).square().sum().sqrt().item();
+    const colour = (picture: Tensor) => picture.mean([1, 2]);
+    const byHand = tasks.map(({ target }, task) =>
+      distance(colour(pictures[3].select(0, task)), colour(toUnit(people.crops.select(0, target)))),
+    );
+    expect(independent[3].mean).toBeCloseTo(byHand.reduce((sum, one) => sum + one, 0) / byHand.length, 4);
+    expect(describeReferences(report).join("\n")).toMatch(/5 photos: distance \d/);
+    expect(difference(pictures[1], pictures[3])).toBeGreaterThan(0);
+  });
+
   it("the models are named with licence and place", () => {
     const status = wantedStatus(place("none"), KLEIN_WANTED);
     expect(status.every(({ licence, ok }) => licence.startsWith("Apache-2.0") && !ok)).toBe(true);
@@ -161,5 +198,14 @@ describe("the klein preset", () => {
     }
     const posed = await cli("generate", "--id", alice, "--weights", weights, "--pose", "10,0,0", "-o", place("p.png"));
     expect(posed.err).toMatch(/have no controlnet.safetensors, which poses and landmarks need: omni-id train control/);
+
+    const control = ["train", "control", "--preset", "klein", "--flow", weights, ...folders.slice(0, 4)];
+    const sizes = ["flow.control.batch=2", "flow.control.optimisation.steps=1", "flow.control.optimisation.warmup=0"];
+    const steered = await cli(...control, "--out", place("control"), "--set", ...SMALL, ...sizes);
+    expect(steered.code, steered.err).toBe(0);
+    copyFileSync(place("control", "weights", "controlnet.safetensors"), join(weights, "controlnet.safetensors"));
+    const pose = ["--pose", "10,0,0", "-n", "1", "--steps", "1", "-o", place("p.png")];
+    const again = await cli("generate", "--id", alice, "--weights", weights, ...pose);
+    expect(again.code, again.err).toBe(0);
   });
 });

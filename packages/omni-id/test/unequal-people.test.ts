@@ -1,6 +1,6 @@
 import { KeyedRandom } from "@omni-id/data";
 import { describe, expect, it } from "vitest";
-import { heldOutTasks, otherTask } from "../src/evaluate/protocol.ts";
+import { heldOutTasks, nextPhoto, otherTask } from "../src/evaluate/protocol.ts";
 import { trainingIdentities } from "../src/evaluate/training-identities.ts";
 import { sampleFewToMany } from "../src/few-to-many.ts";
 import { People } from "../src/people/people.ts";
@@ -95,6 +95,28 @@ describe("draws", () => {
     );
   });
 
+  it("give a single photo an altered copy to be made from, where the preset says so: never as a target, nor elsewhere", () => {
+    const some = fakePeople(4, { images: [1, 3, 1, 2], altered: [true, false, true, false], side: 8 });
+    expect([some.rows, some.row(0, 1), some.row(2, 1), some.nameOf(6)]).toEqual([
+      [0, 2, 3, 4, 5, 7, 8],
+      1,
+      6,
+      "fake-2.1",
+    ]);
+    const options = { counts: some.counts, altered: some.altered, batch: 2, inputs: [1, 2], targets: 3 };
+    const inputs = new Set<number>();
+    for (let step = 0; step < 300; step++) {
+      for (const task of sampleFewToMany(new KeyedRandom(6, step), options)) {
+        for (const image of task.inputs) inputs.add(some.row(task.person, image));
+        for (const image of task.targets) expect(some.rows).toContain(some.row(task.person, image));
+        if (some.altered[task.person]) expect(task).toMatchObject({ inputs: [1], targets: [0, 0, 0] });
+      }
+      expect(some.rows).toContain(new Urn(some).row(new KeyedRandom(6, step)));
+    }
+    expect([...inputs].sort()).toEqual([1, 2, 3, 4, 6, 7, 8]);
+    expect(() => some.row(1, 3)).toThrow(/fake-1 has 3 photos, and none of number 3/);
+  });
+
   it("mix sets as they weigh, whatever their sizes", () => {
     const shares = [
       { people: 5, weight: 3 },
@@ -144,6 +166,20 @@ describe("tests of held-out people", () => {
     }
     expect(tasks.every((task, i) => tasks[otherTask(i, tasks.length)].person !== task.person)).toBe(true);
     expect(() => heldOutTasks(people)).toThrow(/fake-0 has 1 photo; a test wants at least 2/);
+  });
+});
+
+describe("another real view", () => {
+  it("is the next target of the test, as it was; never the same photo again", () => {
+    const eight = heldOutTasks({ ids: ["a"], rowsOf: () => [0, 1, 2, 3, 4, 5, 6, 7] }).flatMap(
+      ({ targets }) => targets,
+    );
+    for (const [i] of eight.entries()) expect(nextPhoto(eight, i, 3)).toBe(i - (i % 3) + ((i + 1) % 3));
+    const two = heldOutTasks({ ids: ["a"], rowsOf: () => [4, 9] }).flatMap(({ targets }) => targets);
+    for (const [i, row] of two.entries()) {
+      expect(nextPhoto(two, i, 3)).toBe(undefined);
+      expect(two[nextPhoto(two, i, 12) ?? i]).not.toBe(row);
+    }
   });
 });
 

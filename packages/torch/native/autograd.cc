@@ -70,7 +70,7 @@ static napi_value GetGrad(napi_env env, napi_callback_info info) {
 static napi_value SetGrad(napi_env env, napi_callback_info info) {  // (tensor, gradient | null)
   OMNI_TRY
   Args<2> a(env, info);
-  at::Tensor& t = toTensor(env, a[0]);
+  at::Tensor t = toTensor(env, a[0]);
   at::Tensor gradient = isNullish(env, a[1]) ? at::Tensor() : toTensor(env, a[1]);
   if (gradient.defined() && gradient.sizes() != t.sizes())
     fail("the gradient of " + describe(t) + " must have its shape, got " + describe(gradient));

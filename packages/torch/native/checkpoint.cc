@@ -3,6 +3,8 @@
 #include "checkpoint.h"
 #include "compat.h"
 #include "exports.h"
+#include "generator.h"
+#include "references.h"
 #include "tensor_table.h"
 #include <ATen/autocast_mode.h>
 #include <ATen/core/grad_mode.h>
@@ -37,12 +39,7 @@ class CallDepth {
 // A JavaScript function, called and forgotten on its own thread only.
 class Callback {
  public:
-  Callback(napi_env env, napi_value f) : env_(env) { napi_create_reference(env, f, 1, &reference_); }
-  ~Callback() {
-    if (BackwardService::isOwn(owner_)) napi_delete_reference(env_, reference_);
-    else BackwardService::later(owner_, [env = env_, reference = reference_] { napi_delete_reference(env, reference); });
-  }
-  Callback(const Callback&) = delete;
+  Callback(napi_env env, napi_value f) : env_(env), function_(env, f) {}
 
   variable_list operator()(variable_list inputs) const {
     Exchange mine{std::move(inputs), {}};
@@ -57,8 +54,7 @@ class Callback {
   void call() const {
     napi_handle_scope handles;
     napi_open_handle_scope(env_, &handles);
-    napi_value f, self, result;
-    napi_get_reference_value(env_, reference_, &f);
+    napi_value f = function_.get(), self, result;
     napi_get_undefined(env_, &self);
     std::string problem;
     if (napi_call_function(env_, self, f, 0, nullptr, &result) != napi_ok) problem = takeError();
@@ -77,14 +73,15 @@ class Callback {
   }
 
   napi_env env_;
-  napi_ref reference_ = nullptr;
+  Reference function_;
   std::thread::id owner_ = std::this_thread::get_id();
 };
 
 std::atomic<int64_t> alive{0};
 
 struct CheckpointNode : torch::autograd::Node {
-  CheckpointNode(std::shared_ptr<Callback> run, const variable_list& inputs) : run_(std::move(run)) {
+  CheckpointNode(std::shared_ptr<Callback> run, const variable_list& inputs, GeneratorStates states)
+      : run_(std::move(run)), states_(std::move(states)) {
     alive++;
     for (auto& input : inputs) inputs_.emplace_back(input, false);
   }
@@ -105,7 +102,7 @@ struct CheckpointNode : torch::autograd::Node {
     }
     {
       at::AutoGradMode on(true);
-      variable_list outputs = (*run_)(inputs), used, given;
+      variable_list outputs = again(inputs), used, given;
       TORCH_CHECK(outputs.size() == gradients.size(), "checkpoint: the function gave another number of tensors the second time");
       for (size_t i = 0; i < outputs.size(); i++) {
         if (!gradients[i].defined() || !outputs[i].requires_grad()) continue;
@@ -120,7 +117,20 @@ struct CheckpointNode : torch::autograd::Node {
   }
 
  private:
+  // Draws what it drew the first time; those who draw beside it notice nothing.
+  variable_list again(const variable_list& inputs) {
+    struct Exchanged {
+      GeneratorStates& states;
+      explicit Exchanged(GeneratorStates& s) : states(s) { states.exchange(); }
+      ~Exchanged() { states.exchange(); }
+    };
+    GeneratorStates states = states_;  // a retained graph comes by again
+    Exchanged exchanged(states);
+    return (*run_)(inputs);
+  }
+
   std::shared_ptr<Callback> run_;
+  GeneratorStates states_;
   std::vector<SavedVariable> inputs_;
   bool released_ = false;
 };
@@ -140,13 +150,18 @@ napi_value Checkpoint(napi_env env, napi_callback_info info) {  // (inputs, run)
   Args<2> a(env, info);
   variable_list inputs = toTensors(env, a[0]);
   auto run = std::make_shared<Callback>(env, a[1]);
+  dropDeadReferences();
+  std::vector<c10::Device> devices;
+  for (auto& input : inputs) devices.push_back(input.device());
+  GeneratorStates states(devices);
   variable_list outputs;
   {
     at::NoGradGuard off;
     NoWeightCache fresh;
+    GeneratorStates::Recording noted(states);
     outputs = (*run)(inputs);
   }
-  auto node = makeNode<CheckpointNode>(std::move(run), inputs);
+  auto node = makeNode<CheckpointNode>(std::move(run), inputs, std::move(states));
   node->set_next_edges(torch::autograd::collect_next_edges(inputs));
   napi_value list = makeArray(env, outputs.size());
   for (size_t i = 0; i < outputs.size(); i++) {
@@ -161,6 +176,7 @@ napi_value Checkpoint(napi_env env, napi_callback_info info) {  // (inputs, run)
 
 napi_value CheckpointInputs(napi_env env, napi_callback_info) {  // -> what the function is called with
   OMNI_TRY
+  if (!exchange) fail("checkpointInputs: no checkpoint is being computed");
   napi_value list = makeArray(env, exchange->inputs.size());
   for (size_t i = 0; i < exchange->inputs.size(); i++) napi_set_element(env, list, i, makeTensor(env, exchange->inputs[i]));
   return list;
@@ -169,6 +185,7 @@ napi_value CheckpointInputs(napi_env env, napi_callback_info) {  // -> what the 
 napi_value CheckpointOutputs(napi_env env, napi_callback_info info) {  // (outputs): what the function answered
   OMNI_TRY
   Args<1> a(env, info);
+  if (!exchange) fail("checkpointOutputs: no checkpoint is being computed");
   exchange->outputs = toTensors(env, a[0]);
   return nullptr;
   OMNI_CATCH(env)
@@ -176,17 +193,11 @@ napi_value CheckpointOutputs(napi_env env, napi_callback_info info) {  // (outpu
 
 std::mutex registering;
 std::map<std::thread::id, BackwardService*> services;
-std::map<std::thread::id, std::vector<std::function<void()>>> postponed;
 
 }  // namespace
 
 bool BackwardService::needed() { return alive > 0; }
 bool BackwardService::isOwn(std::thread::id owner) { return owner == std::this_thread::get_id(); }
-
-void BackwardService::later(std::thread::id owner, std::function<void()> job) {
-  std::lock_guard<std::mutex> lock(registering);
-  postponed[owner].push_back(std::move(job));
-}
 
 void BackwardService::onThread(std::thread::id owner, const std::function<void()>& job) {
   if (isOwn(owner)) return job();
@@ -252,13 +263,11 @@ void BackwardService::run(const std::function<void()>& backward) {
     }
   }
   worker.join();
-  std::vector<std::function<void()>> leftover;
   {
     std::lock_guard<std::mutex> lock(registering);
     services.erase(owner);
-    leftover.swap(postponed[owner]);
   }
-  for (auto& job : leftover) job();
+  dropDeadReferences();
   if (error) std::rethrow_exception(error);
 }
 

@@ -17,7 +17,6 @@ class BackwardService {
   static bool needed();  // whether any graph holds a checkpoint
   static bool isOwn(std::thread::id owner);
   static void onThread(std::thread::id owner, const std::function<void()>& job);  // throws what the job throws
-  static void later(std::thread::id owner, std::function<void()> job);            // when that thread next can
 
  private:
   void request(const std::function<void()>& job);

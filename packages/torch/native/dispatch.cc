@@ -2,7 +2,9 @@
 // name, convert the arguments by the schema, call, convert the results back.
 #include "convert.h"
 #include "exports.h"
+#include "kernels/library.h"
 #include <ATen/core/dispatch/Dispatcher.h>
+#include <deque>
 
 namespace omni {
 
@@ -11,8 +13,13 @@ struct Operator {
   std::vector<ArgumentSpec> arguments;
   std::string name;
   bool inPlace;  // returns its first argument: the caller gets the same handle back
+  bool moves;    // is there to take tensors from one device to another
 };
-static thread_local std::vector<Operator>* operators = nullptr;
+// A deque: a getter among the arguments of a call may look further operators up, and the call's own stays where it is.
+static thread_local std::deque<Operator>* operators = nullptr;
+
+// The check mode: operands must lie on this device.
+static thread_local c10::optional<c10::Device> only;
 
 static bool returnsFirstArgument(const c10::FunctionSchema& schema) {
   if (schema.arguments().empty() || schema.returns().size() != 1) return false;
@@ -41,12 +48,16 @@ static napi_value Lookup(napi_env env, napi_callback_info info) {  // (name, ove
   OMNI_TRY
   Args<2> a(env, info);
   std::string name = toString(env, a[0]), overload = toString(env, a[1]);
-  auto found = c10::Dispatcher::singleton().findSchema({name, overload});
+  // Several copies of this addon in one process have a namespace each; JavaScript knows it by one name.
+  bool own = name.rfind(kLibraryName + "::", 0) == 0;
+  std::string registered = own ? libraryNamespace() + name.substr(kLibraryName.size()) : name;
+  auto found = c10::Dispatcher::singleton().findSchema({registered, overload});
   if (!found) return makeNull(env);
   const auto& schema = found->schema();
-  Operator op{*found, {}, name + (overload.empty() ? "" : "." + overload), returnsFirstArgument(schema)};
+  bool moves = name == "aten::to" || name == "aten::copy_" || name == "aten::_to_copy";
+  Operator op{*found, {}, name + (overload.empty() ? "" : "." + overload), returnsFirstArgument(schema), moves};
   for (auto& argument : schema.arguments()) op.arguments.push_back(specOf(argument));
-  if (!operators) operators = new std::vector<Operator>;
+  if (!operators) operators = new std::deque<Operator>;
   operators->push_back(std::move(op));
   return describeOperator(env, operators->size() - 1);
   OMNI_CATCH(env)
@@ -87,6 +98,29 @@ static void pushArguments(napi_env env, const Operator& op, const napi_value* va
   }
 }
 
+static void checkDevice(const at::Tensor& t, const std::string& argument) {
+  if (!t.defined() || t.unsafeGetTensorImpl()->is_wrapped_number()) return;  // a number is at home everywhere
+  c10::Device is = t.device();
+  if (is.type() == only->type() && (!only->has_index() || is.index() == only->index())) return;
+  fail("argument \"" + argument + "\" is on " + is.str() + ", and devices are checked: only " + only->str() + " is allowed; move it with to(\"" + only->str() + "\")");
+}
+static void checkDevices(const Operator& op, const torch::jit::Stack& stack) {
+  for (size_t i = 0; i < stack.size(); i++) {
+    const std::string& name = op.arguments[i].name;
+    if (stack[i].isTensor()) checkDevice(stack[i].toTensor(), name);
+    else if (stack[i].isList())
+      for (const c10::IValue& item : stack[i].toListRef())
+        if (item.isTensor()) checkDevice(item.toTensor(), name);
+  }
+}
+static napi_value CheckDevices(napi_env env, napi_callback_info info) {  // (device | null)
+  OMNI_TRY
+  Args<1> a(env, info);
+  only = isNullish(env, a[0]) ? c10::optional<c10::Device>() : c10::optional<c10::Device>(c10::Device(toString(env, a[0])));
+  return nullptr;
+  OMNI_CATCH(env)
+}
+
 static napi_value Call(napi_env env, napi_callback_info info) {  // (id, ...arguments)
   constexpr size_t kMax = 40;
   Args<kMax> a(env, info);
@@ -107,6 +141,7 @@ static napi_value Call(napi_env env, napi_callback_info info) {  // (id, ...argu
     torch::jit::Stack stack = std::move(pool);
     stack.clear();
     pushArguments(env, op, values, given, stack);
+    if (only && !op.moves) checkDevices(op, stack);
     op.handle.callBoxed(stack);
     napi_value result;
     if (op.inPlace) {
@@ -142,8 +177,14 @@ static napi_value Schemas(napi_env env, napi_callback_info) {  // every register
   OMNI_CATCH(env)
 }
 
+static void forgetOperators(void*) {  // a worker thread ends
+  delete operators;
+  operators = nullptr;
+}
+
 void exportDispatch(napi_env env, napi_value exports) {
-  const Export list[] = {{"lookup", Lookup}, {"call", Call}, {"schemas", Schemas}};
+  napi_add_env_cleanup_hook(env, forgetOperators, nullptr);
+  const Export list[] = {{"lookup", Lookup}, {"call", Call}, {"schemas", Schemas}, {"checkDevices", CheckDevices}};
   exportAll(env, exports, list);
 }
 

@@ -114,6 +114,22 @@ inline void setProperty(napi_env env, napi_value object, const char* name, napi_
   napi_set_named_property(env, object, name, value);
 }
 
+// An object that holds something of ours. The tag tells it from objects of other kinds, and from those of other addons.
+inline napi_value makeTagged(napi_env env, const napi_type_tag& tag, void* data, napi_finalize finalize) {
+  napi_value v;
+  if (napi_create_object(env, &v) != napi_ok || napi_type_tag_object(env, v, &tag) != napi_ok || napi_wrap(env, v, data, finalize, nullptr, nullptr) != napi_ok) {
+    finalize(env, data, nullptr);
+    fail("an object cannot be made");
+  }
+  return v;
+}
+inline void* taggedData(napi_env env, const napi_type_tag& tag, napi_value v) {  // null where it is none
+  void* data = nullptr;
+  bool ours = false;
+  bool read = typeOf(env, v) == napi_object && napi_check_object_type_tag(env, v, &tag, &ours) == napi_ok && ours && napi_unwrap(env, v, &data) == napi_ok;
+  return read ? data : nullptr;
+}
+
 struct Export {
   const char* name;
   napi_callback callback;

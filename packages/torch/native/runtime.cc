@@ -1,5 +1,6 @@
 // The process: threads, memory, what this LibTorch is.
 #include "exports.h"
+#include "kernels/simd.h"
 #include "napi_helpers.h"
 #include "compat.h"
 #include <ATen/Context.h>
@@ -60,6 +61,17 @@ static napi_value Version(napi_env env, napi_callback_info) {
   OMNI_CATCH(env)
 }
 
+static napi_value SimdLevels(napi_env env, napi_callback_info info) {  // (level to use?) -> [the one in use, ...those there are]
+  OMNI_TRY
+  Args<1> a(env, info);
+  if (a.count > 0 && !simd::setLevel(toString(env, a[0]).c_str())) fail("this processor has no loops of level \"" + toString(env, a[0]) + "\"");
+  napi_value list = makeArray(env, 0);
+  napi_set_element(env, list, 0, makeString(env, simd::loops().name));
+  for (uint32_t i = 0; simd::levels()[i]; i++) napi_set_element(env, list, i + 1, makeString(env, simd::levels()[i]));
+  return list;
+  OMNI_CATCH(env)
+}
+
 // Bytes that the C library has handed out: what tensors on the CPU hold, among others.
 static napi_value HeapBytes(napi_env env, napi_callback_info) {
   auto info = mallinfo2();
@@ -79,7 +91,7 @@ void exportRuntime(napi_env env, napi_value exports) {
   if (first && !std::getenv("OMP_NUM_THREADS") && usableCores() > 0) at::set_num_threads(usableCores());
   first = false;
   c10::SetStackTraceFetcher([] { return std::string(); });  // C++ stack traces say nothing in JavaScript and cost 100 µs
-  const Export list[] = {{"threads", Threads}, {"version", Version}, {"heapBytes", HeapBytes}};
+  const Export list[] = {{"threads", Threads}, {"simdLevels", SimdLevels}, {"version", Version}, {"heapBytes", HeapBytes}};
   exportAll(env, exports, list);
 }
 

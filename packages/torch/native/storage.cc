@@ -1,4 +1,5 @@
 // Data in and out: typed arrays and files as tensors without a copy, tensors as ArrayBuffers.
+#include "backing_store.h"
 #include "convert.h"
 #include "exports.h"
 #include <ATen/ops/empty.h>
@@ -10,28 +11,8 @@
 #include <unistd.h>
 #include <cerrno>
 #include <cstring>
-#include <mutex>
 
 namespace omni {
-
-// A tensor on a JavaScript buffer holds a reference to it. Its deleter may run on any thread, but references belong
-// to the JavaScript thread: dead ones are queued and dropped when that thread comes by next.
-struct BorrowedBuffers {
-  std::mutex mutex;
-  std::vector<napi_ref> dead;
-};
-static std::shared_ptr<BorrowedBuffers>& borrowed() {
-  static thread_local auto* p = new std::shared_ptr<BorrowedBuffers>(std::make_shared<BorrowedBuffers>());
-  return *p;
-}
-static void dropDeadBuffers(napi_env env) {
-  std::vector<napi_ref> dead;
-  {
-    std::lock_guard<std::mutex> lock(borrowed()->mutex);
-    dead.swap(borrowed()->dead);
-  }
-  for (auto ref : dead) napi_delete_reference(env, ref);
-}
 
 static size_t bytesNeeded(const std::vector<int64_t>& shape, at::ScalarType dtype) {
   size_t n = c10::elementSize(dtype);
@@ -47,56 +28,70 @@ struct View {
   char* data;
   size_t bytes;
   napi_value buffer;
+  bool shared;  // a SharedArrayBuffer
 };
+static napi_value property(napi_env env, napi_value object, const char* name) {
+  napi_value value;
+  if (napi_get_named_property(env, object, name, &value) != napi_ok) fail(std::string("the array has no ") + name);
+  return value;
+}
 static View viewOf(napi_env env, napi_value v) {
-  bool is = false;
+  bool typed = false, plain = false, detached = false;
+  View view{};
   void* data = nullptr;
-  size_t length = 0, offset = 0;
-  napi_value buffer;
-  if (napi_is_typedarray(env, v, &is) == napi_ok && is) {
-    napi_typedarray_type type;
-    napi_get_typedarray_info(env, v, &type, &length, &data, &buffer, &offset);
-    static const size_t width[] = {1, 1, 1, 2, 2, 4, 4, 4, 8, 8, 8};
-    return {static_cast<char*>(data), length * width[type], buffer};
+  napi_is_typedarray(env, v, &typed);
+  napi_is_arraybuffer(env, v, &plain);
+  if (typed) {
+    // Not by the array's type and length: an engine may know types that its Node-API does not name (Float16Array).
+    napi_get_typedarray_info(env, v, nullptr, nullptr, &data, &view.buffer, nullptr);
+    view.bytes = size_t(toInt(env, property(env, v, "byteLength")));
+    napi_is_arraybuffer(env, view.buffer, &plain);
+    view.shared = !plain;
+  } else if (plain) {
+    napi_get_arraybuffer_info(env, v, &data, &view.bytes);
+    view.buffer = v;
+  } else {
+    fail("expected a typed array or an ArrayBuffer");
   }
-  if (napi_is_arraybuffer(env, v, &is) == napi_ok && is) {
-    napi_get_arraybuffer_info(env, v, &data, &length);
-    return {static_cast<char*>(data), length, v};
-  }
-  fail("expected a typed array or an ArrayBuffer");
+  if (plain) napi_is_detached_arraybuffer(env, view.buffer, &detached);
+  if (detached) fail("the array's ArrayBuffer is detached: its memory was transferred; make the tensor before, or from what received it");
+  view.data = static_cast<char*>(data);
+  return view;
+}
+static bool isResizable(napi_env env, const View& view) {
+  napi_value resizable = view.shared ? nullptr : property(env, view.buffer, "resizable");
+  return resizable && typeOf(env, resizable) == napi_boolean && toBool(env, resizable);
 }
 
 static napi_value FromBuffer(napi_env env, napi_callback_info info) {  // (typed array, shape, dtype, copy)
   OMNI_TRY
   Args<4> a(env, info);
-  dropDeadBuffers(env);
-  View view = viewOf(env, a[0]);
   auto shape = toInts(env, a[1]);
   auto dtype = toDType(env, a[2]);
+  bool copy = toBool(env, a[3]);
+  View view = viewOf(env, a[0]);
   size_t bytes = bytesNeeded(shape, dtype);
   if (bytes != view.bytes)
     fail("the shape needs " + std::to_string(bytes) + " bytes, the array has " + std::to_string(view.bytes));
   bool aligned = reinterpret_cast<uintptr_t>(view.data) % c10::elementSize(dtype) == 0;
-  if (toBool(env, a[3]) || !aligned || bytes == 0) {
+  if (copy || !aligned || bytes == 0) {
     at::Tensor t = at::empty(shape, at::TensorOptions().dtype(dtype));
     if (bytes) std::memcpy(t.data_ptr(), view.data, bytes);
     return makeTensor(env, std::move(t));
   }
-  napi_ref ref;
-  napi_create_reference(env, view.buffer, 1, &ref);
-  auto queue = borrowed();
-  auto release = [ref, queue](void*) {
-    std::lock_guard<std::mutex> lock(queue->mutex);
-    queue->dead.push_back(ref);
-  };
-  return makeTensor(env, at::from_blob(view.data, shape, release, at::TensorOptions().dtype(dtype)));
+  if (isResizable(env, view))
+    fail("copy: false: the array's ArrayBuffer is resizable, and a tensor cannot follow it; use a buffer of fixed length, or copy");
+  auto memory = backingStoreOf(view.buffer, view.shared, view.data);
+  if (!memory) fail("copy: false: this engine does not let a tensor hold an ArrayBuffer's memory; copy");
+  if (!view.shared) holdStill(env, view.buffer);
+  return makeTensor(env, at::from_blob(view.data, shape, [memory](void*) {}, at::TensorOptions().dtype(dtype)));
   OMNI_CATCH(env)
 }
 
 static napi_value ToBuffer(napi_env env, napi_callback_info info) {  // (tensor) -> ArrayBuffer on the tensor's own memory
   OMNI_TRY
   Args<1> a(env, info);
-  const at::Tensor& t = toTensor(env, a[0]);
+  at::Tensor t = toTensor(env, a[0]);
   if (!t.device().is_cpu() || !t.is_contiguous())
     fail("data(): only a contiguous CPU tensor can be seen without a copy, got " + describe(t) +
          (t.device().is_cpu() ? " (not contiguous)" : "") + "; use toTypedArray()");
@@ -170,7 +165,8 @@ static napi_value MapFile(napi_env env, napi_callback_info info) {  // (path, by
 static napi_value Shape(napi_env env, napi_callback_info info) {
   OMNI_TRY
   Args<1> a(env, info);
-  auto sizes = toTensor(env, a[0]).sizes();
+  at::Tensor t = toTensor(env, a[0]);
+  auto sizes = t.sizes();
   napi_value list = makeArray(env, sizes.size());
   for (size_t i = 0; i < sizes.size(); i++) napi_set_element(env, list, i, makeNumber(env, double(sizes[i])));
   return list;
@@ -179,7 +175,7 @@ static napi_value Shape(napi_env env, napi_callback_info info) {
 static napi_value Info(napi_env env, napi_callback_info info) {
   OMNI_TRY
   Args<1> a(env, info);
-  const at::Tensor& t = toTensor(env, a[0]);
+  at::Tensor t = toTensor(env, a[0]);
   napi_value o;
   napi_create_object(env, &o);
   setProperty(env, o, "dtype", makeString(env, dtypeName(t.scalar_type())));
@@ -199,7 +195,7 @@ static napi_value RequiresGrad(napi_env env, napi_callback_info info) {
 static napi_value Item(napi_env env, napi_callback_info info) {
   OMNI_TRY
   Args<1> a(env, info);
-  const at::Tensor& t = toTensor(env, a[0]);
+  at::Tensor t = toTensor(env, a[0]);
   if (t.numel() != 1) fail("item(): the tensor must have one element, got " + describe(t));
   return makeNumber(env, t.item().toDouble());
   OMNI_CATCH(env)

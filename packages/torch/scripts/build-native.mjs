@@ -2,12 +2,13 @@
 // node-gyp; never touches the network.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { cpus, totalmem } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { withLock } from "./build-lock.mjs";
 import { findLibtorch } from "./find-libtorch.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -16,6 +17,8 @@ const require = createRequire(import.meta.url);
 const base = process.env.OMNI_ID_NATIVE || root;
 const addon = join(base, "build/Release/torch_native.node");
 const stampFile = join(base, "build/Release/torch_native.stamp");
+/** Further flags of compiler and linker, for another build. */
+const flags = process.env.OMNI_ID_NATIVE_FLAGS ?? "";
 
 /** What node-gyp wants beside `build/` in a folder that is not the package. */
 function prepareBase() {
@@ -81,28 +84,6 @@ function run(command, args, { env, onLine }) {
   });
 }
 
-/** One builder at a time: a second process waits for the first instead of writing into the same folder. */
-async function withLock(work) {
-  const lock = join(base, "build/.lock");
-  mkdirSync(dirname(lock), { recursive: true });
-  for (;;) {
-    try {
-      mkdirSync(lock);
-      break;
-    } catch {
-      const owner = Number(existsSync(join(lock, "pid")) ? readFileSync(join(lock, "pid"), "utf8") : 0);
-      if (owner && !existsSync(`/proc/${owner}`)) rmSync(lock, { recursive: true, force: true });
-      await new Promise((resolve) => setTimeout(resolve, 500));
-    }
-  }
-  writeFileSync(join(lock, "pid"), String(process.pid));
-  try {
-    return await work();
-  } finally {
-    rmSync(lock, { recursive: true, force: true });
-  }
-}
-
 /** Builds if needed. Resolves to "built" or "up to date"; rejects with a message for a person. */
 export async function buildNative({ log = console.log, force = false } = {}) {
   const libtorch = findLibtorch();
@@ -110,11 +91,11 @@ export async function buildNative({ log = console.log, force = false } = {}) {
     throw new Error(
       "no LibTorch found: on Debian or Ubuntu run `apt-get install libtorch-dev libopenblas0`, or set LIBTORCH to an unpacked one",
     );
-  const stamp = stampOf(libtorch);
+  const stamp = `${stampOf(libtorch)}${flags && ` ${flags}`}`;
   const upToDate = () =>
     !force && existsSync(addon) && existsSync(stampFile) && readFileSync(stampFile, "utf8") === stamp;
   if (upToDate()) return "up to date";
-  return withLock(async () => {
+  return withLock(join(base, "build/.lock"), async () => {
     if (upToDate()) return "up to date";
     const started = Date.now();
     prepareBase();
@@ -130,6 +111,7 @@ export async function buildNative({ log = console.log, force = false } = {}) {
         log(`  ${++done}/${total} ${line.trim().split("/").pop().replace(/\.o$/, ".cc")}`);
     };
     const env = { ...process.env, OMNI_ID_LIBTORCH_FOUND: JSON.stringify(libtorch) };
+    if (flags) Object.assign(env, { CXXFLAGS: flags, LDFLAGS: flags });
     const nodeGyp = join(dirname(require.resolve("node-gyp/package.json")), "bin/node-gyp.js");
     const common = ["--release", "--nodedir", nodeHeaders()];
     const configured = await run(process.execPath, [nodeGyp, "configure", ...common], { env, onLine });

@@ -25,7 +25,6 @@ const hidden = new Set([
 ]);
 
 const scalarTypes = {
-  Tensor: "Tensor",
   int: "number",
   float: "number",
   Scalar: "number",
@@ -34,10 +33,12 @@ const scalarTypes = {
   ScalarType: "DType",
   Device: "string",
   MemoryFormat: "MemoryFormat",
-  Generator: "Generator",
+  Generator: "GeneratorHandle",
 };
+/** How the class that is written says "a tensor": methods know it as `this`, since the class of all is above them. */
+let tensorType = "Tensor";
 function typeOf(p) {
-  const base = scalarTypes[p.type];
+  const base = p.type === "Tensor" ? tensorType : scalarTypes[p.type];
   if (!base) throw new Error(`no TypeScript type for schema type ${p.type}`);
   if (p.list) {
     const list = p.elementOptional ? `readonly (${base} | null)[]` : `readonly ${base}[]`;
@@ -100,7 +101,7 @@ function operatorConstant(name) {
 
 function signature({ required, optional, options, operand }, first) {
   const parts = first ? [first] : [];
-  for (const p of required) parts.push(`${camel(p.name)}: ${p === operand ? "Tensor | number" : typeOf(p)}`);
+  for (const p of required) parts.push(`${camel(p.name)}: ${p === operand ? `${tensorType} | number` : typeOf(p)}`);
   for (const p of optional) parts.push(`${camel(p.name)}?: ${typeOf(p)}${p.optional ? " | null" : ""}`);
   if (options.length > 0) {
     const names = options.map((p) => camel(p.name)).join(", ");
@@ -126,9 +127,9 @@ const single = (r) => r.length === 1 && r[0].type === "Tensor" && !r[0].list;
 function resultType({ main, inPlace }) {
   if (inPlace) return "this";
   const r = main.results;
-  if (single(r)) return "Tensor";
-  if (r.length === 1) return "Tensor[]";
-  return `[${r.map(() => "Tensor").join(", ")}]`;
+  if (single(r)) return tensorType;
+  if (r.length === 1) return `${tensorType}[]`;
+  return `[${r.map(() => tensorType).join(", ")}]`;
 }
 
 function body(p, self) {
@@ -156,14 +157,14 @@ const importUsed = (text) =>
 
 function methodsFile() {
   operators.clear();
+  tensorType = "this";
   const items = Object.entries(methods).map(([name, spec]) => {
     const p = plan(name, spec);
     return `  /** ${docOf(p)} */\n  ${p.name}(${signature(p)}): ${resultType(p)} {\n${body(p, "this.handle")}\n  }\n`;
   });
   return `${head}${importUsed(items.join(""))}
 import type { DType, MemoryFormat } from "../dtype.ts";
-import type { Generator } from "../generator.ts";
-import type { Tensor } from "../tensor.ts";
+import type { GeneratorHandle } from "../native.ts";
 import { TensorHandle } from "../tensor-handle.ts";
 
 ${constants([...operators])}
@@ -175,6 +176,7 @@ ${items.join("\n")}}
 
 function functionsFile() {
   operators.clear();
+  tensorType = "Tensor";
   const items = Object.entries(functions).map(([name, spec]) => {
     const p = plan(name, spec);
     return `/** ${docOf(p)} */\nexport function ${p.name}(${signature(p, "input: Tensor")}): ${resultType(p)} {\n${body(p, "input.handle").replace(/^ {2}/gm, "")}\n}\n`;

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { defaultDevice } from "./device.ts";
 import type { DType } from "./dtype.ts";
 import { native } from "./native.ts";
+import { runSynchronously } from "./synchronous.ts";
 
 export interface AutocastOptions {
   dtype?: DType;
@@ -22,11 +23,7 @@ export function autocast<T>(
   // While it is off the dtype does not matter, but old LibTorch accepts no other than bfloat16 on the CPU.
   const [wasEnabled, before] = native.autocastEnter(type, enabled, enabled ? dtype : "bfloat16");
   try {
-    const result = fn();
-    if (typeof (result as { then?: unknown } | null)?.then === "function") {
-      throw new TypeError("autocast(options, fn): fn must not be async");
-    }
-    return result;
+    return runSynchronously("autocast(options, fn)", fn, "await first, and wrap the work that follows");
   } finally {
     native.autocastLeave(type, wasEnabled, before);
   }

@@ -1,15 +1,12 @@
 import { handles, optionalHandles, wrapOptional } from "./dispatch.ts";
 import { native } from "./native.ts";
+import { runSynchronously } from "./synchronous.ts";
 import type { Tensor } from "./tensor.ts";
 
 function withGradMode<T>(on: boolean, fn: () => T): T {
   const before = native.gradEnabled(on);
   try {
-    const result = fn();
-    if (typeof (result as { then?: unknown } | null)?.then === "function") {
-      throw new TypeError(`${on ? "enableGrad" : "noGrad"}(fn): fn must not be async`);
-    }
-    return result;
+    return runSynchronously(`${on ? "enableGrad" : "noGrad"}(fn)`, fn, "await first, and wrap the work that follows");
   } finally {
     native.gradEnabled(before);
   }
@@ -66,5 +63,5 @@ export function grad(
   const gradients = gradOutputs ? optionalHandles(gradOutputs) : null;
   return native
     .gradOf(handles(list), handles(inputs), gradients, retainGraph, createGraph, allowUnused)
-    .map(wrapOptional);
+    .map((handle) => wrapOptional<Tensor>(handle));
 }

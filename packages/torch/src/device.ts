@@ -1,3 +1,6 @@
+import { native } from "./native.ts";
+import { runSynchronously } from "./synchronous.ts";
+
 let current = "cpu";
 
 /** The device of what the factories make without a `device` of its own: "cpu" unless it was set. */
@@ -11,6 +14,15 @@ export function setDefaultDevice(device: string): void {
 }
 
 /**
+ * The check mode: while it is on, an operator that is given a tensor of another device than the default one fails and
+ * names it, instead of being slow, or of failing far from where the tensor was made. `to` and `copy_` are free to move
+ * tensors. For tests; on this thread, until it is turned off.
+ */
+export function checkDevices(on: boolean): void {
+  native.checkDevices(on ? current : null);
+}
+
+/**
  * Runs `fn` with another {@link defaultDevice}. On `"meta"` tensors have shapes but no memory: a model of any size can
  * be built, its keys read, its weights then assigned.
  */
@@ -18,7 +30,7 @@ export function onDevice<T>(device: string, fn: () => T): T {
   const before = current;
   current = device;
   try {
-    return fn();
+    return runSynchronously("onDevice(device, fn)", fn, "await first, and wrap the work that follows");
   } finally {
     current = before;
   }

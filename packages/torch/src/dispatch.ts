@@ -1,6 +1,5 @@
 import { type Handle, type NativeOperator, native } from "./native.ts";
-import type { Tensor } from "./tensor.ts";
-import { TensorHandle } from "./tensor-handle.ts";
+import type { TensorHandle } from "./tensor-handle.ts";
 
 type Call = (id: number, ...args: unknown[]) => never;
 
@@ -37,24 +36,25 @@ export function observeCalls<T>(
   }
 }
 
-let TensorClass: new (handle: Handle) => Tensor;
+let TensorClass: new (handle: Handle) => TensorHandle;
 /** @internal tensor.ts registers its class, so that operators can make tensors without importing it. */
-export function registerTensorClass(tensorClass: new (handle: Handle) => Tensor): void {
+export function registerTensorClass(tensorClass: new (handle: Handle) => TensorHandle): void {
   TensorClass = tensorClass;
 }
 
-export function wrap(handle: Handle): Tensor {
-  return new TensorClass(handle);
+// There is one class of tensors, above this file: whoever calls says that it is what comes.
+export function wrap<T extends TensorHandle>(handle: Handle): T {
+  return new TensorClass(handle) as T;
 }
-export function wrapOptional(handle: Handle | null): Tensor | null {
-  return handle === null ? null : new TensorClass(handle);
+export function wrapOptional<T extends TensorHandle>(handle: Handle | null): T | null {
+  return handle === null ? null : wrap<T>(handle);
 }
-export function wrapList(list: Handle[]): Tensor[] {
-  return list.map(wrap);
+export function wrapList<T extends TensorHandle>(list: readonly Handle[]): T[] {
+  return list.map((handle) => wrap<T>(handle));
 }
 /** After an operator that may have changed the tensor's shape in place. */
 export function inPlace<T extends TensorHandle>(tensor: T): T {
-  (tensor as unknown as Tensor).forgetShape();
+  tensor.forgetShape();
   return tensor;
 }
 
@@ -99,62 +99,3 @@ export class Operator {
 export function hasOperator(name: string): boolean {
   return find(name) !== null;
 }
-
-/** What {@link op} hands to an operator. */
-export type OperatorArgument =
-  | Tensor
-  | number
-  | bigint
-  | boolean
-  | string
-  | null
-  | undefined
-  | readonly (Tensor | number | boolean | null)[]
-  | { readonly native: object };
-/** What an operator gives back. */
-export type OperatorResult = Tensor | Tensor[] | number | boolean | string | null | undefined | OperatorResult[];
-
-function toNative(value: OperatorArgument, kind: string | undefined): unknown {
-  if (typeof value === "number" && kind === "t") return native.scalarTensor(value);
-  if (value instanceof TensorHandle) return value.handle;
-  if (Array.isArray(value))
-    return value.map((item) => toNative(item as OperatorArgument, kind === "T" ? "t" : undefined));
-  if (typeof value === "object" && value !== null && "native" in value) return value.native;
-  return value;
-}
-
-function fromNative(value: unknown, kind: string | undefined): OperatorResult {
-  if (kind === "t") return wrapOptional(value as Handle | null);
-  if (kind === "T" || kind === "O") return (value as (Handle | null)[]).map(wrapOptional) as Tensor[];
-  return value as OperatorResult;
-}
-
-const callables = new Map<string, (...args: OperatorArgument[]) => OperatorResult>();
-
-/**
- * Any registered operator as a function of tensors, numbers, strings (dtypes, devices), arrays and generators, in
- * the schema's own order; arguments left out or `undefined` take the schema's defaults.
- *
- * @example op("aten::linalg_qr")(matrix) // [Q, R]
- * @throws when this LibTorch has no operator of that name
- */
-export function op(name: string): (...args: OperatorArgument[]) => OperatorResult {
-  const known = callables.get(name);
-  if (known) return known;
-  const { id, argumentKinds, resultKinds, inPlace: returnsFirst } = new Operator(name).resolve();
-  const callable = (...args: OperatorArgument[]): OperatorResult => {
-    const result: unknown = call(id, ...args.map((value, i) => toNative(value, argumentKinds[i])));
-    if (returnsFirst) return inPlace(args[0] as Tensor);
-    if (resultKinds.length <= 1) return fromNative(result, resultKinds[0]);
-    return (result as unknown[]).map((item, i) => fromNative(item, resultKinds[i]));
-  };
-  callables.set(name, callable);
-  return callable;
-}
-
-const tensorOf = (name: string) => {
-  const operator = new Operator(name);
-  return (...args: unknown[]): Tensor => wrap(call(operator.id, ...args));
-};
-/** @internal A function that calls a one-result operator on raw handles. */
-export const rawOperator = tensorOf;

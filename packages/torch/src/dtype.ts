@@ -9,7 +9,7 @@ export type DType =
 /** How dimensions lie in memory, by PyTorch's names. */
 export type MemoryFormat = "contiguous" | "channels_last" | "preserve";
 
-/** Arrays that tensors are made from and read into. */
+/** Arrays that tensors are made from and read into; a {@link HalfArray} makes one too. */
 export type TypedArray =
   | Float32Array
   | Float64Array
@@ -22,6 +22,12 @@ export type TypedArray =
   | Uint8Array
   | Uint8ClampedArray
   | Uint16Array;
+
+/** A `Float16Array`, which Node has from 24 on, and TypeScript's libraries only by their newest name. */
+export interface HalfArray extends ArrayLike<number>, ArrayBufferView {
+  readonly [Symbol.toStringTag]: "Float16Array";
+  readonly BYTES_PER_ELEMENT: number;
+}
 
 /**
  * What each dtype is in memory. Floats of 16 and 8 bits have no typed array of their own: their bits are seen. A complex
@@ -76,15 +82,25 @@ export function viewBuffer(buffer: ArrayBuffer, dtype: DType): TypedArray {
 }
 
 /** The dtype whose elements a typed array holds. */
-export function dtypeOfArray(array: TypedArray): DType {
-  if (array instanceof Float32Array) return "float32";
-  if (array instanceof Float64Array) return "float64";
-  if (array instanceof BigInt64Array) return "int64";
-  if (array instanceof Int32Array) return "int32";
-  if (array instanceof Int16Array) return "int16";
-  if (array instanceof Int8Array) return "int8";
-  if (array instanceof Uint8Array || array instanceof Uint8ClampedArray) return "uint8";
+export function dtypeOfArray(array: TypedArray | HalfArray): DType {
+  const dtype = ownDTypes[array[Symbol.toStringTag]]; // by name: an array of a vm context is no instance of ours
+  if (dtype) return dtype;
+  const bits = array[Symbol.toStringTag] === "Uint16Array";
   throw new TypeError(
-    `a ${array.constructor.name} has no dtype of its own; pass { dtype: "bfloat16" } or { dtype: "float16" } for 16-bit floats`,
+    `a ${array[Symbol.toStringTag]} has no dtype of its own; ${
+      bits ? 'pass { dtype: "bfloat16" } or { dtype: "float16" } for 16-bit floats' : "convert it first"
+    }`,
   );
 }
+
+const ownDTypes: Readonly<Record<string, DType | undefined>> = {
+  Float32Array: "float32",
+  Float64Array: "float64",
+  Float16Array: "float16",
+  BigInt64Array: "int64",
+  Int32Array: "int32",
+  Int16Array: "int16",
+  Int8Array: "int8",
+  Uint8Array: "uint8",
+  Uint8ClampedArray: "uint8",
+};

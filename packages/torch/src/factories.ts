@@ -1,6 +1,14 @@
 import { defaultDevice } from "./device.ts";
 import { call, Operator, wrap } from "./dispatch.ts";
-import { type DType, dtypeOfArray, elementSize, numberShape, type TypedArray, viewBuffer } from "./dtype.ts";
+import {
+  type DType,
+  dtypeOfArray,
+  elementSize,
+  type HalfArray,
+  numberShape,
+  type TypedArray,
+  viewBuffer,
+} from "./dtype.ts";
 import type { Generator } from "./generator.ts";
 import { native } from "./native.ts";
 import type { Tensor } from "./tensor.ts";
@@ -39,7 +47,7 @@ function make(
   dtype: DType | undefined,
   { device, requiresGrad }: TensorOptions,
 ): Tensor {
-  const tensor = wrap(call(operator.id, ...args, dtype, undefined, device ?? defaultDevice()));
+  const tensor = wrap<Tensor>(call(operator.id, ...args, dtype, undefined, device ?? defaultDevice()));
   return requiresGrad ? tensor.requiresGrad_() : tensor;
 }
 
@@ -125,11 +133,12 @@ function product(shape: readonly number[]): number {
 
 /**
  * A tensor of a typed array's elements. With `copy: false` the tensor lives in the array's own memory: writes are
- * seen by both sides, and the array is kept alive. Uint16Array needs a dtype: the bits of bfloat16 or float16.
- * @throws when the shape does not have exactly the array's number of elements
+ * seen by both sides, and the memory stays even when the array's buffer is transferred. Uint16Array needs a dtype: the bits of bfloat16 or float16.
+ * @throws when the shape does not have exactly the array's number of elements, when the array's buffer is detached,
+ * and with `copy: false` when it is resizable
  */
 export function fromTypedArray(
-  array: TypedArray,
+  array: TypedArray | HalfArray,
   shape: readonly number[],
   {
     copy = true,
@@ -139,17 +148,42 @@ export function fromTypedArray(
   }: TensorOptions & { copy?: boolean } = {},
 ): Tensor {
   const numbers = numberShape(dtype, shape);
-  if (elementSize(dtype) !== array.BYTES_PER_ELEMENT * (numbers.length > shape.length ? 2 : 1)) {
-    throw new TypeError(
-      `a ${array.constructor.name} cannot hold ${dtype}; make the tensor first and convert it with to("${dtype}")`,
-    );
+  const name = array[Symbol.toStringTag];
+  const fits = elementSize(dtype) === array.BYTES_PER_ELEMENT * (numbers.length > shape.length ? 2 : 1);
+  if (!fits || (name === "Float16Array" && dtype !== "float16")) {
+    throw new TypeError(`a ${name} cannot hold ${dtype}; make the tensor first and convert it with to("${dtype}")`);
   }
-  if (product(numbers) !== array.length) {
+  if (product(numbers) !== array.length && !isDetached(array)) {
     throw new RangeError(`shape [${shape.join(", ")}] has ${product(numbers)} elements, the array has ${array.length}`);
   }
-  const made = wrap(native.fromBuffer(array, shape, dtype, copy));
+  const made = wrap<Tensor>(native.fromBuffer(array, shape, dtype, copy));
+  if (!copy && array.buffer instanceof ArrayBuffer) refuseTransfer(array.buffer);
   const placed = device === "cpu" ? made : made.to(device);
   return requiresGrad ? placed.requiresGrad_() : placed;
+}
+
+/**
+ * V8 before 13 (Node 21 to 23) moves a buffer's memory when it is transferred to another length, under the tensor that
+ * lies on it. The addon locks the buffer there; its own methods say why before V8 runs into the lock.
+ */
+function refuseTransfer(buffer: ArrayBuffer): void {
+  if (!("transfer" in buffer) || Number.parseInt(process.versions.v8, 10) >= 13) return;
+  const value = () => {
+    throw new TypeError("transfer(): a tensor made with copy: false lies on this ArrayBuffer; copy, or use Node 24");
+  };
+  for (const name of ["transfer", "transferToFixedLength"])
+    Object.defineProperty(buffer, name, { value, configurable: true });
+}
+
+/** Whether the array's memory was transferred; the addon's error says so. */
+function isDetached(array: TypedArray | HalfArray): boolean {
+  if (array.length > 0) return false;
+  try {
+    new Uint8Array(array.buffer as ArrayBuffer);
+    return false;
+  } catch {
+    return true; // a view of a detached buffer cannot be made
+  }
 }
 
 function shapeOf(value: Nested): number[] {
@@ -176,12 +210,12 @@ function flattenInto(value: Nested, shape: readonly number[], dim: number, out: 
  * @throws RangeError when the nesting is ragged
  */
 export function tensor(
-  data: Nested | TypedArray,
+  data: Nested | TypedArray | HalfArray,
   { shape, dtype, device = defaultDevice(), requiresGrad = false }: TensorOptions & { shape?: readonly number[] } = {},
 ): Tensor {
   let made: Tensor;
   if (ArrayBuffer.isView(data)) {
-    const array = data as TypedArray;
+    const array = data as TypedArray | HalfArray;
     const bits = array instanceof Uint16Array ? dtype : undefined;
     made = fromTypedArray(array, shape ?? [array.length], { dtype: bits, device: "cpu" });
   } else {

@@ -1,5 +1,5 @@
 import { isFloatingPoint, numberShape, type TypedArray } from "./dtype.ts";
-import type { NestedNumbers, Tensor } from "./tensor.ts";
+import type { NestedNumbers, Printable } from "./tensor-types.ts";
 
 const EDGE = 3; // elements shown at each end of a long dimension, as PyTorch does
 const MANY = 1000; // elements from which a tensor is summarised
@@ -35,8 +35,12 @@ function shownPositions(size: number, summarise: boolean): (number | null)[] {
 }
 
 /** What `console.log(tensor)` shows: values as PyTorch lays them out, then shape, dtype and what is not the default. */
-export function formatTensor(tensor: Tensor): string {
+export function formatTensor(tensor: Printable): string {
   const { dtype, device, requiresGrad } = tensor;
+  const notes = [`shape [${tensor.shape.join(", ")}]`, dtype];
+  if (device !== "cpu") notes.push(device);
+  if (requiresGrad) notes.push("requires grad");
+  if (device === "meta") return `Tensor(…, ${notes.join(", ")})`; // has no values
   const shape = numberShape(dtype, tensor.shape);
   const summarise = tensor.numel > MANY;
   const data = tensor.toTypedArray();
@@ -60,8 +64,5 @@ export function formatTensor(tensor: Tensor): string {
     return `[${parts.join(separator)}]`;
   };
   const body = tensor.numel === 0 ? "[]" : level(0, 0);
-  const notes = [`shape [${tensor.shape.join(", ")}]`, dtype];
-  if (device !== "cpu") notes.push(device);
-  if (requiresGrad) notes.push("requires grad");
   return `Tensor(${body}, ${notes.join(", ")})`;
 }

@@ -4,7 +4,7 @@ import type { Handle } from "./native.ts";
 import type { Tensor } from "./tensor.ts";
 
 // Operators of our own (native/kernels): the work around the matrix products in as few passes over memory as it
-// takes. float32 and bfloat16 on the CPU; everything else runs the plain composition. First derivatives only.
+// takes. float32 and bfloat16 on the CPU; everything else, and gradients of gradients, runs the plain composition.
 const ops = {
   attentionPackedQkv: new Operator("omni_id::attention_packed_qkv"),
   attentionPackedKv: new Operator("omni_id::attention_packed_kv"),
@@ -84,8 +84,8 @@ export interface AdamWStep {
   betas: readonly [number, number];
   eps: number;
   weightDecay: number;
-  /** 1 at the first step. */
-  step: number;
+  /** How many steps each parameter has made, this one included. */
+  steps: readonly number[];
 }
 
 /** @internal One AdamW step over all parameters, in one pass. float32, contiguous, on the CPU. */
@@ -94,10 +94,10 @@ export function adamwStep_(
   grads: readonly Tensor[],
   means: readonly Tensor[],
   squares: readonly Tensor[],
-  { lr, betas, eps, weightDecay, step }: AdamWStep,
+  { lr, betas, eps, weightDecay, steps }: AdamWStep,
 ): void {
   const lists = [params, grads, means, squares].map(handles);
-  call(ops.adamw.id, ...lists, lr, betas[0], betas[1], eps, weightDecay, step);
+  call(ops.adamw.id, ...lists, lr, betas[0], betas[1], eps, weightDecay, steps);
 }
 
 export interface MuonStep {

@@ -1,9 +1,9 @@
 import { wrap } from "./dispatch.ts";
-import { type NativeGenerator, native } from "./native.ts";
+import { type GeneratorHandle, type NativeGenerator, native } from "./native.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** A seeded stream of random numbers whose state can be saved: the same seed gives the same numbers as PyTorch's. */
-export class Generator {
+export class Generator implements GeneratorHandle {
   /** @internal */
   readonly native: NativeGenerator;
 

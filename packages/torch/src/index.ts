@@ -4,10 +4,17 @@ export { type AutocastOptions, autocast, preferredPrecision } from "./autocast.t
 export { enableGrad, type GradOptions, grad, isGradEnabled, noGrad } from "./autograd.ts";
 export { type BuildInfo, buildInfo } from "./build-info.ts";
 export { checkpoint } from "./checkpoint.ts";
-export { defaultDevice, onDevice, setDefaultDevice } from "./device.ts";
-export { hasOperator, type OperatorArgument, type OperatorResult, op } from "./dispatch.ts";
+export { checkDevices, defaultDevice, onDevice, setDefaultDevice } from "./device.ts";
+export { hasOperator } from "./dispatch.ts";
 export * as distributed from "./distributed/index.ts";
-export { type DType, elementSize, isFloatingPoint, type MemoryFormat, type TypedArray } from "./dtype.ts";
+export {
+  type DType,
+  elementSize,
+  type HalfArray,
+  isFloatingPoint,
+  type MemoryFormat,
+  type TypedArray,
+} from "./dtype.ts";
 export {
   arange,
   empty,
@@ -34,10 +41,12 @@ export { hasDType } from "./has-dtype.ts";
 export { mapTensorFile } from "./mapped-file.ts";
 export * as nn from "./nn/index.ts";
 export * from "./onnx/index.ts";
+export { type OperatorArgument, type OperatorResult, op } from "./op.ts";
 export * as optim from "./optim/index.ts";
 export { getNumThreads, heapBytes, type ProfileRow, profile, setNumThreads, type Version, version } from "./runtime.ts";
 export * from "./safetensors/index.ts";
 export { Scope, scope } from "./scope.ts";
-export { type NestedNumbers, Tensor } from "./tensor.ts";
+export { type Index, Tensor } from "./tensor.ts";
 export { liveTensors } from "./tensor-handle.ts";
-export type { Index } from "./tensor-index.ts";
+export type { NestedNumbers } from "./tensor-types.ts";
+export { setUnscopedLimit, type UnscopedLimit } from "./unscoped.ts";

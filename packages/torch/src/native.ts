@@ -7,6 +7,12 @@ export type Handle = number;
 /** An opaque random number generator of the addon. */
 export type NativeGenerator = { readonly __generator: unique symbol };
 
+/** What operators need of a generator. */
+export interface GeneratorHandle {
+  /** @internal */
+  readonly native: NativeGenerator;
+}
+
 /** An opaque process group of the addon, a store that a launcher holds, and buckets of gradients. */
 export type NativeGroup = { readonly __group: unique symbol };
 export type NativeStoreServer = { readonly __store: unique symbol };
@@ -51,9 +57,12 @@ export interface Native {
   lookup(name: string, overload: string): NativeOperator | null;
   call(id: number, ...args: unknown[]): unknown;
   schemas(): string[];
+  checkDevices(device: string | null): void;
   // tensor table
   release(tensor: Handle): void;
-  count(tensor: Handle): void;
+  watch(tensor: Handle, owner: object, kept: boolean, mostTensors: number, mostBytes: number): boolean;
+  sweep(): [tensors: number, bytes: number];
+  isLive(tensor: Handle): boolean;
   pin(tensor: Handle): void;
   scopeBegin(): void;
   scopeEnd(returned: Handle[]): void;
@@ -132,6 +141,7 @@ export interface Native {
   profileStart(): void;
   profileStop(): [string, number, number][];
   threads(n?: number): number;
+  simdLevels(use?: string): string[];
   heapBytes(): number;
   version(): { libtorch: string; cuda: boolean; mkldnn: boolean; mkl: boolean; blas: string };
 }

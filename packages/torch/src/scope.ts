@@ -1,3 +1,4 @@
+import { isAsync, isThenable } from "./synchronous.ts";
 import { enterScope, leaveScope, TensorHandle } from "./tensor-handle.ts";
 
 /** Collects the tensors in a value: a tensor, or arrays, maps, sets and plain objects of them, nested. */
@@ -24,10 +25,12 @@ function tensorsIn(value: unknown, found = new Set<TensorHandle>(), seen = new S
  * Runs `fn` and releases every tensor made inside it, except those it returns (a tensor, or arrays, maps, sets and
  * plain objects of tensors) and those that called `keep()`. Scopes nest; what is returned belongs to the outer scope.
  *
- * @throws when `fn` returns a promise: other code would run, and make tensors, in the middle of the scope.
+ * @throws when `fn` is async or returns a promise: the scope would end at its first `await`, and what comes after it
+ * would find its tensors released.
  * @example const loss = scope(() => model.forward(x).sub(y).square().mean());
  */
 export function scope<T>(fn: () => T): T {
+  if (isAsync(fn)) throw asyncScope();
   enterScope();
   let result: T;
   try {
@@ -36,13 +39,19 @@ export function scope<T>(fn: () => T): T {
     leaveScope([]);
     throw error;
   }
-  if (typeof (result as { then?: unknown } | null)?.then === "function" && !(result instanceof TensorHandle)) {
+  if (isThenable(result) && !(result instanceof TensorHandle)) {
     leaveScope([]);
-    throw new TypeError("scope(fn): fn must not be async; await first and open the scope around the tensor work");
+    result.then(undefined, () => undefined); // that its tensors are gone is what the error below says
+    throw asyncScope();
   }
   leaveScope(tensorsIn(result));
   return result;
 }
+
+const asyncScope = () =>
+  new TypeError(
+    "scope(async …): fn must not be async, the scope would end at its first await; await first, then open the scope around the work on tensors, or make the tensors outside any scope and dispose() of them",
+  );
 
 /**
  * The same for `using`: `{ using s = new Scope(); …; return s.keep(y); }`.

@@ -1,4 +1,5 @@
 import { type Handle, native } from "./native.ts";
+import { exceedsLimit, unscopedLimit } from "./unscoped.ts";
 
 /** A tensor nobody can reach any more is released when V8 collects its object. */
 const collected = new FinalizationRegistry<Handle>((handle) => native.release(handle));
@@ -17,21 +18,25 @@ export class TensorHandle {
   /** @internal */
   constructor(handle: Handle) {
     this.handle = handle;
-    if (openScopes === 0) this.watch();
+    if (openScopes === 0) this.watch(false);
   }
 
-  /** @internal Hands the tensor to the garbage collector: no scope owns it. */
-  watch(): void {
-    if (this.watched) return;
+  /** @internal Hands the tensor to the garbage collector: no scope owns it. `kept`: because its user said so. */
+  watch(kept: boolean): void {
+    if (this.watched && !kept) return;
+    const exceeded = native.watch(this.handle, this, kept, unscopedLimit.tensors, unscopedLimit.bytes);
+    if (!this.watched) collected.register(this, this.handle, this);
     this.watched = true;
-    native.count(this.handle);
-    collected.register(this, this.handle, this);
+    if (exceeded) exceedsLimit();
   }
+
+  /** @internal The shape may have changed in place. */
+  forgetShape(): void {}
 
   /** Takes the tensor out of every scope: it lives until `dispose()` or until nothing refers to it any more. */
   keep(): this {
     native.pin(this.handle);
-    this.watch();
+    this.watch(true);
     return this;
   }
 
@@ -59,7 +64,7 @@ export function leaveScope(returned: Iterable<TensorHandle>): void {
   const tensors = [...returned];
   openScopes--;
   native.scopeEnd(tensors.map((tensor) => tensor.handle));
-  if (openScopes === 0) for (const tensor of tensors) tensor.watch();
+  if (openScopes === 0) for (const tensor of tensors) tensor.watch(false);
 }
 
 /** How many tensors the addon holds on this thread: a number that grows from step to step is a leak. */

@@ -1,15 +1,16 @@
-import type { Tensor } from "./tensor.ts";
+import type { Sliceable } from "./tensor-types.ts";
 
-/** One entry of `x.at(…)`. */
-export type Index = number | null | ":" | "..." | { start?: number; end?: number; step?: number } | Tensor;
+/** One entry of an index of tensors of type T. */
+export type IndexOf<T> = number | null | ":" | "..." | { start?: number; end?: number; step?: number } | T;
 
-const isTensor = (entry: Index): entry is Tensor => typeof entry === "object" && entry !== null && "handle" in entry;
+const isTensor = <T extends Sliceable>(entry: IndexOf<T>): entry is T =>
+  typeof entry === "object" && entry !== null && "handle" in entry;
 /** How many of the tensor's dimensions an entry uses up; a boolean mask covers as many as it has itself. */
-const consumes = (entry: Index): number =>
+const consumes = <T extends Sliceable>(entry: IndexOf<T>): number =>
   entry === null || entry === "..." ? 0 : isTensor(entry) && entry.dtype === "bool" ? entry.ndim : 1;
 
 /** `x[index]` by PyTorch's rules: numbers drop a dimension, null adds one, tensors gather along theirs. */
-export function indexTensor(tensor: Tensor, index: readonly Index[]): Tensor {
+export function indexTensor<T extends Sliceable>(tensor: T, index: readonly IndexOf<T>[]): T {
   const used = index.reduce<number>((sum, entry) => sum + consumes(entry), 0);
   const { shape } = tensor;
   if (used > shape.length) throw new RangeError(`at(): ${used} indices for a tensor of shape [${shape.join(", ")}]`);
@@ -18,7 +19,7 @@ export function indexTensor(tensor: Tensor, index: readonly Index[]): Tensor {
 
   let result = tensor;
   let dim = 0;
-  const gathered: (Tensor | null)[] = [];
+  const gathered: (T | null)[] = [];
   for (const entry of index) {
     if (entry === "...") dim += shape.length - used;
     else if (entry === ":") dim++;
@@ -34,7 +35,7 @@ export function indexTensor(tensor: Tensor, index: readonly Index[]): Tensor {
   return result === tensor ? tensor.slice(0) : result;
 }
 
-function selectAt(tensor: Tensor, dim: number, i: number): Tensor {
+function selectAt<T extends Sliceable>(tensor: T, dim: number, i: number): T {
   const size = tensor.shape[dim];
   if (!Number.isInteger(i) || i < -size || i >= size) {
     throw new RangeError(`at(): index ${i} is outside dimension ${dim} of shape [${tensor.shape.join(", ")}]`);

@@ -4,15 +4,16 @@ import { type DType, isDType, isNarrowFloat, numberShape, type TypedArray, viewB
 import { formatTensor, nest } from "./format.ts";
 import { TensorMethods } from "./generated/tensor-methods.generated.ts";
 import { type Handle, type NativeInfo, native } from "./native.ts";
-import { type Index, indexTensor } from "./tensor-index.ts";
+import { type IndexOf, indexTensor } from "./tensor-index.ts";
+import type { NestedNumbers } from "./tensor-types.ts";
 
 const toOp = new Operator("aten::to.dtype_layout");
 const squeezeOp = new Operator("aten::squeeze");
 const prodDimOp = new Operator("aten::prod.dim_int");
 const whereOp = new Operator("aten::where.self");
 
-/** Elements as nested arrays; a scalar is a number. */
-export type NestedNumbers = number | NestedNumbers[];
+/** One entry of `x.at(…)`. */
+export type Index = IndexOf<Tensor>;
 
 /**
  * An n-dimensional array of LibTorch, with gradients. Methods carry PyTorch's names in camelCase; required arguments
@@ -22,7 +23,7 @@ export class Tensor extends TensorMethods {
   #shape: readonly number[] | undefined;
 
   /** @internal */
-  forgetShape(): void {
+  override forgetShape(): void {
     this.#shape = undefined;
   }
 
@@ -129,14 +130,11 @@ export class Tensor extends TensorMethods {
   }
 
   /** Removes dimension `dim` when its size is 1; without `dim`, all such dimensions. */
-  override squeeze(dim?: number): Tensor {
+  override squeeze(dim?: number): this {
     return dim === undefined ? wrap(call(squeezeOp.id, this.handle)) : super.squeeze(dim);
   }
   /** Product of all elements, or along `dim`. */
-  override prod(
-    dim?: number | { dtype?: DType },
-    { keepdim, dtype }: { keepdim?: boolean; dtype?: DType } = {},
-  ): Tensor {
+  override prod(dim?: number | { dtype?: DType }, { keepdim, dtype }: { keepdim?: boolean; dtype?: DType } = {}): this {
     if (typeof dim !== "number") return super.prod(dim ?? { dtype });
     return wrap(call(prodDimOp.id, this.handle, dim, keepdim, dtype));
   }
@@ -150,7 +148,9 @@ export class Tensor extends TensorMethods {
     return this.toString();
   }
   override toString(): string {
-    return this.handle === 0 ? "Tensor(disposed)" : formatTensor(this);
+    if (this.handle === 0) return "Tensor(disposed)";
+    if (!native.isLive(this.handle)) return "Tensor(released: its scope ended; return it from there or keep() it)";
+    return formatTensor(this);
   }
 }
 

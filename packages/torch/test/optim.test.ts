@@ -116,6 +116,62 @@ describe("state", () => {
     expect([...(q.toTypedArray() as Float32Array)]).toEqual(before);
   });
 
+  // Bias correction by a parameter's own count: the first step of Adam is lr · sign(gradient), whenever it comes.
+  test.each(["float32", "float64"] as const)("a parameter that joins late starts at its own step one, %s", (dtype) => {
+    const [early, late] = [1, 1].map((value) => nn.parameter(zeros([3], { dtype }).add(value)));
+    const optimiser = new optim.AdamW([early, late], { lr: 0.01, weightDecay: 0 });
+    const gradient = zeros([3], { dtype }).add(0.3);
+    for (let i = 0; i < 200; i++) {
+      early.grad = gradient.clone();
+      optimiser.step();
+    }
+    late.grad = gradient.clone();
+    optimiser.step();
+    expectClose(late, [0.99, 0.99, 0.99], { atol: 1e-6 });
+    // As alone: the counts of others make no difference.
+    const alone = nn.parameter(zeros([3], { dtype }).add(1));
+    const single = new optim.AdamW([alone], { lr: 0.01, weightDecay: 0 });
+    alone.grad = gradient.clone();
+    single.step();
+    for (let i = 0; i < 3; i++) {
+      for (const p of [late, alone]) p.grad = gradient.mul(i - 1);
+      early.grad = i === 1 ? null : gradient.clone();
+      optimiser.step();
+      single.step();
+    }
+    expect(late.tolist()).toEqual(alone.tolist());
+    const copies = [early, late].map((p) => nn.parameter(p.detach().clone()));
+    const resumed = new optim.AdamW(copies, { lr: 0.01, weightDecay: 0 });
+    resumed.loadStateTensors(optimiser.stateTensors());
+    for (const p of [early, late, ...copies]) p.grad = gradient.clone();
+    optimiser.step();
+    resumed.step();
+    expect(copies.map((p) => p.tolist())).toEqual([early, late].map((p) => p.tolist()));
+  });
+
+  test("of before each parameter had its count goes on with the one that all shared", () => {
+    const [whole, resumed] = [matrices(), matrices()];
+    const [a, b] = [whole, resumed].map((params) => adamw.AdamW(params));
+    for (let i = 0; i < 3; i++) {
+      setGradients(whole, i);
+      whole[1].grad = null; // never trained before: its averages are 0, and it has made no step
+      a.step();
+    }
+    const old = new Map([...a.stateTensors()].filter(([key]) => !key.endsWith(".step")));
+    b.loadStateTensors(old);
+    noGrad(() => {
+      for (const [k, p] of resumed.entries()) p.copy_(whole[k]);
+    });
+    for (const [params, optimiser] of [
+      [whole, a],
+      [resumed, b],
+    ] as const) {
+      setGradients(params, 3);
+      optimiser.step();
+    }
+    expect(resumed.map((p) => p.tolist())).toEqual(whole.map((p) => p.tolist()));
+  });
+
   test("Muon refuses what is no matrix", () => {
     expect(() => new optim.Muon([nn.parameter(zeros([3]))])).toThrow(/\[3\].*AdamW/);
   });

@@ -1,32 +1,41 @@
 import { basename, dirname, extname, join } from "node:path";
 import { Command, Option } from "@commander-js/extra-typings";
 import { ShardSet, splitOf } from "@omni-id/data";
-import { autocast, preferredPrecision, writeAtomically } from "@omni-id/torch";
+import { autocast, defaultDevice, preferredPrecision, writeAtomically } from "@omni-id/torch";
 import { RecogniserBackbone } from "../backbones/recogniser.ts";
+import { loadKleinBase } from "../checkpoints/klein-base.ts";
 import { type OtherReport, readOtherReport, reportText } from "../evaluate/figures.ts";
 import { describeFirstStage, evaluateFirstStage } from "../evaluate/first-stage.ts";
 import { evaluateGeneration } from "../evaluate/generation.ts";
-import { describeGeneration, saveGenerationSheet } from "../evaluate/generation-sheet.ts";
+import { describeGeneration, saveGenerationSheet, saveReferencesSheet } from "../evaluate/generation-sheet.ts";
 import type { Judge, Judges } from "../evaluate/recognisers.ts";
+import { describeReferences, evaluateReferences } from "../evaluate/references.ts";
 import { saveReconstructionSheet } from "../evaluate/sheet.ts";
 import { DEFAULT_GUIDANCE, FaceGenerator } from "../generate/face-generator.ts";
 import { LEAST_TESTED, type People } from "../people/people.ts";
 import { preparePeople } from "../people/prepare.ts";
+import { presets } from "../presets/index.ts";
 import { type LoadedEncoder, loadEncoder, loadMaskedDecoder } from "../weights/first-stage.ts";
 import { shippedWeights } from "../weights/folder.ts";
 import { useDevice } from "./device.ts";
 import { judgeInputOption, judgeOption, judgesOf } from "./judge-options.ts";
-import { deviceOption, jsonOption, weightsOption, whole } from "./options.ts";
+import { count, deviceOption, jsonOption, weightsOption, whole } from "./options.ts";
 import { outFile } from "./out-file.ts";
 import { note, print } from "./output.ts";
 
-const STAGES = { mtd: "first-stage", flow: "generation" } as const;
+const STAGES = { mtd: "first-stage", flow: "generation", references: "references" } as const;
+
+/** Steps of generated pictures. */
+const STEPS = 12;
 
 export function evaluateCommand() {
   return new Command("evaluate")
     .addOption(
-      new Option("--stage <name>", "mtd: reconstructions; flow: generated pictures")
-        .choices(["mtd", "flow"] as const)
+      new Option(
+        "--stage <name>",
+        "mtd: reconstructions; flow: generated pictures; references: the baseline of FLUX.2's own references",
+      )
+        .choices(["mtd", "flow", "references"] as const)
         .default("mtd" as const),
     )
     .option("--data <folder>", "shards whose held-out people are used", "data/synth")
@@ -38,8 +47,18 @@ export function evaluateCommand() {
     .option("-o, --out <file>", "JSON to write; the picture goes beside it (default: results/<stage>.json)")
     .option("--cache <folder>", "prepared crops and feature maps", "data/cache")
     .option("--seed <number>", "seed of masks and noise", whole, 7)
-    .option("--guidance <scale>", "guidance of generated pictures", Number, DEFAULT_GUIDANCE)
-    .option("--steps <number>", "steps of the solver", whole, 12)
+    .option(
+      "--guidance <scale>",
+      `guidance of generated pictures (default: ${DEFAULT_GUIDANCE}; references: the model's own)`,
+      Number,
+    )
+    .option("--steps <number>", "steps of the solver (default: 12; references: the model's own)", count)
+    .addOption(
+      new Option("--base <name>", "what draws from references; files: omni-id models")
+        .choices(["klein", "klein-distilled"] as const)
+        .default("klein" as const),
+    )
+    .option("--size <pixels>", "side of photos and pictures of --stage references", count, 512)
     .option(
       "--colour-only",
       "also with identities that know skin and hair colour alone (flow; needs the training people)",
@@ -57,7 +76,8 @@ export function evaluateCommand() {
       const folder = options.weights ?? shippedWeights();
       const picture = outFile(join(dirname(out), `${basename(out, extname(out))}.png`), { kind: "picture" });
       const encoder = await loadEncoder(folder);
-      const people = await open(options, encoder, options.people);
+      const alone = options.stage === "references";
+      const people = await open(options, encoder, options.people, alone ? options.size : undefined);
       const training = options.colourOnly ? await open(options, encoder, "train") : undefined;
       const against = options.against === undefined ? undefined : readOtherReport(options.against);
       const judges = judgesOf(options.judge, options.judgeInput);
@@ -66,7 +86,9 @@ export function evaluateCommand() {
       const { report, lines } =
         options.stage === "mtd"
           ? await firstStage({ ...common, onProgress })
-          : await generation({ ...options, ...common, training, onProgress });
+          : options.stage === "references"
+            ? await references({ ...options, ...common, onProgress })
+            : await generation({ ...options, ...common, training, onProgress });
       writeAtomically(out, reportText(report));
       print(report, { json: options.json, text: [...lines, `${out} · ${picture}`].join("\n") });
     });
@@ -107,14 +129,26 @@ async function firstStage({ folder, picture, ...options }: MeasureOptions): Prom
 }
 
 async function generation(
-  options: MeasureOptions & { training?: People; guidance: number; steps: number },
+  options: MeasureOptions & { training?: People; guidance?: number; steps?: number },
 ): Promise<Measured> {
-  const { folder, encoder, people, picture } = options;
+  const { folder, encoder, people, picture, guidance = DEFAULT_GUIDANCE, steps = STEPS } = options;
   const generator = await FaceGenerator.load(folder, encoder);
-  const { report, tasks, pictures } = await evaluateGeneration({ ...options, generator });
+  const { report, tasks, pictures } = await evaluateGeneration({ ...options, generator, guidance, steps });
   const lines = describeGeneration(report);
   const title = "Omni-ID nano: people it has never seen, drawn from noise in the pose of another photo";
   await saveGenerationSheet(picture, { people, tasks, pictures, title, notes: lines });
+  return { report, lines };
+}
+
+async function references(
+  options: MeasureOptions & { base: "klein" | "klein-distilled"; size: number; guidance?: number; steps?: number },
+): Promise<Measured> {
+  const { base: name, people, picture, size } = options;
+  const model = name === "klein" ? "base" : "distilled";
+  const base = loadKleinBase({ ...presets.klein, imageSize: size }, { model, device: defaultDevice() });
+  const { report, tasks, pictures } = await evaluateReferences({ ...options, base, name });
+  const lines = describeReferences(report);
+  await saveReferencesSheet(picture, { people, tasks, pictures, title: `${name}: its own references`, notes: lines });
   return { report, lines };
 }
 
@@ -122,6 +156,7 @@ async function open(
   { data, cache }: { data: string; cache: string },
   { bundle, preset }: LoadedEncoder,
   part: "test" | "validation" | "train",
+  imageSize: number = preset.imageSize,
 ): Promise<People> {
   const shards = await ShardSet.open(data);
   const people = await preparePeople({
@@ -129,7 +164,7 @@ async function open(
     ids: splitOf(shards)[part],
     backbone: bundle.encoder.backbone,
     recogniser: () => RecogniserBackbone.load({ width: preset.backbone.width }),
-    imageSize: preset.imageSize,
+    imageSize,
     cache,
     jitter: part === "train",
   });

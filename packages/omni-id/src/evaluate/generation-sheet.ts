@@ -19,10 +19,10 @@ const COLUMNS = [
   "no identity",
 ];
 
-export interface GenerationSheet {
+export interface GenerationSheet<K extends Generated = Generated> {
   people: People;
   tasks: readonly GenerationTask[];
-  pictures: Record<Generated, Tensor>;
+  pictures: Record<K, Tensor>;
   title: string;
   notes: string[];
   /** How many people to show, spread over all. */
@@ -30,7 +30,20 @@ export interface GenerationSheet {
 }
 
 /** One person a row: three inputs | the target | drawn from 1, 3, 5 photos | from somebody else's identity | from none. */
-export async function saveGenerationSheet(file: string, sheet: GenerationSheet): Promise<void> {
+export function saveGenerationSheet(file: string, sheet: GenerationSheet): Promise<void> {
+  const notes = [
+    ...sheet.notes,
+    "Every pixel of the drawn pictures comes from noise; of the target only 68 landmarks are given.",
+  ];
+  return saveRows(file, { ...sheet, notes }, ["1", "3", "5", "otherIdentity", "bareBase"]);
+}
+
+/** One person a row: three inputs | another photo | drawn from 1, 3, 5 photos. */
+export function saveReferencesSheet(file: string, sheet: GenerationSheet<"1" | "3" | "5">): Promise<void> {
+  return saveRows(file, sheet, ["1", "3", "5"]);
+}
+
+function saveRows<K extends Generated>(file: string, sheet: GenerationSheet<K>, names: readonly K[]): Promise<void> {
   const { people, tasks, pictures, title, notes, rows = 10 } = sheet;
   const perPerson = tasks.length / people.ids.length;
   const shown = Array.from({ length: Math.min(rows, people.ids.length) }, (_, i) => {
@@ -38,16 +51,16 @@ export async function saveGenerationSheet(file: string, sheet: GenerationSheet):
     return person * perPerson + (i % perPerson);
   });
   const real = (row: number): RgbImage => scope(() => toRgb(toUnit(rowsOf(people.crops, [row])).squeeze(0)));
-  const made = (name: Generated, task: number): RgbImage => scope(() => toRgb(pictures[name].select(0, task)));
-  await saveSheet(file, {
+  const made = (name: K, task: number): RgbImage => scope(() => toRgb(pictures[name].select(0, task)));
+  return saveSheet(file, {
     title,
-    columns: COLUMNS,
+    columns: COLUMNS.slice(0, 4 + names.length),
     rows: shown.map((task) => [
       ...tasks[task].inputs.slice(0, 3).map(real),
       real(tasks[task].target),
-      ...(["1", "3", "5", "otherIdentity", "bareBase"] as const).map((name) => made(name, task)),
+      ...names.map((name) => made(name, task)),
     ]),
-    notes: [...notes, "Every pixel of the drawn pictures comes from noise; of the target only 68 landmarks are given."],
+    notes,
     tile: 112,
   });
 }

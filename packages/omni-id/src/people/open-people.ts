@@ -11,6 +11,8 @@ export interface OpenPeopleOptions {
   cache: string;
   /** Side of the aligned crops, in pixels. */
   imageSize: number;
+  /** An altered copy beside the only photo of training people who have one. */
+  alterSingles?: boolean;
   backbone: PhotoBackbone;
   recogniser: () => Describer;
   note: (text: string) => void;
@@ -59,7 +61,7 @@ async function setsOf({ data, weight, ...options }: OpenPeopleOptions) {
 }
 
 /** What is prepared, and how: the landmarks of training people are shifted a little. */
-async function partsOf(folder: string, { note, ...common }: Omit<OpenPeopleOptions, "data" | "weight">) {
+async function partsOf(folder: string, { note, alterSingles, ...common }: Omit<OpenPeopleOptions, "data" | "weight">) {
   const shards = await ShardSet.open(folder);
   const split = splitOf(shards);
   const of = (ids: readonly string[], jitter: boolean): PrepareOptions => ({
@@ -67,6 +69,7 @@ async function partsOf(folder: string, { note, ...common }: Omit<OpenPeopleOptio
     shards,
     ids,
     jitter,
+    alterSingles: jitter && alterSingles,
     onProgress: (done, total) => note(`prepared ${done} of ${total} people`),
   });
   return { train: of(split.train, true), validation: of(split.validation, false), test: split.test.length };

@@ -50,6 +50,8 @@ export class People {
   readonly poses: Tensor;
   /** What each picture shows, in words; "" where nobody wrote it down. */
   readonly captions: readonly string[];
+  /** Rows of altered copies, of people who have one; see {@link People.from}. */
+  readonly #copies: ReadonlyMap<number, number>;
   readonly #rows: readonly (readonly number[])[];
   readonly #places = new Map<number, readonly [person: number, image: number]>();
   readonly #table: Table;
@@ -57,6 +59,7 @@ export class People {
   private constructor(
     ids: readonly string[],
     rows: readonly (readonly number[])[],
+    copies: ReadonlyMap<number, number>,
     shares: readonly PeopleShare[],
     table: Table,
   ) {
@@ -70,13 +73,17 @@ export class People {
     this.poses = table.poses;
     this.captions = table.captions;
     this.#rows = rows;
+    this.#copies = copies;
     this.#table = table;
     for (const [person, own] of rows.entries())
       for (const [image, row] of own.entries()) this.#places.set(row, [person, image]);
+    for (const [person, row] of copies) this.#places.set(row, [person, rows[person].length]);
   }
 
   /**
    * @param counts photos of each person, in the order of the parts' rows
+   * @param altered people behind whose photos a row more stands: an altered copy of the only one, which is never drawn
+   * but as an input
    * @param shares sets among them and their weights; where absent, everybody is drawn alike
    * @throws when the parts hold other numbers of rows
    */
@@ -84,7 +91,10 @@ export class People {
     ids: readonly string[],
     counts: readonly number[],
     parts: readonly PeoplePart[],
-    shares: readonly PeopleShare[] = [{ people: ids.length, weight: 1 }],
+    {
+      altered = [],
+      shares = [{ people: ids.length, weight: 1 }],
+    }: { altered?: readonly boolean[]; shares?: readonly PeopleShare[] } = {},
   ): People {
     const joined = (key: string) =>
       scope(() => cat(parts.map((part) => take(part.tensors, key))).to(defaultDevice())).keep();
@@ -96,13 +106,18 @@ export class People {
       first += tensor.shape[0];
     }
     let next = 0;
-    const rows = counts.map((count) => Array.from({ length: count }, () => next++));
+    const copies = new Map<number, number>();
+    const rows = counts.map((count, person) => {
+      const own = Array.from({ length: count }, () => next++);
+      if (altered[person]) copies.set(person, next++);
+      return own;
+    });
     if (next !== first || counts.length !== ids.length) {
       throw new Error(
         `the cache of prepared people holds ${first} photos, not ${next}; delete its folder and run again`,
       );
     }
-    return new People(ids, rows, shares, {
+    return new People(ids, rows, copies, shares, {
       crops: joined("crops"),
       masks: joined("masks"),
       points: joined("points"),
@@ -126,6 +141,7 @@ export class People {
     return new People(
       kept.map((person) => this.ids[person]),
       kept.map((person) => this.#rows[person]),
+      new Map(), // a copy is for those alone who have one photo
       shares.filter(({ people }) => people > 0),
       this.#table,
     );
@@ -158,9 +174,18 @@ export class People {
     return this.#rows[person];
   }
 
-  /** The row of a person's photo. */
+  /** The row of a person's photo; of the altered copy where `image` is one more than there are. */
   row(person: number, image: number): number {
-    return this.#rows[person][image];
+    const own = this.#rows[person];
+    const row = own[image] ?? (image === own.length ? this.#copies.get(person) : undefined);
+    if (row === undefined)
+      throw new RangeError(`${this.ids[person]} has ${own.length} photos, and none of number ${image}`);
+    return row;
+  }
+
+  /** Of whom there is an altered copy, person by person. */
+  get altered(): boolean[] {
+    return this.#rows.map((_, person) => this.#copies.has(person));
   }
 
   /** Whose photo a row is. */

@@ -15,6 +15,7 @@ import {
   warp,
 } from "@omni-id/face";
 import { cat, loadSafetensors, saveSafetensors, scope, stack, type Tensor, tensor } from "@omni-id/torch";
+import { alteredCopy } from "../pictures/altered.ts";
 import { type FaceCut, faceInput } from "../pictures/face-input.ts";
 import { rgbBatch, toUnit } from "../pictures/rgb-batch.ts";
 import { chunk } from "./chunk.ts";
@@ -56,6 +57,8 @@ export interface PrepareOptions {
   cache: string;
   /** Shift the landmarks of the inputs a little: for training people. */
   jitter: boolean;
+  /** An altered copy beside the only photo of those who have one. */
+  alterSingles?: boolean;
   onProgress?: (done: number, total: number) => void;
 }
 
@@ -72,22 +75,21 @@ export function preparePeople(options: PrepareOptions): Promise<People> {
 export async function prepareJoined(sets: readonly { options: PrepareOptions; weight: number }[]): Promise<People> {
   const ids: string[] = [];
   const counts: number[] = [];
+  const altered: boolean[] = [];
   const parts: PeoplePart[] = [];
   for (const { options } of sets) {
     const files = await prepareParts(options);
     for (const [number, some] of chunk(options.ids, PEOPLE_PER_PART).entries()) {
       const { tensors, metadata } = loadSafetensors(files[number]);
       parts.push({ tensors, captions: JSON.parse(metadata.captions ?? "[]") as string[] });
-      counts.push(...countsOf(metadata.counts, tensors, some.length));
+      const own = countsOf(metadata.counts, tensors, some.length);
+      counts.push(...own);
+      altered.push(...own.map((count) => Boolean(options.alterSingles) && count === 1));
     }
     ids.push(...options.ids);
   }
-  return People.from(
-    ids,
-    counts,
-    parts,
-    sets.map(({ options, weight }) => ({ people: options.ids.length, weight })),
-  );
+  const shares = sets.map(({ options, weight }) => ({ people: options.ids.length, weight }));
+  return People.from(ids, counts, parts, { altered, shares });
 }
 
 /** Photos of each person of a part; parts of older versions have equally many of everybody. */
@@ -98,10 +100,11 @@ function countsOf(stored: string | undefined, part: ReadonlyMap<string, Tensor>,
 
 /** The same without opening what was prepared: returns the cache's files, in order. */
 export async function prepareParts(options: PrepareOptions): Promise<string[]> {
-  const { shards, ids, backbone, imageSize, cache, jitter, onProgress } = options;
+  const { shards, ids, backbone, imageSize, cache, jitter, alterSingles, onProgress } = options;
   if (ids.length === 0) throw new Error(`${shards.folder}: no identities for this part of the split`);
   const key = createHash("sha256")
     .update(JSON.stringify([CACHE_VERSION, shards.fingerprint, ids, imageSize, jitter && INPUT_JITTER]))
+    .update(alterSingles ? "altered" : "")
     .update(backbone.fingerprint)
     .digest("hex")
     .slice(0, 16);
@@ -139,6 +142,9 @@ async function preparePart(
     const record = await shards.read(id);
     counts.push(record.images.length);
     for (const index of record.images.keys()) rows.push(await prepareImage(record, index, options));
+    if (options.alterSingles && record.images.length === 1) {
+      rows.push(await prepareImage(record, 0, options, randomOf(id, ALTERED)));
+    }
   }
   scope(() => {
     const described = chunk(rows, 32).map((some) =>
@@ -182,9 +188,11 @@ async function prepareImage(
   record: LoadedIdentity,
   index: number,
   { backbone, imageSize: size, jitter }: PrepareOptions,
+  alter?: KeyedRandom,
 ): Promise<PreparedImage> {
   const name = `${record.id}.${index}.jpg`;
-  const image = await loadImage(await record.image(index), { name });
+  const photo = await loadImage(await record.image(index), { name });
+  const image = alter ? await alteredCopy(photo, alter) : photo;
   const { landmarks, pose, caption } = record.images[index];
   const five = fivePoints(landmarks);
   const { image: crop, matrix } = alignedCrop(image, landmarks, size);
@@ -194,7 +202,7 @@ async function prepareImage(
         (_, i) => i % 3 === 0,
       )
     : faceMaskWithoutHair(crop, transformPoints(landmarks, matrix));
-  const seen = jitter ? shifted(five, record.id, index) : five;
+  const seen = jitter ? shifted(five, randomOf(record.id, alter ? ALTERED + 1 : index)) : five;
   const arcface = cropToFive(image, seen, ARCFACE_TEMPLATE, INPUT_SIDE).image;
   return {
     arcface,
@@ -208,10 +216,15 @@ async function prepareImage(
 }
 
 /** Five points moved by about a pixel of the crop, always the same way for the same image. */
-function shifted(five: Float32Array, id: string, index: number): Float32Array {
+function shifted(five: Float32Array, random: KeyedRandom): Float32Array {
   const [eyes, mouth] = [0, 6].map((k) => [(five[k] + five[k + 2]) / 2, (five[k + 1] + five[k + 3]) / 2]);
   const templateLength = ARCFACE_TEMPLATE[7] - ARCFACE_TEMPLATE[1];
   const scale = Math.hypot(eyes[0] - mouth[0], eyes[1] - mouth[1]) / templateLength;
-  const random = new KeyedRandom(createHash("sha256").update(id).digest().readInt32LE(), index);
   return five.map((value) => value + random.normal() * INPUT_JITTER * scale);
 }
+
+/** Purpose of the draws of an altered copy: beyond the numbers of photos. */
+const ALTERED = 1_000_000;
+
+const randomOf = (id: string, purpose: number) =>
+  new KeyedRandom(createHash("sha256").update(id).digest().readInt32LE(), purpose);

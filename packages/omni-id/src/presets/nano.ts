@@ -5,6 +5,8 @@ export const nano: Preset = {
   name: "nano",
   imageSize: 64,
   backbone: { kind: "onnx", width: 256 },
+  // Rendered people and those of the paper have eight photos each.
+  singles: "once",
   identity: { tokens: 32, width: 128 },
   // The recogniser has seen real faces, the rest of the encoder only rendered ones: four tokens carry its feature as it is.
   encoder: { crossBlocks: 2, selfBlocks: 2, headWidth: 32, carriedTokens: 4 },

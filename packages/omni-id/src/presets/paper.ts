@@ -18,6 +18,8 @@ export const paper: Preset = {
     activation: "gelu",
     pretrained: true,
   },
+  // Rendered people and those of the paper have eight photos each.
+  singles: "once",
   identity: { tokens: 256, width: 1280 },
   encoder: { crossBlocks: 2, selfBlocks: 2, headWidth: 80, carriedTokens: 0 },
   mtd: {

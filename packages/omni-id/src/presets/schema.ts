@@ -136,6 +136,11 @@ export const presetSchema = z.strictObject({
   /** Side of a target image, in pixels. */
   imageSize: count,
   backbone,
+  /**
+   * Training people who have one photo. "once": they take part where one is enough, in the flow base and the ControlNet;
+   * "altered": in few-to-many too, where their photo is to be made from an altered copy of it.
+   */
+  singles: z.enum(["once", "altered"]),
   /** ℓ: L tokens of C channels. */
   identity: z.strictObject({ tokens: count, width: count }),
   encoder: blocks.extend({

@@ -26,5 +26,14 @@ export function stagePeopleOptions(
   backbone: PhotoBackbone = RecogniserBackbone.load({ width: preset.backbone.width }),
 ): OpenPeopleOptions {
   const recogniser = () => RecogniserBackbone.load({ width: preset.backbone.width });
-  return { data, weight, cache, imageSize: preset.imageSize, backbone, recogniser, note };
+  return {
+    data,
+    weight,
+    cache,
+    imageSize: preset.imageSize,
+    alterSingles: preset.singles === "altered",
+    backbone,
+    recogniser,
+    note,
+  };
 }

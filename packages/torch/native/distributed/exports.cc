@@ -70,15 +70,25 @@ void resolvePending(napi_env env, napi_value, void*, void* data) {
   settle(env, pending->promise, pending->job->problem, makeNull(env));
 }
 
-napi_value makeExternal(napi_env env, void* data, napi_finalize finalize) {
-  napi_value v;
-  napi_create_external(env, data, finalize, nullptr, &v);
-  return v;
+using BucketsHolder = std::shared_ptr<GradientBuckets>;
+
+template <class T>
+napi_type_tag tagOf();  // one for each kind of object
+template <>
+napi_type_tag tagOf<GroupHolder>() { return {0x6f6d6e695f69645full, 0x67726f7570ull}; }
+template <>
+napi_type_tag tagOf<StoreServer>() { return {0x6f6d6e695f69645full, 0x73746f7265ull}; }
+template <>
+napi_type_tag tagOf<BucketsHolder>() { return {0x6f6d6e695f69645full, 0x6275636b657473ull}; }
+
+template <class T>
+napi_value makeObject(napi_env env, T* data, napi_finalize finalize) {
+  return makeTagged(env, tagOf<T>(), data, finalize);
 }
 template <class T>
-T* toExternal(napi_env env, napi_value v) {
-  void* data = nullptr;
-  if (napi_get_value_external(env, v, &data) != napi_ok || !data) fail("expected a process group");
+T* toObject(napi_env env, napi_value v) {
+  void* data = taggedData(env, tagOf<T>(), v);
+  if (!data) fail("expected a process group");
   return static_cast<T*>(data);
 }
 
@@ -90,7 +100,7 @@ napi_value makeHolder(napi_env env, std::shared_ptr<Group> group) {
   static thread_local bool hooked = (napi_add_env_cleanup_hook(env, closeAll, nullptr), true);
   (void)hooked;
   // Never deleted while promises may come: a holder is small, and there are few.
-  return makeExternal(env, holder, [](napi_env, void*, void*) {});
+  return makeObject(env, holder, [](napi_env, void*, void*) {});
 }
 
 std::string textOf(napi_env env, napi_value object, const char* key) {
@@ -159,7 +169,7 @@ napi_value OpenGroup(napi_env env, napi_callback_info info) {  // (settings) -> 
 napi_value RunCollective(napi_env env, napi_callback_info info) {
   OMNI_TRY
   Args<8> a(env, info);
-  auto* holder = toExternal<GroupHolder>(env, a[0]);
+  auto* holder = toObject<GroupHolder>(env, a[0]);
   auto job = std::make_shared<Job>();
   job->kind = Collective(toInt(env, a[1]));
   for (auto& t : toTensors(env, a[2])) job->inputs.push_back(t.detach());
@@ -187,7 +197,7 @@ napi_value RunCollective(napi_env env, napi_callback_info info) {
 napi_value CloseGroup(napi_env env, napi_callback_info info) {
   OMNI_TRY
   Args<1> a(env, info);
-  closeGroup(toExternal<GroupHolder>(env, a[0]));
+  closeGroup(toObject<GroupHolder>(env, a[0]));
   return nullptr;
   OMNI_CATCH(env)
 }
@@ -197,34 +207,32 @@ napi_value ServeStore(napi_env env, napi_callback_info info) {  // (host, port) 
   Args<2> a(env, info);
   auto* server = new StoreServer(toString(env, a[0]), int(toInt(env, a[1])));
   napi_value list = makeArray(env, 2);
-  napi_set_element(env, list, 0, makeExternal(env, server, [](napi_env, void* data, void*) { delete static_cast<StoreServer*>(data); }));
+  napi_set_element(env, list, 0, makeObject(env, server, [](napi_env, void* data, void*) { delete static_cast<StoreServer*>(data); }));
   napi_set_element(env, list, 1, makeNumber(env, server->port()));
   return list;
   OMNI_CATCH(env)
 }
 
-using BucketsHolder = std::shared_ptr<GradientBuckets>;
-
 napi_value NewBuckets(napi_env env, napi_callback_info info) {  // (group, parameters, bytes) -> buckets
   OMNI_TRY
   Args<3> a(env, info);
-  auto buckets = std::make_shared<GradientBuckets>(toExternal<GroupHolder>(env, a[0])->group, toTensors(env, a[1]), toInt(env, a[2]));
+  auto buckets = std::make_shared<GradientBuckets>(toObject<GroupHolder>(env, a[0])->group, toTensors(env, a[1]), toInt(env, a[2]));
   buckets->watch();
   GradientSync::add(buckets);
-  return makeExternal(env, new BucketsHolder(buckets), [](napi_env, void* data, void*) { delete static_cast<BucketsHolder*>(data); });
+  return makeObject(env, new BucketsHolder(buckets), [](napi_env, void* data, void*) { delete static_cast<BucketsHolder*>(data); });
   OMNI_CATCH(env)
 }
 napi_value EnableBuckets(napi_env env, napi_callback_info info) {  // (buckets, on)
   OMNI_TRY
   Args<2> a(env, info);
-  (*toExternal<BucketsHolder>(env, a[0]))->enable(toBool(env, a[1]));
+  (*toObject<BucketsHolder>(env, a[0]))->enable(toBool(env, a[1]));
   return nullptr;
   OMNI_CATCH(env)
 }
 napi_value CloseBuckets(napi_env env, napi_callback_info info) {  // (buckets): later passes stay on this rank
   OMNI_TRY
   Args<1> a(env, info);
-  auto* holder = toExternal<BucketsHolder>(env, a[0]);
+  auto* holder = toObject<BucketsHolder>(env, a[0]);
   (*holder)->enable(false);
   return nullptr;
   OMNI_CATCH(env)
@@ -232,7 +240,7 @@ napi_value CloseBuckets(napi_env env, napi_callback_info info) {  // (buckets): 
 napi_value StatisticsOfBuckets(napi_env env, napi_callback_info info) {
   OMNI_TRY
   Args<1> a(env, info);
-  auto& buckets = *toExternal<BucketsHolder>(env, a[0]);
+  auto& buckets = *toObject<BucketsHolder>(env, a[0]);
   auto& s = buckets->statistics();
   napi_value o;
   napi_create_object(env, &o);

@@ -1,5 +1,6 @@
 // Attention on packed projections: [B, N, 3W] (or queries [B, N, W] and packed keys and values [B, M, 2W]) to
 // [B, N, W], without splitting heads, transposing or copying. Each head is computed in the cache.
+#include "../compat.h"
 #include "kernel_support.h"
 #include <ATen/ops/matmul.h>
 #include <cmath>
@@ -152,6 +153,13 @@ void forwardHeads(const Shape& s, const Packed& q, const Packed& k, const Packed
   });
 }
 
+// What is not seen has no gradient, not even where one that is not finite arrives.
+void hide(float* scores, const bool* seen, int64_t rows, int64_t n, int64_t ld) {
+  for (int64_t r = 0; r < rows; r++, scores += ld)
+    for (int64_t i = 0; i < n; i++)
+      if (!seen[i]) scores[i] = 0;
+}
+
 template <bool Pairs>
 void backwardHeads(const Shape& s, const Packed& q, const Packed& k, const Packed& v, const Packed& weights, const Packed& dout, const Packed& dq, const Packed& dk, const Packed& dv) {
   using P = Products<Pairs>;
@@ -181,6 +189,7 @@ void backwardHeads(const Shape& s, const Packed& q, const Packed& k, const Packe
         P::product()(P::overRows(p, m, count, scorePairs), 1, m, dresultRight, d, dvalues, d, s.keys, d, depth, more);  // dV += Pᵀ dO
         P::product()(P::asWords(dresult), d / P::kPerWord, 1, valuesT, m, dp, m, count, m, P::words(s.depth), false);   // dP = dO Vᵀ
         P::loops().softmaxBackward(dp, P::widened(p, count * m, wide), count, m);
+        if (s.seen) hide(dp, s.seen + b * s.keys, count, s.keys, m);
         const Element* ds = P::narrowed(dp, count * m, half);
         P::product()(P::asWords(ds), m / P::kPerWord, 1, keysRight, d, dqueries, d, count, d, P::words(s.keys), false);  // dQ = dS K
         P::write(dqueries, d, count, s.depth, s.scale, dq, b * dq.batch + n * dq.row + channel);
@@ -214,89 +223,116 @@ Shape shapeOf(const at::Tensor& q, int64_t width, int64_t keys, int64_t heads, c
   return {q.size(0), heads, q.size(1), keys, depth, 1 / std::sqrt(float(depth)), mask ? mask->data_ptr<bool>() : nullptr};
 }
 
+// softmax(q kᵀ / √D) v by LibTorch's own operators: other devices and dtypes, and gradients of gradients.
+at::Tensor plain(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, int64_t heads, const Mask& mask) {
+  auto split = [&](const at::Tensor& t) { return t.reshape({t.size(0), t.size(1), heads, t.size(2) / heads}).transpose(1, 2); };
+  at::Tensor scores = at::matmul(split(q) / std::sqrt(double(q.size(2) / heads)), split(k).transpose(2, 3));
+  if (mask) scores = scores.masked_fill(mask->logical_not().unsqueeze(1).unsqueeze(1), -INFINITY);
+  at::Tensor weights = scores.softmax(-1);
+  if (mask) weights = weights.masked_fill(mask->any(-1).logical_not().view({-1, 1, 1, 1}), 0);  // a query that sees nothing
+  return at::matmul(weights.to(v.scalar_type()), split(v)).transpose(1, 2).reshape(q.sizes());
+}
+at::Tensor plainQkv(const at::Tensor& qkv, int64_t heads, const Mask& mask) {
+  auto parts = qkv.chunk(3, 2);
+  return plain(parts[0], parts[1], parts[2], heads, mask);
+}
+at::Tensor plainKv(const at::Tensor& q, const at::Tensor& kv, int64_t heads, const Mask& mask) {
+  auto parts = kv.chunk(2, 2);
+  return plain(q, parts[0], parts[1], heads, mask);
+}
+
+Mask maskOf(const at::Tensor& saved) { return saved.defined() ? Mask(saved) : Mask(); }
+
+// qkv contiguous.
 struct SelfAttention : torch::autograd::Function<SelfAttention> {
-  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& input, int64_t heads, const Mask& mask, bool keep) {
-    at::Tensor qkv = input.contiguous();
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& qkv, int64_t heads, const Mask& mask, bool keep) {
     int64_t width = qkv.size(2) / 3;
     Shape s = shapeOf(qkv, width, qkv.size(1), heads, mask);
     at::Tensor out = at::empty({s.batch, s.queries, width}, qkv.options());
     at::Tensor weights = keep ? at::empty({s.batch, heads, s.queries, s.keys}, qkv.options()) : at::Tensor();
     attentionForward(s, packed(qkv, 0), packed(qkv, width), packed(qkv, 2 * width), packed(out, 0), weights);
-    ctx->save_for_backward({qkv, weights});
+    ctx->save_for_backward({qkv, weights, mask.value_or(at::Tensor())});
     ctx->saved_data["heads"] = heads;
     return out;
   }
   static variable_list backward(AutogradContext* ctx, variable_list grads) {
-    refuseSecondDerivative("attention_packed_qkv");
     auto saved = ctx->get_saved_variables();
-    at::Tensor qkv = saved[0], dout = grads[0].contiguous(), dqkv = at::empty_like(qkv);
+    int64_t heads = ctx->saved_data["heads"].toInt();
+    Mask mask = maskOf(saved[2]);
+    if (at::GradMode::is_enabled()) {
+      auto g = recordedGradients({saved[0]}, grads, [&](const variable_list& in) -> variable_list { return {plainQkv(in[0], heads, mask)}; });
+      return {g[0], {}, {}, {}};
+    }
+    at::Tensor qkv = saved[0], dout = dense(grads[0]), dqkv = at::empty_like(qkv);
     int64_t width = qkv.size(2) / 3;
-    Shape s = shapeOf(qkv, width, qkv.size(1), ctx->saved_data["heads"].toInt(), {});
+    Shape s = shapeOf(qkv, width, qkv.size(1), heads, mask);
     attentionBackward(s, packed(qkv, 0), packed(qkv, width), packed(qkv, 2 * width), saved[1], packed(dout, 0), packed(dqkv, 0), packed(dqkv, width), packed(dqkv, 2 * width));
     return {dqkv, {}, {}, {}};
   }
 };
 
+// q and kv contiguous.
 struct CrossAttention : torch::autograd::Function<CrossAttention> {
-  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& queries, const at::Tensor& keysValues, int64_t heads, const Mask& mask, bool keep) {
-    at::Tensor q = queries.contiguous(), kv = keysValues.contiguous();
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& q, const at::Tensor& kv, int64_t heads, const Mask& mask, bool keep) {
     int64_t width = q.size(2);
     Shape s = shapeOf(q, width, kv.size(1), heads, mask);
     at::Tensor out = at::empty_like(q);
     at::Tensor weights = keep ? at::empty({s.batch, heads, s.queries, s.keys}, q.options()) : at::Tensor();
     attentionForward(s, packed(q, 0), packed(kv, 0), packed(kv, width), packed(out, 0), weights);
-    ctx->save_for_backward({q, kv, weights});
+    ctx->save_for_backward({q, kv, weights, mask.value_or(at::Tensor())});
     ctx->saved_data["heads"] = heads;
     return out;
   }
   static variable_list backward(AutogradContext* ctx, variable_list grads) {
-    refuseSecondDerivative("attention_packed_kv");
     auto saved = ctx->get_saved_variables();
-    at::Tensor q = saved[0], kv = saved[1], dout = grads[0].contiguous(), dq = at::empty_like(q), dkv = at::empty_like(kv);
+    int64_t heads = ctx->saved_data["heads"].toInt();
+    Mask mask = maskOf(saved[3]);
+    if (at::GradMode::is_enabled()) {
+      auto g = recordedGradients({saved[0], saved[1]}, grads, [&](const variable_list& in) -> variable_list { return {plainKv(in[0], in[1], heads, mask)}; });
+      return {g[0], g[1], {}, {}, {}};
+    }
+    at::Tensor q = saved[0], kv = saved[1], dout = dense(grads[0]), dq = at::empty_like(q), dkv = at::empty_like(kv);
     int64_t width = q.size(2);
-    Shape s = shapeOf(q, width, kv.size(1), ctx->saved_data["heads"].toInt(), {});
+    Shape s = shapeOf(q, width, kv.size(1), heads, mask);
     attentionBackward(s, packed(q, 0), packed(kv, 0), packed(kv, width), saved[2], packed(dout, 0), packed(dq, 0), packed(dkv, 0), packed(dkv, width));
     return {dq, dkv, {}, {}, {}};
   }
 };
 
-// softmax(q kᵀ / √D) v by LibTorch's own operators: other devices and dtypes.
-at::Tensor plain(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, int64_t heads, const Mask& mask) {
-  auto split = [&](const at::Tensor& t) { return t.reshape({t.size(0), t.size(1), heads, t.size(2) / heads}).transpose(1, 2); };
-  at::Tensor scores = at::matmul(split(q) / std::sqrt(double(q.size(2) / heads)), split(k).transpose(2, 3));
-  if (mask) scores = scores.masked_fill(mask->logical_not().unsqueeze(1).unsqueeze(1), -INFINITY);
-  return at::matmul(scores.softmax(-1).to(v.scalar_type()), split(v)).transpose(1, 2).reshape(q.sizes());
-}
-
-Mask checkedMask(const Mask& mask, int64_t batch, int64_t keys) {
+Mask checkedMask(const Mask& mask, const Operand& keys) {
   if (!mask || !mask->defined()) return {};
-  TORCH_CHECK(mask->scalar_type() == at::kBool && mask->dim() == 2 && mask->size(0) == batch && mask->size(1) == keys,
-              "the key mask must be bool [", batch, ", ", keys, "]");
-  return mask->contiguous();
+  TORCH_CHECK(mask->scalar_type() == at::kBool && mask->dim() == 2 && mask->size(0) == keys.tensor.size(0) && mask->size(1) == keys.tensor.size(1),
+              "the key mask must be bool [", keys.tensor.size(0), ", ", keys.tensor.size(1), "]");
+  TORCH_CHECK(mask->layout() == at::kStrided, "the key mask must be dense, got layout ", mask->layout());
+  checkOnDevice({"key_mask", *mask}, keys);
+  return dense(*mask);
 }
-bool wantsGradient(const at::Tensor& t) { return at::GradMode::is_enabled() && t.requires_grad(); }
 
 at::Tensor attentionPackedQkv(const at::Tensor& qkv, int64_t heads, const Mask& keyMask) {
+  checkOperands({{"qkv", qkv}});
   TORCH_CHECK(heads > 0 && qkv.dim() == 3 && qkv.size(2) % (3 * heads) == 0, "expected qkv of [B, N, 3 · heads · D] with ", heads, " heads");
-  Mask mask = checkedMask(keyMask, qkv.size(0), qkv.size(1));
-  if (isFast(qkv)) return SelfAttention::apply(qkv, heads, mask, wantsGradient(qkv));
-  auto parts = qkv.chunk(3, 2);
-  return plain(parts[0], parts[1], parts[2], heads, mask);
+  Mask mask = checkedMask(keyMask, {"qkv", qkv});
+  if (isFast(qkv) && qkv.numel() > 0) return SelfAttention::apply(dense(qkv), heads, mask, wantsGradient(qkv));
+  return plainQkv(qkv, heads, mask);
 }
 
 at::Tensor attentionPackedKv(const at::Tensor& q, const at::Tensor& kv, int64_t heads, const Mask& keyMask) {
+  checkOperands({{"q", q}, {"kv", kv}});
   TORCH_CHECK(heads > 0 && q.dim() == 3 && kv.dim() == 3 && q.size(0) == kv.size(0) && kv.size(2) == 2 * q.size(2) && q.size(2) % heads == 0,
               "expected q of [B, N, W] and kv of [B, M, 2W], W a multiple of ", heads, " heads");
-  Mask mask = checkedMask(keyMask, kv.size(0), kv.size(1));
-  if (isFast(q) && q.scalar_type() == kv.scalar_type()) return CrossAttention::apply(q, kv, heads, mask, wantsGradient(q) || wantsGradient(kv));
-  auto parts = kv.chunk(2, 2);
-  return plain(q, parts[0], parts[1], heads, mask);
+  TORCH_CHECK(q.scalar_type() == kv.scalar_type() || autocastIsOn(q.device().type()), "q is ", q.scalar_type(), ", kv ", kv.scalar_type(),
+              ": one dtype is expected; convert one with to()");
+  Mask mask = checkedMask(keyMask, {"kv", kv});
+  bool fast = isFast(q) && isFast(kv) && q.scalar_type() == kv.scalar_type() && q.numel() > 0 && kv.numel() > 0;
+  if (fast) return CrossAttention::apply(dense(q), dense(kv), heads, mask, wantsGradient(q) || wantsGradient(kv));
+  return plainKv(q, kv, heads, mask);
 }
 
-TORCH_LIBRARY_FRAGMENT(omni_id, m) {
+}  // namespace
+
+void defineAttention(torch::Library& m) {
   m.def("attention_packed_qkv(Tensor qkv, int heads, Tensor? key_mask=None) -> Tensor", attentionPackedQkv);
   m.def("attention_packed_kv(Tensor q, Tensor kv, int heads, Tensor? key_mask=None) -> Tensor", attentionPackedKv);
 }
 
-}  // namespace
 }  // namespace omni

@@ -1,5 +1,6 @@
 // What our fused operators share: element access, who may take the fast path, parallel sums.
 #pragma once
+#include "library.h"
 #include "simd.h"
 #include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
@@ -10,7 +11,8 @@
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 #include <torch/csrc/autograd/custom_function.h>
-#include <torch/library.h>
+#include <functional>
+#include <initializer_list>
 
 namespace omni {
 
@@ -20,14 +22,26 @@ using torch::autograd::variable_list;
 inline simd::BFloat16* bf16(const at::Tensor& t) { return reinterpret_cast<simd::BFloat16*>(t.data_ptr()); }
 inline float* f32(const at::Tensor& t) { return t.data_ptr<float>(); }
 
-inline bool isFast(const at::Tensor& t) {  // dtypes and devices our loops know; all else takes the plain composition
-  return t.device().is_cpu() && (t.scalar_type() == at::kFloat || t.scalar_type() == at::kBFloat16);
-}
+struct Operand {
+  const char* name;
+  const at::Tensor& tensor;
+};
+// Throws unless all are floating-point, dense and on one device: `data_ptr` of anything else is not what loops may read.
+void checkOperands(std::initializer_list<Operand> operands);
+void checkOnDevice(const Operand& operand, const Operand& other);
 
-// The gradients below are loops, not recorded operators: a second derivative through them would silently be zero.
-inline void refuseSecondDerivative(const char* name) {
-  TORCH_CHECK(!at::GradMode::is_enabled(), name, ": has no second derivative; use the plain operators with createGraph");
+inline bool isFast(const at::Tensor& t) {  // dtypes and devices our loops know; all else takes the plain composition
+  return t.device().is_cpu() && (t.scalar_type() == at::kFloat || t.scalar_type() == at::kBFloat16) && !t._is_zerotensor();
 }
+inline bool wantsGradient(const at::Tensor& t) { return at::GradMode::is_enabled() && t.requires_grad(); }
+
+// Elements in memory as they are, row by row: not sparse, not negated on reading, not a zero without memory.
+at::Tensor dense(const at::Tensor& t);
+
+// The gradients below are loops, which nothing records. Under createGraph the gradient is that of the plain operators
+// instead: `plain` computes the outputs from the saved inputs once more. Undefined for inputs that need none.
+using Plain = std::function<variable_list(const variable_list& inputs)>;
+variable_list recordedGradients(const variable_list& inputs, const variable_list& grads, const Plain& plain);
 
 // Runs body(first row, last row, partial sums) in parallel; the threads' partial sums are added in order at the end,
 // so that the result does not depend on timing.

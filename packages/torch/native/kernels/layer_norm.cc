@@ -16,9 +16,22 @@ void byType(bool deltaBf16, bool yBf16, const Run& run) {
   else yBf16 ? run(t.normFB, f32, bf16) : run(t.normFF, f32, f32);
 }
 
+at::Tensor plain(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, double eps) {
+  return at::layer_norm(x, weight.sizes(), weight.to(x.scalar_type()), bias.to(x.scalar_type()), eps);
+}
+
 // Saves what both operators' gradients need.
-void save(AutogradContext* ctx, const at::Tensor& sum, const at::Tensor& weight, const at::Tensor& mean, const at::Tensor& rstd) {
-  ctx->save_for_backward({sum, weight, mean, rstd});
+void save(AutogradContext* ctx, const at::Tensor& sum, const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& mean, const at::Tensor& rstd, double eps, bool yBf16) {
+  ctx->save_for_backward({sum, weight, mean, rstd, bias});
+  ctx->saved_data["eps"] = eps;
+  ctx->saved_data["yBf16"] = yBf16;
+}
+
+variable_list recordedNormGradients(AutogradContext* ctx, const at::Tensor& dy) {  // by sum, weight and bias
+  auto saved = ctx->get_saved_variables();
+  double eps = ctx->saved_data["eps"].toDouble();
+  auto type = ctx->saved_data["yBf16"].toBool() ? at::kBFloat16 : at::kFloat;
+  return recordedGradients({saved[0], saved[1], saved[4]}, {dy}, [&](const variable_list& in) -> variable_list { return {plain(in[0], in[1], in[2], eps).to(type)}; });
 }
 
 struct Gradients {
@@ -29,8 +42,8 @@ Gradients normGradients(AutogradContext* ctx, const at::Tensor& dsum, const at::
   at::Tensor sum = saved[0], weight = saved[1], mean = saved[2], rstd = saved[3];
   bool yBf16 = ctx->saved_data["yBf16"].toBool();
   auto yType = yBf16 ? at::kBFloat16 : at::kFloat;
-  at::Tensor dy = dyGiven.defined() ? dyGiven.to(yType).contiguous() : at::zeros_like(sum, sum.options().dtype(yType));
-  at::Tensor ds = dsum.defined() ? dsum.to(at::kFloat).contiguous() : at::Tensor();
+  at::Tensor dy = dyGiven.defined() ? dense(dyGiven.to(yType)) : at::zeros_like(sum, sum.options().dtype(yType));
+  at::Tensor ds = dsum.defined() ? dense(dsum.to(at::kFloat)) : at::Tensor();
   at::Tensor dx = at::empty_like(sum), ddelta = deltaBf16 ? at::empty_like(sum, sum.options().dtype(at::kBFloat16)) : at::Tensor();
   int64_t n = sum.size(-1), rows = sum.numel() / n;
   at::Tensor sums = parallelSums(rows, kGrain, 2 * n, [&](int64_t first, int64_t last, float* partial) {
@@ -60,61 +73,70 @@ Outputs normForward(const at::Tensor& x, const at::Tensor& delta, const at::Tens
   return o;
 }
 
+// All operands contiguous.
 struct AddLayerNorm : torch::autograd::Function<AddLayerNorm> {
   static variable_list forward(AutogradContext* ctx, const at::Tensor& x, const at::Tensor& delta, const at::Tensor& weight, const at::Tensor& bias, double eps, bool yBf16) {
-    at::Tensor w = weight.contiguous(), sum = at::empty(x.sizes(), x.options());
-    Outputs o = normForward(x.contiguous(), delta.contiguous(), w, bias.contiguous(), eps, yBf16, sum);
-    save(ctx, sum, w, o.mean, o.rstd);
-    ctx->saved_data["yBf16"] = yBf16;
+    at::Tensor sum = at::empty(x.sizes(), x.options());
+    Outputs o = normForward(x, delta, weight, bias, eps, yBf16, sum);
+    save(ctx, sum, weight, bias, o.mean, o.rstd, eps, yBf16);
     ctx->saved_data["deltaBf16"] = delta.scalar_type() == at::kBFloat16;
     return {sum, o.y};
   }
   static variable_list backward(AutogradContext* ctx, variable_list grads) {
-    refuseSecondDerivative("add_layer_norm");
-    auto g = normGradients(ctx, grads[0], grads[1], ctx->saved_data["deltaBf16"].toBool());
+    bool deltaBf16 = ctx->saved_data["deltaBf16"].toBool();
+    if (at::GradMode::is_enabled()) {
+      auto r = recordedNormGradients(ctx, grads[1]);
+      at::Tensor dx = r[0].defined() ? grads[0] + r[0] : grads[0];
+      return {dx, dx.to(deltaBf16 ? at::kBFloat16 : at::kFloat), r[1], r[2], {}, {}};
+    }
+    auto g = normGradients(ctx, grads[0], grads[1], deltaBf16);
     return {g.dx, g.ddelta.defined() ? g.ddelta : g.dx, g.dweight, g.dbias, {}, {}};
   }
 };
 
 struct LayerNorm : torch::autograd::Function<LayerNorm> {
-  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias, double eps, bool yBf16) {
-    at::Tensor x = input.contiguous(), w = weight.contiguous();
-    Outputs o = normForward(x, {}, w, bias.contiguous(), eps, yBf16, {});
-    save(ctx, x, w, o.mean, o.rstd);
-    ctx->saved_data["yBf16"] = yBf16;
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, double eps, bool yBf16) {
+    Outputs o = normForward(x, {}, weight, bias, eps, yBf16, {});
+    save(ctx, x, weight, bias, o.mean, o.rstd, eps, yBf16);
     return o.y;
   }
   static variable_list backward(AutogradContext* ctx, variable_list grads) {
-    refuseSecondDerivative("layer_norm");
+    if (at::GradMode::is_enabled()) {
+      auto r = recordedNormGradients(ctx, grads[0]);
+      return {r[0], r[1], r[2], {}, {}};
+    }
     auto g = normGradients(ctx, {}, grads[0], false);
     return {g.dx, g.dweight, g.dbias, {}, {}};
   }
 };
 
-bool isFloat(const at::Tensor& t) { return t.device().is_cpu() && t.scalar_type() == at::kFloat; }
+bool isFloat(const at::Tensor& t) { return isFast(t) && t.scalar_type() == at::kFloat; }
 bool yIsBf16() { return autocastIsOn(c10::kCPU) && autocastDtype(c10::kCPU) == at::kBFloat16; }
 
 at::Tensor layerNorm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, double eps) {
   TORCH_CHECK(x.dim() > 0 && weight.dim() == 1 && weight.size(0) == x.size(-1) && bias.sizes() == weight.sizes(), "weight and bias must have one number a channel of x");
-  if (isFloat(x) && isFloat(weight) && isFloat(bias) && x.numel() > 0) return LayerNorm::apply(x, weight, bias, eps, yIsBf16());
-  return at::layer_norm(x, weight.sizes(), weight.to(x.scalar_type()), bias.to(x.scalar_type()), eps);
+  checkOperands({{"x", x}, {"weight", weight}, {"bias", bias}});
+  if (isFloat(x) && isFloat(weight) && isFloat(bias) && x.numel() > 0) return LayerNorm::apply(dense(x), dense(weight), dense(bias), eps, yIsBf16());
+  return plain(x, weight, bias, eps);
 }
 
 std::tuple<at::Tensor, at::Tensor> addLayerNorm(const at::Tensor& x, const at::Tensor& delta, const at::Tensor& weight, const at::Tensor& bias, double eps) {
   TORCH_CHECK(x.sizes() == delta.sizes(), "x and delta must have one shape");
   TORCH_CHECK(x.dim() > 0 && weight.dim() == 1 && weight.size(0) == x.size(-1) && bias.sizes() == weight.sizes(), "weight and bias must have one number a channel of x");
+  checkOperands({{"x", x}, {"delta", delta}, {"weight", weight}, {"bias", bias}});
   if (isFloat(x) && isFast(delta) && isFloat(weight) && isFloat(bias) && x.numel() > 0) {
-    auto r = AddLayerNorm::apply(x, delta, weight, bias, eps, yIsBf16());
+    auto r = AddLayerNorm::apply(dense(x), dense(delta), dense(weight), dense(bias), eps, yIsBf16());
     return {r[0], r[1]};
   }
   at::Tensor sum = x + delta;
-  return {sum, at::layer_norm(sum, weight.sizes(), weight.to(sum.scalar_type()), bias.to(sum.scalar_type()), eps)};
+  return {sum, plain(sum, weight, bias, eps)};
 }
 
-TORCH_LIBRARY_FRAGMENT(omni_id, m) {
+}  // namespace
+
+void defineLayerNorm(torch::Library& m) {
   m.def("layer_norm(Tensor x, Tensor weight, Tensor bias, *, float eps=1e-05) -> Tensor", layerNorm);
   m.def("add_layer_norm(Tensor x, Tensor delta, Tensor weight, Tensor bias, *, float eps=1e-05) -> (Tensor, Tensor)", addLayerNorm);
 }
 
-}  // namespace
 }  // namespace omni

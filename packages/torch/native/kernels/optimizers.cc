@@ -11,9 +11,12 @@ namespace {
 void checkLists(const char* name, at::TensorList params, at::TensorList grads, std::initializer_list<at::TensorList> states) {
   TORCH_CHECK(grads.size() == params.size(), name, ": ", params.size(), " parameters, ", grads.size(), " gradients");
   for (auto& list : states) TORCH_CHECK(list.size() == params.size(), name, ": ", params.size(), " parameters, ", list.size(), " state tensors");
-  auto usable = [](const at::Tensor& t) { return t.device().is_cpu() && t.scalar_type() == at::kFloat && t.is_contiguous(); };
+  auto usable = [](const at::Tensor& t) {
+    return t.defined() && t.device().is_cpu() && t.scalar_type() == at::kFloat && t.layout() == at::kStrided && t.is_contiguous() && !t.is_neg() && !t._is_zerotensor();
+  };
+  auto readable = [](const at::Tensor& t) { return t.defined() && t.device().is_cpu() && t.scalar_type() == at::kFloat; };
   for (size_t i = 0; i < params.size(); i++) {
-    bool ok = usable(params[i]) && grads[i].scalar_type() == at::kFloat && grads[i].device().is_cpu() && grads[i].sizes() == params[i].sizes();
+    bool ok = usable(params[i]) && readable(grads[i]) && grads[i].sizes() == params[i].sizes();
     for (auto& list : states) ok = ok && usable(list[i]) && list[i].sizes() == params[i].sizes();
     TORCH_CHECK(ok, name, ": parameter ", i, ": contiguous float32 CPU tensors of one shape are expected");
   }
@@ -24,24 +27,27 @@ void wrote(at::TensorList tensors) {  // autograd notices when a saved tensor wa
 
 constexpr int64_t kChunk = 32768;  // elements: five streams of it fit into the second-level cache
 
-void adamw(at::TensorList params, at::TensorList grads, at::TensorList means, at::TensorList squares, double lr, double beta1, double beta2, double eps, double weightDecay, int64_t step) {
+void adamw(at::TensorList params, at::TensorList grads, at::TensorList means, at::TensorList squares, double lr, double beta1, double beta2, double eps, double weightDecay, at::IntArrayRef steps) {
   checkLists("adamw_", params, grads, {means, squares});
+  TORCH_CHECK(steps.size() == params.size(), "adamw_: ", params.size(), " parameters, ", steps.size(), " steps");
   struct Piece {
     float *p, *m, *v;
     const float* g;
     int64_t n;
+    float stepSize, root;  // of the parameter's own number of steps
   };
   std::vector<Piece> pieces;
   std::vector<at::Tensor> contiguous;
   for (size_t k = 0; k < params.size(); k++) {
-    contiguous.push_back(grads[k].contiguous());
+    TORCH_CHECK(steps[k] > 0, "adamw_: parameter ", k, ": steps are counted from 1, got ", steps[k]);
+    contiguous.push_back(dense(grads[k]));
+    float stepSize = float(lr / (1 - std::pow(beta1, steps[k]))), root = float(std::sqrt(1 - std::pow(beta2, steps[k])));
     for (int64_t i = 0, n = params[k].numel(); i < n; i += kChunk)
-      pieces.push_back({f32(params[k]) + i, f32(means[k]) + i, f32(squares[k]) + i, f32(contiguous[k]) + i, std::min(kChunk, n - i)});
+      pieces.push_back({f32(params[k]) + i, f32(means[k]) + i, f32(squares[k]) + i, f32(contiguous[k]) + i, std::min(kChunk, n - i), stepSize, root});
   }
-  float stepSize = float(lr / (1 - std::pow(beta1, step))), root = float(std::sqrt(1 - std::pow(beta2, step)));
   at::parallel_for(0, pieces.size(), 1, [&](int64_t first, int64_t last) {
     for (int64_t i = first; i < last; i++)
-      simd::loops().adamw(pieces[i].p, pieces[i].g, pieces[i].m, pieces[i].v, pieces[i].n, float(1 - lr * weightDecay), float(beta1), float(beta2), stepSize, root, float(eps));
+      simd::loops().adamw(pieces[i].p, pieces[i].g, pieces[i].m, pieces[i].v, pieces[i].n, float(1 - lr * weightDecay), float(beta1), float(beta2), pieces[i].stepSize, pieces[i].root, float(eps));
   });
   wrote(params);
   wrote(means);
@@ -69,10 +75,12 @@ void muon(at::TensorList params, at::TensorList grads, at::TensorList momenta, d
   for (auto& entry : byShape) {
     int64_t rows = entry.first.first, columns = entry.first.second, n = rows * columns;
     auto& members = entry.second;
+    std::vector<at::Tensor> contiguous;
+    for (size_t i : members) contiguous.push_back(dense(grads[i]));
     at::Tensor updates = at::empty({int64_t(members.size()), rows, columns}, at::kFloat);
     at::parallel_for(0, members.size(), 1, [&](int64_t first, int64_t last) {
       for (int64_t k = first; k < last; k++) {
-        at::Tensor g = grads[members[k]].contiguous();
+        const at::Tensor& g = contiguous[k];
         float* u = f32(updates) + k * n;
         double norm = std::sqrt(simd::loops().momentum(f32(momenta[members[k]]), f32(g), u, n, float(mu), nesterov));
         float scale = float(1 / (norm + 1e-7));
@@ -96,10 +104,12 @@ void muon(at::TensorList params, at::TensorList grads, at::TensorList momenta, d
   wrote(momenta);
 }
 
-TORCH_LIBRARY_FRAGMENT(omni_id, m) {
+}  // namespace
+
+void defineOptimizers(torch::Library& m) {
   m.def(
       "adamw_(Tensor(a!)[] params, Tensor[] grads, Tensor(b!)[] means, Tensor(c!)[] squares, float lr, float beta1, float beta2, float eps, "
-      "float weight_decay, int step) -> ()",
+      "float weight_decay, int[] steps) -> ()",
       adamw);
   m.def(
       "muon_(Tensor(a!)[] params, Tensor[] grads, Tensor(b!)[] momenta, float lr, float momentum, float weight_decay, bool nesterov, int steps, "
@@ -107,5 +117,4 @@ TORCH_LIBRARY_FRAGMENT(omni_id, m) {
       muon);
 }
 
-}  // namespace
 }  // namespace omni

@@ -30,7 +30,8 @@ struct Loops {
   // y[r, c] = the pair (x[2r, c], x[2r + 1, c]); a missing last row and columns up to ldy are 0.
   void (*pairRows)(const BFloat16* x, int64_t ldx, int64_t rows, int64_t columns, Word* y, int64_t ldy);
 
-  // Each row of s[rows, ld]: softmax of scale · s over its first n elements where `seen` (if given) is true, 0 elsewhere.
+  // Each row of s[rows, ld]: softmax of scale · s over its first n elements where `seen` (if given) is true, 0 elsewhere
+  // and where nothing is seen.
   void (*softmax)(float* s, int64_t rows, int64_t n, int64_t ld, float scale, const bool* seen);
   // ds = p · (dp − Σ p·dp), in place in dp.
   void (*softmaxBackward)(float* dp, const float* p, int64_t rows, int64_t ld);
@@ -87,6 +88,8 @@ namespace avx512bf16 { extern const Table table; }
 #endif
 
 const Table& table();  // the best one for this processor; OMNI_ID_SIMD=generic|avx2|avx512|avx512bf16 lowers it
+const char* const* levels();           // names of those that this processor has, lowest first, then null
+bool setLevel(const char* name);       // for tests: false where the processor lacks it, or there is no such
 inline const Loops& loops() { return table().loops; }
 
 }  // namespace omni::simd

@@ -9,7 +9,8 @@ export function checkKeys(
   given: ReadonlyMap<string, Tensor>,
   strict: boolean,
 ): void {
-  const missing = [...own.keys()].filter((key) => !given.has(key));
+  const there = new Set([...own].filter(([key]) => given.has(key)).map(([, tensor]) => tensor)); // ties: by any key
+  const missing = [...own].filter(([, tensor]) => !there.has(tensor)).map(([key]) => key);
   const unexpected = [...given.keys()].filter((key) => !own.has(key));
   const misshaped = [...own].flatMap(([key, tensor]) => {
     const value = given.get(key);

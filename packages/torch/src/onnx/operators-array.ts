@@ -1,8 +1,8 @@
-import { type OperatorArgument, op } from "../dispatch.ts";
 import { isFloatingPoint } from "../dtype.ts";
 import { arange, full, tensor, zeros } from "../factories.ts";
 import * as F from "../functional.ts";
 import { cat, where } from "../functions.ts";
+import { type OperatorArgument, op } from "../op.ts";
 import type { Tensor } from "../tensor.ts";
 import { axisOf, type NodeContext, type OperatorTable, obeying } from "./node-context.ts";
 

@@ -1,6 +1,6 @@
-import { rawOperator } from "../dispatch.ts";
 import * as F from "../functional.ts";
 import { cat, einsum, where } from "../functions.ts";
+import { rawOperator } from "../op.ts";
 import type { Tensor } from "../tensor.ts";
 import { axisOf, type NodeContext, type OnnxOperator, type OperatorTable, obeying } from "./node-context.ts";
 import { ELEMENT_TYPES } from "./tensor-proto.ts";

@@ -1,7 +1,7 @@
-import { rawOperator } from "../dispatch.ts";
 import { isFloatingPoint } from "../dtype.ts";
 import { full } from "../factories.ts";
 import * as F from "../functional.ts";
+import { rawOperator } from "../op.ts";
 import type { Tensor } from "../tensor.ts";
 import { type NodeContext, type OperatorTable, obeying } from "./node-context.ts";
 import { resize, upsample } from "./resize.ts";

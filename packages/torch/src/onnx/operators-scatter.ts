@@ -1,6 +1,6 @@
-import { rawOperator } from "../dispatch.ts";
 import { arange, tensor, zeros } from "../factories.ts";
 import { cat, where } from "../functions.ts";
+import { rawOperator } from "../op.ts";
 import type { Tensor } from "../tensor.ts";
 import { axisOf, type NodeContext, type OperatorTable, obeying } from "./node-context.ts";
 

@@ -5,7 +5,7 @@ import { muonStep_ } from "../fused.ts";
 import { scope } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
 import { foreach } from "./foreach.ts";
-import { canFuse, packState, unpackState, zerosLike } from "./state.ts";
+import { canFuse, checkDistinct, packState, unpackState, zerosLike } from "./state.ts";
 
 export interface MuonOptions {
   lr?: number;
@@ -28,13 +28,14 @@ export class Muon {
   readonly #fused: boolean;
   #step = 0;
 
-  /** @throws unless every parameter is a matrix */
+  /** @throws unless every parameter is a matrix, listed once */
   constructor(
     params: readonly Tensor[],
     { lr = 0.02, momentum = 0.95, nesterov = true, weightDecay = 0, steps = 5 }: MuonOptions = {},
   ) {
     const odd = params.find((param) => param.ndim !== 2);
     if (odd) throw new Error(`Muon trains matrices; a parameter of shape [${odd.shape}] belongs to AdamW`);
+    checkDistinct("Muon", params);
     this.params = params;
     this.lr = lr;
     this.#settings = { momentum, nesterov, weightDecay, steps };
