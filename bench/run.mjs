@@ -91,6 +91,35 @@ function checkpoints() {
   };
 }
 
+/** Two processes against one on the same cores, ours and PyTorch's DDP, turn by turn. */
+function dataParallel() {
+  const python = findPython();
+  const rounds = [0, 1, 2].map(() => [
+    ours("data-parallel.mjs", THREADS, 8),
+    json(python, [here("peers/ddp.py"), THREADS, 8]),
+  ]);
+  const of = (who, key) => median(rounds.map((round) => round[who][key]));
+  const [seconds, alone, ddp, ddpAlone] = [
+    of(0, "seconds"),
+    of(0, "aloneSeconds"),
+    of(1, "seconds"),
+    of(1, "aloneSeconds"),
+  ];
+  return {
+    seconds,
+    aloneSeconds: alone,
+    ddpSeconds: ddp,
+    ddpAloneSeconds: ddpAlone,
+    againstOne: seconds / alone,
+    ddpAgainstOne: ddp / ddpAlone,
+    ratio: seconds / ddp,
+    hidden: of(0, "hidden"),
+    bytes: of(0, "bytes"),
+    libtorch: rounds[0][0].torch,
+    pytorch: rounds[0][1].torch,
+  };
+}
+
 function dispatch() {
   const a = ours("dispatch.mjs").microseconds;
   const b = json(findPython(), [here("peers/dispatch.py")]).microseconds;
@@ -139,6 +168,7 @@ const benchmarks = {
   "solvers, by evaluations": { run: () => ours("solvers.mjs") },
   "activation checkpoints": { run: checkpoints },
   "CLIP-H forward": { run: () => ours("clip-h.mjs"), goal: ["share", "≥", 0.7] },
+  "data parallelism, two processes": { run: dataParallel },
   dispatch: { run: dispatch },
   "fused kernels": { run: () => ours("../packages/torch/bench/kernels.mjs", "--json") },
   "encode, three photos": { run: () => ours("encode.mjs") },

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, expect, test } from "vitest";
+import { planVideos } from "../src/curate/plan.ts";
 import { readTable } from "../src/import/csv.ts";
 import { importSettings } from "../src/import/settings.ts";
 import { readPhotos } from "../src/import/sources.ts";
@@ -125,6 +126,17 @@ test("two places: people of one name are two people, one place named twice is on
   expect(told(one, two)).toHaveLength(3);
   expect(new Set(readPhotos([one, two]).clips.map(({ video }) => video)).size).toBe(3);
   expect(told(one, one)).toEqual(["ann | 1.jpg", "bob | 1.jpg"]);
+});
+
+test("ten thousand people, one of them with a thousand pictures", () => {
+  const many = Array.from({ length: 9_999 }, (_, i) => `p${i}/1.jpg`);
+  const folder = write("many", [...many, ...Array.from({ length: 1000 }, (_, i) => `rich/${i}.jpg`)]);
+  const { clips } = readPhotos([folder]);
+  expect(clips).toHaveLength(10_999);
+  expect(new Set(clips.map(({ video }) => video)).size).toBe(10_000);
+  expect(clips.some(({ twin }) => twin)).toBe(false);
+  const jobs = planVideos(clips, { seed: 0 });
+  expect(jobs.find(({ video }) => video === "rich")?.clips).toHaveLength(1000);
 });
 
 test("what cannot be a source is said; a folder of folders of nothing is empty", () => {

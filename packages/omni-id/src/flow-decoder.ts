@@ -25,8 +25,10 @@ const MODULATION_SCALE = 1 / 64;
 
 /**
  * The adapter's side of decoder 2, flow matching (section 3.3, figure 6 right): what tells the frozen flow model
- * ({@link FlowBase}) of a person. In the paper's form that is the IP-Adapter alone; the nano preset adds two more ways in, for its base is small and soon read out.
- * All of them start at zero, except the joined tokens, which start as the fixed prompt once more.
+ * ({@link FlowBase}) of a person. In the paper's form that is the IP-Adapter alone; the nano preset adds two more ways
+ * in, for its base is small and soon read out, and FLUX.2 may be given ℓ as it is given photos.
+ * All of them start at zero, except the joined tokens, which start as the fixed prompt once more, and those of the
+ * reference, which start as zeros that the picture sees.
  */
 export class FlowAdapter extends IpAdapter {
   readonly modulation: nn.Linear | undefined;

@@ -128,7 +128,10 @@ export function putTokens(decoded: Tensor, index: Tensor, count: number, backgro
   });
 }
 
-/** Equation 4: mean absolute difference inside the face mask. All `[B, K, V]`; the mask holds 0 and 1. */
-export function maskedL1(decoded: Tensor, target: Tensor, mask: Tensor): Tensor {
-  return scope(() => decoded.sub(target).abs().mul(mask).sum().div(mask.sum().clamp(1)));
+/**
+ * Equation 4: mean absolute difference inside the face mask. All `[B, K, V]`; the mask holds 0 and 1.
+ * @param size what the sum is divided by, where not the mask's own sum
+ */
+export function maskedL1(decoded: Tensor, target: Tensor, mask: Tensor, size: Tensor = mask.sum()): Tensor {
+  return scope(() => decoded.sub(target).abs().mul(mask).sum().div(size.clamp(1)));
 }

@@ -206,6 +206,22 @@ describe("data, train, evaluate, demo", () => {
     const [one, two] = ["run", "twin"].map((run) => readFileSync(place(run, "last.safetensors")));
     expect(two.equals(one)).toBe(true); // the same seed, the same bits
 
+    // Two processes, half of each batch each, with the likeness of faces that either may have none of.
+    const weighed = [...sizes, "mtd.loss.likeness=0.1", "mtd.loss.likenessBatch=2", "mtd.loss.from=0"];
+    const figures = async (out: string, ...more: string[]) => {
+      const options = ["--precision", "float32", "--log-every", "1", ...more, "--set", ...weighed];
+      const { code, err } = await cli("train", "mtd", ...common, "--out", place(out), ...options);
+      expect(code, err).toBe(0);
+      const lines = readFileSync(place(out, "log.jsonl"), "utf8").trim().split("\n");
+      return { err, lines: lines.map((line) => JSON.parse(line) as Record<string, number>) };
+    };
+    const [alone, both] = [await figures("alone"), await figures("both", "--processes", "2")];
+    expect(both.err).toMatch(/stage mtd, preset nano, float32, seed 0, 2 processes/);
+    expect(both.err.match(/step 4\/4/g)).toHaveLength(1);
+    for (const [i, line] of alone.lines.filter(({ loss }) => loss !== undefined).entries())
+      for (const name of ["loss", "l1", "likeness", "perceptual"])
+        expect(both.lines[i][name], `${name} of step ${i + 1}`).toBeCloseTo(line[name], 3);
+
     const again = await cli("train", "mtd", ...common, "--out", place("run"), "--set", ...sizes);
     expect(again).toMatchObject({ code: 1, err: expect.stringMatching(/run holds a run already.*--resume/) });
     const resume = ["--out", place("run"), "--resume", "--json", "--set", ...sizes, "mtd.optimisation.clip=2"];

@@ -14,6 +14,8 @@ import { loadFlux } from "../src/checkpoints/flux.ts";
 import { loadFlux2, loadQwen3 } from "../src/checkpoints/flux2.ts";
 import { FLUX2_DIFFUSERS_KEYS } from "../src/checkpoints/flux2-keys.ts";
 import { KleinPrompts } from "../src/checkpoints/klein-prompts.ts";
+import { wantedPath, wantedStatus } from "../src/checkpoints/wanted.ts";
+import { KLEIN_WANTED } from "../src/checkpoints/wanted-klein.ts";
 import { smallFlux } from "./flux-small.ts";
 import { difference } from "./golden.ts";
 import {
@@ -214,6 +216,28 @@ describe("klein's files", () => {
       /shard 2 of 2, model-00002-of-00002.safetensors, is not beside it/,
     );
   });
+});
+
+it("the files that klein wants are recognised in full size, in either layout; Base and distilled by name alone", () => {
+  const flux = onDevice("meta", () => new Flux(FLUX2_KLEIN)).stateDict();
+  const pictures = onDevice("meta", () => new Flux2Autoencoder(FLUX2_AUTOENCODER)).stateDict();
+  const models = join(folder, "models");
+  for (const name of ["klein", "klein-base/transformer", "any"]) mkdirSync(join(models, name), { recursive: true });
+  const ok = () => wantedStatus(models, KLEIN_WANTED).map((model) => model.ok);
+  // Under any other name it could be either of the two.
+  hollow("models/any/flux2.safetensors", flux);
+  expect(ok()).toEqual([false, false, false, false, false]);
+  hollow("models/klein/flux-2-klein-4b.safetensors", under("model.diffusion_model.", flux));
+  hollow("models/klein-base/transformer/model.safetensors", FLUX2_DIFFUSERS_KEYS.toTheirs(flux));
+  hollow("models/any/vae.safetensors", autoencoderDiffusersKeys(FLUX2_AUTOENCODER).toTheirs(pictures));
+  hollow(
+    "models/any/qwen.safetensors",
+    under("model.", onDevice("meta", () => new Qwen3(QWEN3_4B, { whole: true })).stateDict()),
+  );
+  expect(ok()).toEqual([true, true, true, true, false]);
+  expect(wantedPath("FLUX.2 [klein] Base 4B", models)).toMatch(/klein-base/);
+  expect(wantedPath("FLUX.2 [klein] 4B, distilled", models)).toMatch(/flux-2-klein-4b/);
+  expect(problem(() => wantedPath("Qwen3's tokenizer", models))).toMatch(/omni-id models says which files are wanted/);
 });
 
 describe("prompts of klein", () => {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadImage } from "@omni-id/face";
@@ -198,5 +198,14 @@ describe("the klein preset", () => {
     }
     const posed = await cli("generate", "--id", alice, "--weights", weights, "--pose", "10,0,0", "-o", place("p.png"));
     expect(posed.err).toMatch(/have no controlnet.safetensors, which poses and landmarks need: omni-id train control/);
+
+    const control = ["train", "control", "--preset", "klein", "--flow", weights, ...folders.slice(0, 4)];
+    const sizes = ["flow.control.batch=2", "flow.control.optimisation.steps=1", "flow.control.optimisation.warmup=0"];
+    const steered = await cli(...control, "--out", place("control"), "--set", ...SMALL, ...sizes);
+    expect(steered.code, steered.err).toBe(0);
+    copyFileSync(place("control", "weights", "controlnet.safetensors"), join(weights, "controlnet.safetensors"));
+    const pose = ["--pose", "10,0,0", "-n", "1", "--steps", "1", "-o", place("p.png")];
+    const again = await cli("generate", "--id", alice, "--weights", weights, ...pose);
+    expect(again.code, again.err).toBe(0);
   });
 });

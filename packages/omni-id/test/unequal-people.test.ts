@@ -1,6 +1,6 @@
 import { KeyedRandom } from "@omni-id/data";
 import { describe, expect, it } from "vitest";
-import { heldOutTasks, otherTask } from "../src/evaluate/protocol.ts";
+import { heldOutTasks, nextPhoto, otherTask } from "../src/evaluate/protocol.ts";
 import { trainingIdentities } from "../src/evaluate/training-identities.ts";
 import { sampleFewToMany } from "../src/few-to-many.ts";
 import { People } from "../src/people/people.ts";
@@ -166,6 +166,20 @@ describe("tests of held-out people", () => {
     }
     expect(tasks.every((task, i) => tasks[otherTask(i, tasks.length)].person !== task.person)).toBe(true);
     expect(() => heldOutTasks(people)).toThrow(/fake-0 has 1 photo; a test wants at least 2/);
+  });
+});
+
+describe("another real view", () => {
+  it("is the next target of the test, as it was; never the same photo again", () => {
+    const eight = heldOutTasks({ ids: ["a"], rowsOf: () => [0, 1, 2, 3, 4, 5, 6, 7] }).flatMap(
+      ({ targets }) => targets,
+    );
+    for (const [i] of eight.entries()) expect(nextPhoto(eight, i, 3)).toBe(i - (i % 3) + ((i + 1) % 3));
+    const two = heldOutTasks({ ids: ["a"], rowsOf: () => [4, 9] }).flatMap(({ targets }) => targets);
+    for (const [i, row] of two.entries()) {
+      expect(nextPhoto(two, i, 3)).toBe(undefined);
+      expect(two[nextPhoto(two, i, 12) ?? i]).not.toBe(row);
+    }
   });
 });
 

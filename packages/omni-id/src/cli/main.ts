@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { setGivenWords } from "./given-words.ts";
 import { EXIT, explain, Interrupted, UsageError } from "./output.ts";
 
 interface Entry {
@@ -122,6 +123,7 @@ function setUp(command: Command): void {
 
 /** Runs one command line; returns its exit code and never throws. */
 export async function run(args: readonly string[]): Promise<number> {
+  setGivenWords(args);
   try {
     await (await program(args)).parseAsync([...args], { from: "user" });
     return EXIT.done;

@@ -6,13 +6,15 @@ import { resolvePreset } from "../presets/index.ts";
 import type { Optimisation, Preset } from "../presets/schema.ts";
 import type { ExportNote } from "../train/export.ts";
 import { train } from "../train/loop.ts";
-import { RunLog } from "../train/run-log.ts";
+import { RunLog, SILENT_LOG } from "../train/run-log.ts";
 import type { Stage } from "../train/stage.ts";
 import type { OpenStageOptions } from "../train/stage-people.ts";
+import { SOLO, type Team } from "../train/team.ts";
 import { useDevice } from "./device.ts";
 import { count, deviceOption, jsonOption, whole } from "./options.ts";
 import { outFolder } from "./out-file.ts";
 import { Interrupted, interruptible, print, UsageError } from "./output.ts";
+import { isOneOfSeveral, openTeam, ownDevice, processesOptions, runProcesses } from "./processes.ts";
 
 /** A stage that is ready to be trained. */
 export interface OpenedStage<Batch> {
@@ -46,6 +48,8 @@ export interface StageRun {
   weights: Readonly<Record<string, string | undefined>>;
   /** The command that started this one; model cards name it. */
   partOf?: string;
+  /** The processes that train together; alone when left out. */
+  team?: Team;
 }
 
 /** Trains a stage to its end and writes its weights. @throws Interrupted when Ctrl-C ended it; the checkpoint is saved */
@@ -53,16 +57,22 @@ export async function runStage<Batch>(
   entry: StageEntry<Batch>,
   run: StageRun,
 ): Promise<{ folder: string; steps: number; told: string }> {
-  const { data, weight, cache, out, preset, seed, precision, resume, every, weights, partOf } = run;
+  const { data, weight, cache, out, preset, seed, precision, resume, every, weights, partOf, team = SOLO } = run;
   const inputs = [...data, cache, ...Object.values(weights).filter((folder) => folder !== undefined)];
   outFolder(out, { inputs });
-  const log = new RunLog(out);
-  log.note(`stage ${entry.name}, preset ${preset.name}, ${precision}, seed ${seed}`);
+  const told = new RunLog(out);
+  const log = team.leads ? told : SILENT_LOG;
+  const together = team.share.count > 1 ? `, ${team.share.count} processes` : "";
+  log.note(`stage ${entry.name}, preset ${preset.name}, ${precision}, seed ${seed}${together}`);
   manualSeed(seed); // of the first weights: left alone, LibTorch draws a seed of its own for each process
-  const opened = await entry.open({ data, weight, cache, preset, seed, note: (text) => log.note(text) }, weights);
+  const open = () => entry.open({ data, weight, cache, preset, seed, note: (text) => log.note(text) }, weights);
+  // What is prepared once for all is prepared by one.
+  const first = team.leads ? await open() : undefined;
+  await team.meet("the people are prepared");
+  const opened = first ?? (await open());
   const { signal, release } = interruptible();
   const optimisation = entry.optimisation(preset);
-  const settings = { out, seed, preset, optimisation, precision, log, resume, every, signal };
+  const settings = { out, seed, preset, optimisation, precision, log, resume, every, signal, team };
   const result = await train(opened.stage, settings).finally(release);
   if (result.interrupted) throw new Interrupted();
   const folder = join(out, "weights");
@@ -73,11 +83,12 @@ export async function runStage<Batch>(
     step: result.step,
     seed,
     precision,
-    seconds: log.totalSeconds(),
+    seconds: told.totalSeconds(),
     partOf,
   };
-  const told = await opened.save(outFolder(folder), note);
-  return { folder, steps: result.step, told };
+  const saved = team.leads ? await opened.save(outFolder(folder), note) : "";
+  await team.meet("the weights are written");
+  return { folder, steps: result.step, told: saved };
 }
 
 /** `omni-id train <stage>`. */
@@ -91,14 +102,22 @@ export function stageCommand<Batch>(entry: StageEntry<Batch>): Command {
       "after",
       `\n${help}\nCurves: tensorboard --logdir OUT/tensorboard\n${AFTER}\n\nExamples:${examples(name)}`,
     );
+  for (const option of processesOptions()) command.addOption(option);
   for (const [need, option] of Object.entries(needs)) {
     command.option(`--${need} <folder>`, option.about, option.default);
   }
   command.action(async (options) => {
+    const shared = options as unknown as ProcessesChosen;
+    if (shared.processes !== undefined && shared.processes > 1 && !isOneOfSeveral()) {
+      presetOf(options); // a wrong command line is told once
+      await runProcesses({ ...shared, processes: shared.processes, threads: options.threads });
+      return;
+    }
     const { data, weight, cache, out, seed, resume, json, partOf, ...rest } = options;
     const given = rest as unknown as Readonly<Record<string, string | undefined>>;
     const weights = Object.fromEntries(Object.keys(needs).map((need) => [need, given[need]]));
     const { preset, precision, every } = settingsOf(options);
+    const { team, close } = await openTeam({ ...shared, device: options.device });
     const { folder, steps, told } = await runStage(entry, {
       data,
       weight,
@@ -111,10 +130,20 @@ export function stageCommand<Batch>(entry: StageEntry<Batch>): Command {
       every,
       weights,
       partOf,
+      team,
     });
+    await close();
+    if (!team.leads) return;
     print({ weights: folder, steps, told }, { json, text: `weights (moving average) in ${folder}: ${told}` });
   });
   return command as unknown as Command;
+}
+
+interface ProcessesChosen {
+  processes?: number;
+  restarts: number;
+  divideState?: boolean;
+  timeout: number;
 }
 
 const AFTER = "Ctrl-C saves a checkpoint; the same command with --resume goes on, and so does it after a crash.";
@@ -181,7 +210,7 @@ interface TrainingOptions {
 /** Puts device and threads in place, and resolves the preset. @throws UsageError when the preset or a key is unknown */
 export function settingsOf(options: TrainingOptions): Pick<StageRun, "preset" | "precision" | "every"> {
   const preset = presetOf(options);
-  useDevice(options.device);
+  useDevice(ownDevice(options.device));
   if (options.threads) setNumThreads(options.threads);
   const { logEvery: log, saveEvery: save, keepEvery: keep, heldOutEvery: heldOut } = options;
   return { preset, precision: options.precision ?? preferredPrecision(), every: { log, save, keep, heldOut } };

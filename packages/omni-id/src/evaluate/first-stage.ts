@@ -16,7 +16,7 @@ import {
   perPerson,
   type Values,
 } from "./figures.ts";
-import { type CountKey, type HeldOutTask, heldOutTasks, otherTask } from "./protocol.ts";
+import { type CountKey, type HeldOutTask, heldOutTasks, nextPhoto, otherTask } from "./protocol.ts";
 import { type Judge, type Judges, loadJudges } from "./recognisers.ts";
 import {
   CONDITIONS,
@@ -157,7 +157,7 @@ function judgeReconstructions(
         ),
       );
     const views = made.targets.length / (people.ids.length * 4);
-    const sibling = turned((i) => i - (i % views) + ((i + 1) % views));
+    const sibling = turned((i) => nextPhoto(made.targets, i, views) ?? nextPhoto(made.targets, i, 4 * views) ?? i);
     const stranger = turned((i) => otherTask(Math.floor(i / views), made.targets.length / views) * views + (i % views));
     const values = (other: Tensor) => byPerson(judge.compare(other, truth));
     const conditions = CONDITIONS.map((c) => [c, values(features(made.made[c]))] as const);

@@ -23,7 +23,7 @@ import {
 import { type FoundFace, findFaces, pointsOf, poseDifference } from "./generated-faces.ts";
 import { copyPasteScores, firstOf, type GeneratedOrReal, likenessOf, withoutOutliers } from "./generation-likeness.ts";
 import { GENERATED, type Generated, type GenerationTask, generationTasks, rowsOf } from "./generation-protocol.ts";
-import type { CountKey } from "./protocol.ts";
+import { type CountKey, nextPhoto } from "./protocol.ts";
 import { type Judge, type Judges, loadJudges } from "./recognisers.ts";
 
 /** One recogniser's word on the pictures against their targets, with its own bounds. */
@@ -273,6 +273,7 @@ type Faces = Record<"real" | "controlled" | "uncontrolled", (FoundFace | undefin
 
 function poseErrors(people: People, tasks: readonly GenerationTask[], faces: Faces): GenerationReport["poseDegrees"] {
   const size = tasks.length / people.ids.length;
+  const targets = tasks.map(({ target }) => target);
   const estimate = (difference: (task: number) => number | undefined) => {
     const each = tasks.map((_, task) => difference(task));
     const groups = chunk(each, size).map((some) => some.filter((value) => value !== undefined));
@@ -288,8 +289,6 @@ function poseErrors(people: People, tasks: readonly GenerationTask[], faces: Fac
       return face && poseDifference({ ...face.pose, roll: 0 }, { ...truth(task), roll: 0 });
     }),
     // The next target of the same person.
-    groundTruthPairs: estimate((task) =>
-      between(faces.real[task], faces.real[task - (task % size) + ((task + 1) % size)]),
-    ),
+    groundTruthPairs: estimate((task) => between(faces.real[task], faces.real[nextPhoto(targets, task, size) ?? -1])),
   };
 }

@@ -71,3 +71,16 @@ export function otherTask(task: number, tasks: number): number {
   if (people < 2) throw new RangeError("one held-out person: there is nobody else to compare with; two are the least");
   return (task + (1 + (6 % (people - 1))) * ROTATIONS) % tasks;
 }
+
+/**
+ * The next place, going round in a group of `size` places, that shows another photo: "another real view". Of people with
+ * few photos one stands there several times. @returns undefined where the group has no other photo
+ */
+export function nextPhoto(rows: readonly number[], place: number, size: number): number | undefined {
+  const first = place - (place % size);
+  for (let step = 1; step < size; step++) {
+    const other = first + ((place - first + step) % size);
+    if (rows[other] !== rows[place]) return other;
+  }
+  return undefined;
+}

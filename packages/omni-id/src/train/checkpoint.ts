@@ -17,20 +17,21 @@ const keptName = (step: number) => `step-${String(step).padStart(6, "0")}.safete
 
 /**
  * Writes all that a run is (weights, optimisers, average) into one file. The file appears by rename: a run that is
- * killed while saving still has its previous checkpoint.
+ * killed while saving still has its previous checkpoint. Of several processes all have to call this, and one writes.
  */
 export function saveCheckpoint(
   folder: string,
   info: CheckpointInfo,
   model: nn.Module,
   optimisers: Optimisers,
-  { keep = false }: { keep?: boolean } = {},
+  { keep = false, writes = true }: { keep?: boolean; writes?: boolean } = {},
 ): string {
   const file = join(folder, keep ? keptName(info.step) : LAST);
   scope(() => {
     const tensors = new Map<string, Tensor>();
     for (const [key, tensor] of model.stateDict()) tensors.set(`model.${key}`, tensor);
     for (const [key, tensor] of optimisers.stateTensors()) tensors.set(key, tensor);
+    if (!writes) return;
     saveSafetensors(file, tensors, {
       metadata: { stage: info.stage, step: String(info.step), seed: String(info.seed), preset: info.preset },
     });

@@ -5,8 +5,9 @@ import { presetDifferences } from "../presets/index.ts";
 import type { Preset } from "../presets/schema.ts";
 import { type CheckpointInfo, lastCheckpoint, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import { Optimisers } from "./optimisers.ts";
-import type { RunLog } from "./run-log.ts";
+import type { TrainLog } from "./run-log.ts";
 import type { Stage } from "./stage.ts";
+import { SOLO, type Team } from "./team.ts";
 
 export interface TrainOptions {
   /** Folder of checkpoints, logs and pictures. */
@@ -15,13 +16,15 @@ export interface TrainOptions {
   preset: Preset;
   optimisation: Preset["mtd"]["optimisation"];
   precision: Extract<DType, "bfloat16" | "float32">;
-  log: RunLog;
+  log: TrainLog;
   /** Go on from this checkpoint; `true`: from the newest one of `out`. */
   resume?: string | true;
   /** Steps between log lines, saved checkpoints, and held-out reports. */
   every?: { log?: number; save?: number; keep?: number; heldOut?: number };
   /** Aborted: the loop ends after the current step, with a checkpoint. */
   signal?: AbortSignal;
+  /** The processes that train together; alone when left out. */
+  team?: Team;
 }
 
 export interface TrainResult {
@@ -32,28 +35,35 @@ export interface TrainResult {
 
 /**
  * The training loop, for every stage. A checkpoint holds weights, optimiser state and averages; batches and masks
- * depend on (seed, step) alone. So a run that was killed and resumed ends in the same bits as one that was not.
+ * depend on (seed, step) alone. So a run that was killed and resumed ends in the same bits as one that was not. Of
+ * several processes each takes its share of the batch, and one writes.
  */
 export async function train<Batch>(stage: Stage<Batch>, options: TrainOptions): Promise<TrainResult> {
-  const { out, seed, preset, optimisation, precision, log, signal } = options;
+  const { out, seed, preset, optimisation, precision, log, signal, team = SOLO } = options;
+  const { share, leads } = team;
+  if (share.count > 1 && !stage.part) throw new Error(`stage "${stage.name}" is trained by one process only`);
   const every = { log: 25, save: 250, keep: 0, heldOut: 500, ...options.every };
   mkdirSync(out, { recursive: true });
 
-  const optimisers = new Optimisers(stage.groups, optimisation);
+  const optimisers = new Optimisers(stage.groups, optimisation, team.divides);
   const start = resume(stage, optimisers, options);
+  if (team.any(team.figures({ start }).start !== start))
+    throw new Error(`the processes found different checkpoints in ${out}; it has to be a folder that all of them see`);
+  team.join(stage.model);
   const info = (step: number): CheckpointInfo => ({ stage: stage.name, step, seed, preset: JSON.stringify(preset) });
   log.start({ from: start, to: optimisation.steps });
 
   let step = start;
   let saved = start;
-  while (step < optimisation.steps && !signal?.aborted) {
+  while (step < optimisation.steps && !team.any(signal?.aborted ?? false)) {
     step++;
     const figures = scope(() => {
-      const batch = stage.batch(step);
+      const batch = stage.part ? stage.part(stage.batch(step), share) : stage.batch(step);
       const { loss, metrics } = autocast({ dtype: precision, enabled: precision !== "float32" }, () =>
-        stage.loss(batch, step),
+        stage.loss(batch, step, share),
       );
-      const value = loss.item();
+      const means = team.figures({ loss: loss.item(), ...metrics });
+      const { loss: value } = means;
       // Before the step: weights that have met a NaN cannot be saved.
       if (!Number.isFinite(value)) {
         throw new NotFinite({ step, what: `the loss is ${value}`, batch: stage.describe(batch), saved });
@@ -66,34 +76,45 @@ export async function train<Batch>(stage: Stage<Batch>, options: TrainOptions): 
         throw new NotFinite({ step, what, batch: stage.describe(batch), saved });
       }
       optimisers.step(step);
-      return { loss: value, ...metrics, norm };
+      return { ...means, norm };
     });
     log.step(step, figures);
 
     if (step === 1 || step % every.log === 0)
       log.line(
         step,
-        scope(() => stage.probe?.(step) ?? {}),
+        scope(() => stage.probe?.(step, share) ?? {}),
       );
     if (every.keep > 0 && step % every.keep === 0) {
-      saveCheckpoint(out, info(step), stage.model, optimisers, { keep: true });
+      await save({ keep: true });
     }
     if (step % every.save === 0) {
-      saveCheckpoint(out, info(step), stage.model, optimisers);
+      await save();
       saved = step;
     }
     if (stage.heldOut && step % every.heldOut === 0 && step < optimisation.steps) await report(step);
     await new Promise(setImmediate); // lets Ctrl-C and the loader in
   }
 
-  const checkpoint = saveCheckpoint(out, info(step), stage.model, optimisers);
+  const checkpoint = await save();
   const interrupted = step < optimisation.steps;
   if (!interrupted && stage.heldOut) await report(step);
   log.end({ step, interrupted });
   if (!interrupted) optimisers.average.swap();
   return { step, checkpoint, interrupted };
 
+  async function save({ keep = false } = {}): Promise<string> {
+    const file = saveCheckpoint(out, info(step), stage.model, optimisers, { keep, writes: leads });
+    await team.meet(`the checkpoint of step ${step}`);
+    return file;
+  }
+
   async function report(at: number): Promise<void> {
+    if (leads) await reportAlone(at);
+    await team.meet(`the report on held-out people at step ${at}`);
+  }
+
+  async function reportAlone(at: number): Promise<void> {
     optimisers.average.swap();
     const held = autocast({ dtype: precision, enabled: precision !== "float32" }, () => stage.heldOut?.(at));
     optimisers.average.swap();

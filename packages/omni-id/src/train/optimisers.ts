@@ -1,4 +1,4 @@
-import { optim, type Tensor } from "@omni-id/torch";
+import { distributed, optim, type Tensor } from "@omni-id/torch";
 import type { Optimisation } from "../presets/schema.ts";
 import type { ParameterGroup } from "./stage.ts";
 
@@ -13,24 +13,24 @@ export function rateFactor(step: number, { steps, warmup, decay }: Optimisation)
 export class Optimisers {
   readonly parameters: Tensor[];
   readonly average: optim.EMA;
-  readonly #parts: { optimiser: optim.AdamW | optim.Muon; rate: number }[];
+  readonly #parts: { optimiser: distributed.Optimiser; rate: number }[];
   readonly #settings: Optimisation;
 
-  constructor(groups: readonly ParameterGroup[], settings: Optimisation) {
+  /** @param divides processes among whom the optimisers' state is divided */
+  constructor(groups: readonly ParameterGroup[], settings: Optimisation, divides?: distributed.ProcessGroup) {
     this.#settings = settings;
     this.parameters = groups.flatMap((group) => group.parameters);
     this.average = new optim.EMA(this.parameters, { decay: settings.ema });
-    this.#parts = groups.map(({ optimiser, rate, parameters }) =>
-      optimiser === "muon" && settings.muon > 0
-        ? {
-            optimiser: new optim.Muon(parameters, { lr: settings.muon, weightDecay: 0.01 }),
-            rate: rate * settings.muon,
-          }
-        : {
-            optimiser: new optim.AdamW(parameters, { lr: settings.adamw, betas: [0.9, 0.99], weightDecay: 0 }),
-            rate: rate * settings.adamw,
-          },
-    );
+    this.#parts = groups.map(({ optimiser: wanted, rate, parameters }) => {
+      // A rate of 0 switches Muon off: AdamW alone, the paper's form.
+      const kind = settings.muon > 0 ? wanted : "adamw";
+      const make = (share: readonly Tensor[]) =>
+        kind === "muon"
+          ? new optim.Muon(share, { lr: settings.muon, weightDecay: 0.01 })
+          : new optim.AdamW(share, { lr: settings.adamw, betas: [0.9, 0.99], weightDecay: 0 });
+      const optimiser = divides ? new distributed.ShardedOptimiser(divides, parameters, make) : make(parameters);
+      return { optimiser, rate: rate * settings[kind] };
+    });
   }
 
   /** Clips the gradients; returns their norm before it. Weights are not touched. */
@@ -65,10 +65,8 @@ export class Optimisers {
     }
   }
 
-  #sources(): [string, optim.AdamW | optim.Muon | optim.EMA][] {
-    return [
-      ...this.#parts.map(({ optimiser }, i): [string, optim.AdamW | optim.Muon] => [`optimiser.${i}`, optimiser]),
-      ["average", this.average],
-    ];
+  #sources(): [string, Pick<distributed.Optimiser, "stateTensors" | "loadStateTensors">][] {
+    const parts = this.#parts.map(({ optimiser }, i) => [`optimiser.${i}`, optimiser] as const);
+    return [...parts.map(([name, part]): [string, distributed.Optimiser] => [name, part]), ["average", this.average]];
   }
 }

@@ -124,6 +124,19 @@ export class RunLog {
   }
 }
 
+/** What the training loop tells to. */
+export type TrainLog = Pick<RunLog, "start" | "step" | "line" | "heldOut" | "note" | "end">;
+
+/** For the processes of a team that do not lead. */
+export const SILENT_LOG: TrainLog = {
+  start: () => {},
+  step: () => {},
+  line: () => {},
+  heldOut: () => {},
+  note: () => {},
+  end: () => {},
+};
+
 interface LogLine {
   kind: string;
   step: number;

@@ -1,5 +1,6 @@
 import type { nn, Tensor } from "@omni-id/torch";
 import type { Encoder } from "../encoder.ts";
+import type { Share } from "./share.ts";
 
 export interface ParameterGroup {
   /** Optimiser of the group: Muon for hidden matrices, AdamW for all else. */
@@ -24,7 +25,8 @@ export interface HeldOutReport {
 
 /**
  * One stage of the training: data, a loss, and what is trained. The loop in `loop.ts` is the same for all of them.
- * `batch` must depend on the step alone, or a resumed run will differ from an uninterrupted one.
+ * `batch` must depend on the step alone, or a resumed run will differ from an uninterrupted one. It is the whole batch,
+ * whichever process draws it; `part` takes a process's share, and the mean of all shares' losses is the whole's.
  */
 export interface Stage<Batch> {
   readonly name: string;
@@ -32,11 +34,13 @@ export interface Stage<Batch> {
   readonly model: nn.Module;
   readonly groups: ParameterGroup[];
   batch(step: number): Batch;
+  /** A share of a batch; a stage without it is trained by one process only. */
+  part?(batch: Batch, share: Share): Batch;
   /** What to tell a person about a batch whose loss was not finite. */
   describe(batch: Batch): string;
-  loss(batch: Batch, step: number): StepResult;
-  /** Cheap figures to steer by, taken at each log line, such as the identity gap. */
-  probe?(step: number): Record<string, number>;
+  loss(batch: Batch, step: number, share?: Share): StepResult;
+  /** Cheap figures to steer by, taken at each log line by all processes, such as the identity gap. */
+  probe?(step: number, share?: Share): Record<string, number>;
   /** Figures and a picture on held-out data, with the averaged weights in place. */
   heldOut?(step: number): HeldOutReport;
 }

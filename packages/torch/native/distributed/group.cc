@@ -273,6 +273,11 @@ void Group::finish(c10::intrusive_ptr<c10d::Work> work, const Job& job) {
     if (gloo ? signal->changed.wait_for(lock, milliseconds(100), [&] { return signal->done; }) : work->isCompleted()) break;
     lock.unlock();
     if (!gloo) std::this_thread::sleep_for(std::chrono::microseconds(50));
+    if (closing_) {
+      failed_ = true;
+      failure_ = "this process group was closed while " + job.what + " was under way";
+      fail(failure_);
+    }
     auto now = Clock::now();
     if (now > deadline) giveUp(job, "not done within " + std::to_string(job.timeout.count() / 1000.0).substr(0, 5) + " s");
     if (rollCall_->failed()) {

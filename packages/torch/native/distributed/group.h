@@ -61,8 +61,7 @@ class Group {
   std::condition_variable changed_;
   std::deque<std::shared_ptr<Job>> jobs_;
   std::thread thread_;
-  bool closing_ = false;
-  std::atomic<bool> failed_{false};
+  std::atomic<bool> closing_{false}, failed_{false};
   std::string failure_;
   int64_t sequence_ = 0;
 };

@@ -85,7 +85,7 @@ export async function init(options: InitOptions = {}): Promise<ProcessGroup> {
       : { host: store.host, port: store.port, serves: (store.serves ?? rank === 0) ? (1 as const) : (0 as const) };
   const address = options.address ?? ("file" in store ? "127.0.0.1" : await ownAddress(store.host, store.port || 1));
   const milliseconds = (seconds: number) => Math.max(1, Math.round(seconds * 1000));
-  const opened = await native.openGroup({
+  const opening = native.openGroup({
     ...place,
     backend,
     address,
@@ -97,7 +97,22 @@ export async function init(options: InitOptions = {}): Promise<ProcessGroup> {
     joining: milliseconds(joining),
     grace: milliseconds(grace),
   });
+  const opened = await within(joining + 20, opening, "host" in store ? `${store.host}:${store.port}` : store.file);
   return new ProcessGroup(opened, { rank, worldSize, localRank, backend, device });
+}
+
+/** A store of another LibTorch takes the connection and understands nothing: no time limit of c10d's own ends that. */
+async function within<T>(seconds: number, work: Promise<T>, where: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    const text = `the store at ${where} answered nothing for ${seconds} s; is it one of the same LibTorch (${native.version().libtorch})? torchrun's own is not unless its PyTorch is: start it with TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 and --standalone or --rdzv-backend=c10d`;
+    timer = setTimeout(() => reject(new Error(text)), seconds * 1000);
+  });
+  try {
+    return await Promise.race([work, limit]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /**

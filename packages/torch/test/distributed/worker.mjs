@@ -18,8 +18,11 @@ const [name, rankText, sizeText, file, argument] = process.argv.slice(2);
 const [rank, size] = [Number(rankText), Number(sizeText)];
 setNumThreads(1);
 const say = (value) => process.stdout.write(`${JSON.stringify(value)}\n`);
-const open = (options = {}) =>
-  distributed.init({ rank, worldSize: size, store: { file }, timeout: 60, joining: 120, grace: 2, ...options });
+/** The group of this case; by the environment where the store is called so. */
+const open = (options = {}) => {
+  const place = file === "environment" ? {} : { rank, worldSize: size, store: { file } };
+  return distributed.init({ ...place, timeout: 60, joining: 120, grace: 2, ...options });
+};
 const failureOf = async (work) => {
   try {
     await work();
@@ -183,6 +186,21 @@ const cases = {
     });
     say({ message, again: await failureOf(() => group.barrier()) });
     process.exit(3);
+  },
+
+  /** A megabyte, again and again: over a slow link, or one that is cut on the way. */
+  async link() {
+    const group = await open({ timeout: 8 });
+    const message = await failureOf(async () => {
+      for (let round = 1; round <= Number(argument); round++) {
+        const sum = await group.allReduce(full([250_000], group.rank + 1), { what: "a megabyte" });
+        if (sum.sum().item() !== 750_000) throw new Error("a wrong sum");
+        say({ round });
+      }
+      await group.close();
+    });
+    say({ message });
+    process.exit(0);
   },
 
   /** Rank 1 lives, but is late. */

@@ -6,6 +6,7 @@ import type { People } from "../../people/people.ts";
 import { Urn } from "../../people/sample.ts";
 import type { FlowPreset } from "../../presets/schema.ts";
 import { peopleTokens } from "../people-tokens.ts";
+import { partOf, rowsOf, type Share } from "../share.ts";
 import { type HeldOutReport, type ParameterGroup, parameterGroups, type Stage, type StepResult } from "../stage.ts";
 
 const DRAW = { rows: 11, flow: 12 } as const;
@@ -55,6 +56,16 @@ export class BaseStage implements Stage<BaseBatch> {
     const prompts = rows.map((row) => (random.chance(base.captions) && captions[row]) || prompt);
     const draws = drawFlow(keyedGenerator(this.#seed, step, DRAW.flow), base.batch, this.model.tokenShape, base.times);
     return { rows, prompts, ...draws };
+  }
+
+  part({ rows, prompts, t, noise }: BaseBatch, share: Share): BaseBatch {
+    const what = "pictures (flow.base.batch)";
+    return {
+      rows: partOf(share, rows, what),
+      prompts: partOf(share, prompts, what),
+      t: rowsOf(share, t, what),
+      noise: rowsOf(share, noise, what),
+    };
   }
 
   describe({ rows }: BaseBatch): string {

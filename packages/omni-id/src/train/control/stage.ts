@@ -12,6 +12,7 @@ import { Urn } from "../../people/sample.ts";
 import { landmarkPictures } from "../../pictures/landmark-picture.ts";
 import type { FlowPreset } from "../../presets/schema.ts";
 import { peopleTokens } from "../people-tokens.ts";
+import { ALONE, meanOf, partOf, rowsOf, type Share } from "../share.ts";
 import { type HeldOutReport, type ParameterGroup, parameterGroups, type Stage, type StepResult } from "../stage.ts";
 
 const DRAW = { rows: 41, flow: 42 } as const;
@@ -79,6 +80,16 @@ export class ControlStage implements Stage<ControlBatch> {
     return { rows, inputs: named ? inputs : undefined, ...draws };
   }
 
+  part({ rows, inputs, t, noise }: ControlBatch, share: Share): ControlBatch {
+    const what = "pictures (flow.control.batch)";
+    return {
+      rows: partOf(share, rows, what),
+      inputs: inputs && partOf(share, inputs, what),
+      t: rowsOf(share, t, what),
+      noise: rowsOf(share, noise, what),
+    };
+  }
+
   describe({ rows }: ControlBatch): string {
     return rows.map((row) => this.#options.people.nameOf(row)).join(" ");
   }
@@ -88,11 +99,11 @@ export class ControlStage implements Stage<ControlBatch> {
   }
 
   /** How much worse the loss gets with somebody else's landmarks, over the loss with the right ones. */
-  probe(step: number): Record<string, number> {
+  probe(step: number, share: Share = ALONE): Record<string, number> {
     return noGrad(() => {
-      const batch = this.batch(step);
+      const batch = this.part(this.batch(step), share);
       const [first, ...rest] = batch.rows;
-      const error = (landmarksOf: number[]) => this.#error(batch, landmarksOf).mean().item();
+      const error = (landmarksOf: number[]) => meanOf(share, this.#error(batch, landmarksOf).mean());
       return { gap: error([...rest, first]) / error(batch.rows) - 1 };
     });
   }

@@ -1,5 +1,5 @@
 import { KeyedRandom } from "@omni-id/data";
-import { nn, noGrad, scope, type Tensor, tensor } from "@omni-id/torch";
+import { nn, noGrad, scope, type Tensor, tensor, zeros } from "@omni-id/torch";
 import type { Encoder } from "../../encoder.ts";
 import { type FewToManyTask, sampleFewToMany } from "../../few-to-many.ts";
 import { type Conditions, type FlowBase, flowError, noised } from "../../flow-base.ts";
@@ -10,6 +10,7 @@ import type { People } from "../../people/people.ts";
 import type { FlowPreset } from "../../presets/schema.ts";
 import type { LikenessLoss } from "../likeness.ts";
 import { peopleTokens } from "../people-tokens.ts";
+import { ALONE, meanOf, partOf, placeOf, rowsOf, type Share } from "../share.ts";
 import {
   encoderGroups,
   type HeldOutReport,
@@ -38,6 +39,9 @@ export interface FlowBatch extends FlowDraws {
   tasks: FewToManyTask[];
   /** Rows of the targets, identity by identity. */
   targets: number[];
+  /** Places among the targets whose likeness is weighed, and how many these are in the whole batch. */
+  seen: number[];
+  seenInAll: number;
 }
 
 export interface FlowStageOptions {
@@ -92,7 +96,22 @@ export class FlowStage implements Stage<FlowBatch> {
     });
     const targets = tasks.flatMap(({ person, targets }) => targets.map((image) => people.row(person, image)));
     const generator = keyedGenerator(this.#seed, step, DRAW.flow);
-    return { tasks, targets, ...drawFlow(generator, targets.length, this.#base.tokenShape, adapter.times) };
+    const draws = drawFlow(generator, targets.length, this.#base.tokenShape, adapter.times);
+    const seen = this.#likeness && adapter.likeness > 0 ? this.#likenessRows(draws.t, step) : [];
+    return { tasks, targets, seen, seenInAll: seen.length, ...draws };
+  }
+
+  part({ tasks, targets, seen, seenInAll, t, noise }: FlowBatch, share: Share): FlowBatch {
+    const what = "people (flow.adapter.batch)";
+    const { start, length } = placeOf(share, targets.length, what);
+    return {
+      tasks: partOf(share, tasks, what),
+      targets: partOf(share, targets, what),
+      seen: seen.flatMap((place) => (place >= start && place < start + length ? [place - start] : [])),
+      seenInAll,
+      t: rowsOf(share, t, what),
+      noise: rowsOf(share, noise, what),
+    };
   }
 
   describe({ tasks }: FlowBatch): string {
@@ -102,7 +121,7 @@ export class FlowStage implements Stage<FlowBatch> {
       .join(", ");
   }
 
-  loss(batch: FlowBatch, step: number): StepResult {
+  loss(batch: FlowBatch, _step: number, share: Share = ALONE): StepResult {
     const { adapter } = this.#preset;
     const x = peopleTokens(this.#base, this.#people, batch.targets);
     const xt = noised(x, batch.noise, batch.t);
@@ -110,9 +129,8 @@ export class FlowStage implements Stage<FlowBatch> {
     const flow = flowError(velocity, x, batch.noise).mean();
     if (!this.#likeness || adapter.likeness === 0) return { loss: flow, metrics: {} };
 
-    const seen = this.#likenessRows(batch, step);
-    if (seen.length === 0) return { loss: flow, metrics: { flow: flow.item() } };
-    const unlike = this.#unlikeness(this.#likeness, { xt, velocity, batch, seen });
+    if (batch.seenInAll === 0) return { loss: flow, metrics: { flow: flow.item() } };
+    const unlike = this.#unlikeness(this.#likeness, { xt, velocity, batch, share });
     const metrics = { flow: flow.item(), likeness: 1 - unlike.item() };
     return { loss: flow.add(unlike.mul(adapter.likeness)), metrics };
   }
@@ -121,15 +139,13 @@ export class FlowStage implements Stage<FlowBatch> {
    * How much worse the flow loss gets with another person's identity, and with none (the bare base), over the loss
    * with the right one: what proves that ℓ is used.
    */
-  probe(step: number): Record<string, number> {
+  probe(step: number, share: Share = ALONE): Record<string, number> {
     return noGrad(() => {
-      const batch = this.batch(step);
+      const batch = this.part(this.batch(step), share);
       const x = peopleTokens(this.#base, this.#people, batch.targets);
       const xt = noised(x, batch.noise, batch.t);
       const error = (conditions: Conditions | undefined) =>
-        flowError(this.#velocity(xt, batch, conditions), x, batch.noise)
-          .mean()
-          .item();
+        meanOf(share, flowError(this.#velocity(xt, batch, conditions), x, batch.noise).mean());
       const identities = this.#encode(batch);
       const right = error(this.#conditions(identities));
       const other = error(this.#conditions(identities.roll([1], [0])));
@@ -153,7 +169,7 @@ export class FlowStage implements Stage<FlowBatch> {
   }
 
   /** Places in the batch where the time is low enough for a face to be seen. */
-  #likenessRows({ t }: FlowBatch, step: number): number[] {
+  #likenessRows(t: Tensor, step: number): number[] {
     const { likenessBelow, likenessBatch } = this.#preset.adapter;
     const low = (t.tolist() as number[]).flatMap((time, place) => (time < likenessBelow ? [place] : []));
     const random = new KeyedRandom(this.#seed, step, DRAW.likeness);
@@ -163,9 +179,11 @@ export class FlowStage implements Stage<FlowBatch> {
   /** 1 − cosine between the target and the picture that the model sees in x_t, x_t − t v. */
   #unlikeness(
     likeness: LikenessLoss,
-    { xt, velocity, batch, seen }: { xt: Tensor; velocity: Tensor; batch: FlowBatch; seen: number[] },
+    { xt, velocity, batch, share }: { xt: Tensor; velocity: Tensor; batch: FlowBatch; share: Share },
   ): Tensor {
     return scope(() => {
+      const { seen, seenInAll: faces } = batch;
+      if (seen.length === 0) return zeros([]);
       const places = tensor(seen, { dtype: "int64" });
       const pick = (all: Tensor) => all.indexSelect(0, places);
       const predicted = pick(xt).sub(pick(velocity).mul(pick(batch.t).view([-1, 1, 1])));
@@ -176,6 +194,7 @@ export class FlowStage implements Stage<FlowBatch> {
         this.#base.pictures(predicted),
         features.indexSelect(0, index),
         points.indexSelect(0, index),
+        { share, faces },
       );
     });
   }

@@ -1,5 +1,5 @@
 import { KeyedRandom } from "@omni-id/data";
-import { nn, noGrad, type Tensor, tensor } from "@omni-id/torch";
+import { nn, noGrad, scope, type Tensor, tensor } from "@omni-id/torch";
 import type { Encoder } from "../../encoder.ts";
 import { type FewToManyTask, sampleFewToMany } from "../../few-to-many.ts";
 import { chooseTokens, type MaskedDecoder, maskedL1, putTokens, takeTokens } from "../../masked-decoder.ts";
@@ -11,6 +11,7 @@ import type { TargetTokens } from "../../pictures/target-tokens.ts";
 import { faceTokens, toTargetTokens } from "../../pictures/target-tokens.ts";
 import type { MtdPreset } from "../../presets/schema.ts";
 import type { LikenessLoss } from "../likeness.ts";
+import { ALONE, meanOf, partOf, placeOf, rowsOf, type Share } from "../share.ts";
 import {
   encoderGroups,
   type HeldOutReport,
@@ -94,6 +95,15 @@ export class MtdStage implements Stage<MtdBatch> {
     return { tasks, targets, tokens: this.#chooseTokens(targets, new KeyedRandom(this.#seed, step, DRAW.tokens)) };
   }
 
+  part({ tasks, targets, tokens }: MtdBatch, share: Share): MtdBatch {
+    const what = "people (mtd.batch)";
+    return {
+      tasks: partOf(share, tasks, what),
+      targets: partOf(share, targets, what),
+      tokens: { index: rowsOf(share, tokens.index, what), visible: rowsOf(share, tokens.visible, what) },
+    };
+  }
+
   describe({ tasks }: MtdBatch): string {
     const people = this.#people;
     return tasks
@@ -101,16 +111,16 @@ export class MtdStage implements Stage<MtdBatch> {
       .join(", ");
   }
 
-  loss(batch: MtdBatch, step: number): StepResult {
+  loss(batch: MtdBatch, step: number, share: Share = ALONE): StepResult {
     const { loss: weights, optimisation } = this.#preset;
     const identity = this.#encode(batch.tasks);
     const { decoded, target, mask } = this.#decode(batch, identity);
-    const l1 = maskedL1(decoded, target, mask);
+    const l1 = this.#l1(decoded, target, mask, share);
     const metrics: Record<string, number> = { l1: l1.item() / 2 };
     let loss = l1;
 
     if (this.#likeness && step > weights.from * optimisation.steps) {
-      const { cosine, perceptual } = this.#compare(this.#likeness, batch, decoded, step);
+      const { cosine, perceptual } = this.#compare(this.#likeness, batch, decoded, { step, share });
       loss = loss.add(cosine.mul(weights.likeness)).add(perceptual.mul(weights.perceptual));
       metrics.likeness = 1 - cosine.item();
       metrics.perceptual = perceptual.item();
@@ -122,15 +132,23 @@ export class MtdStage implements Stage<MtdBatch> {
    * The identity gap: how much worse the loss gets with another person's identity, over the loss with the right one.
    * It is the number to steer by: L1 falls for many reasons, the gap opens only when ℓ is used.
    */
-  probe(step: number): Record<string, number> {
+  probe(step: number, share: Share = ALONE): Record<string, number> {
     return noGrad(() => {
-      const batch = this.batch(step);
+      const batch = this.part(this.batch(step), share);
       const right = this.#encode(batch.tasks);
       const l1 = (identity: Tensor) => {
         const { decoded, target, mask } = this.#decode(batch, identity);
-        return maskedL1(decoded, target, mask).item();
+        return meanOf(share, this.#l1(decoded, target, mask, share));
       };
       return { gap: l1(right.roll([1], [0])) / l1(right) - 1 };
+    });
+  }
+
+  /** Equation 4 on a share, over the size of all shares' masks: the mean over the processes is the whole batch's L1. */
+  #l1(decoded: Tensor, target: Tensor, mask: Tensor, share: Share): Tensor {
+    return scope(() => {
+      const l1 = maskedL1(decoded, target, mask, share.total(mask.sum()));
+      return share.count === 1 ? l1 : l1.mul(share.count);
     });
   }
 
@@ -167,10 +185,14 @@ export class MtdStage implements Stage<MtdBatch> {
   }
 
   /** Likeness of some of the reconstructions. Tokens that were not decoded keep the target's pixels. */
-  #compare(likeness: LikenessLoss, batch: MtdBatch, decoded: Tensor, step: number) {
+  #compare(likeness: LikenessLoss, batch: MtdBatch, decoded: Tensor, { step, share }: { step: number; share: Share }) {
     const { patchSize } = this.#preset.decoder;
-    const count = Math.min(this.#preset.loss.likenessBatch, batch.targets.length);
-    const some = new KeyedRandom(this.#seed, step, DRAW.likeness).choose(batch.targets.length, count);
+    const all = batch.targets.length * share.count;
+    const faces = Math.min(this.#preset.loss.likenessBatch, all);
+    const { start, length } = placeOf(share, all, "targets");
+    const some = new KeyedRandom(this.#seed, step, DRAW.likeness)
+      .choose(all, faces)
+      .flatMap((place) => (place >= start && place < start + length ? [place - start] : []));
     const rows = some.map((place) => batch.targets[place]);
     const places = tensor(some, { dtype: "int64" });
     const { pixels, masks } = this.#targetPatches(rows, patchSize);
@@ -178,6 +200,9 @@ export class MtdStage implements Stage<MtdBatch> {
     const made = putTokens(decoded.indexSelect(0, places), index, pixels.shape[1], pixels);
     const mask = unpatchify(masks, patchSize);
     const points = this.#people.points.indexSelect(0, tensor(rows, { dtype: "int64" }));
-    return likeness.compare(unpatchify(made, patchSize).mul(mask), unpatchify(pixels, patchSize).mul(mask), points);
+    return likeness.compare(unpatchify(made, patchSize).mul(mask), unpatchify(pixels, patchSize).mul(mask), points, {
+      share,
+      faces,
+    });
   }
 }
