@@ -17,7 +17,7 @@ export {
 } from "./backbones/autoencoder.ts";
 export { CLIP_L_TEXT, ClipTextModel, type ClipTextOptions } from "./backbones/clip-text.ts";
 export { Flux } from "./backbones/flux.ts";
-export { FLUX_DEV, FLUX_SCHNELL, type FluxOptions } from "./backbones/flux-options.ts";
+export { FLUX_DEV, FLUX_SCHNELL, FLUX2_KLEIN, type FluxOptions } from "./backbones/flux-options.ts";
 export type { FluxInput } from "./backbones/flux-trunk.ts";
 export { T5_XXL, T5Encoder, type T5Options } from "./backbones/t5.ts";
 export { loadAutoencoder, loadClipText, loadT5 } from "./checkpoints/encoders.ts";

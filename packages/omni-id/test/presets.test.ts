@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { FLUX2_KLEIN } from "../src/backbones/flux-options.ts";
+import { QWEN3_4B } from "../src/backbones/qwen3.ts";
 import { presetDifferences, presets, resolvePreset } from "../src/presets/index.ts";
 import { presetSchema } from "../src/presets/schema.ts";
 
@@ -13,6 +15,14 @@ describe("presets", () => {
     expect([encoder.crossBlocks, encoder.selfBlocks]).toEqual([2, 2]);
     expect([mtd.inputs, mtd.targets, mtd.maskRatio, mtd.optimisation.steps]).toEqual([[3], 8, 0.95, 250_000]);
     expect(mtd.loss).toMatchObject({ likeness: 0, perceptual: 0 });
+  });
+
+  it("takes klein as it is published, and else the paper's recipe", () => {
+    const { flux, prompts, packing } = presets.klein.flow;
+    expect({ ...flux, inChannels: 128, theta: 2000 }).toEqual(FLUX2_KLEIN);
+    expect([prompts, packing]).toEqual([{ kind: "qwen3", length: 512, layers: [...QWEN3_4B.outputs] }, 1]);
+    expect(presets.klein.flow.adapter).toEqual(presets.paper.flow.adapter);
+    expect(presets.klein.imageSize / presets.klein.mtd.decoder.patchSize).toBe(16);
   });
 
   it("takes single values", () => {
