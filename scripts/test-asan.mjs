@@ -17,7 +17,7 @@ execFileSync(process.execPath, [join(root, "packages/torch/scripts/build-native.
 
 const library = (name) => execFileSync("g++", [`-print-file-name=${name}`], { encoding: "utf8" }).trim();
 const files = process.argv.slice(2);
-const vitest = fileURLToPath(import.meta.resolve("vitest/vitest.mjs"));
+const vitest = join(root, "node_modules/vitest/vitest.mjs");
 const { status } = spawnSync(
   process.execPath,
   [vitest, "run", ...(files.length > 0 ? files : ["packages/torch/test"])],

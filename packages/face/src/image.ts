@@ -13,7 +13,7 @@ const MOST_PIXELS = 300_000_000;
  * Reads JPEG, PNG, WebP, TIFF, AVIF, HEIC, GIF (first frame) or SVG, told by its content, into upright 8-bit RGB: EXIF
  * rotation is applied, transparency becomes white, grey, CMYK and 16-bit pictures become RGB.
  * @param source a file's path, or its bytes
- * @param options.maxSide scale larger pictures down to this longest side; a 40-megapixel photo then needs little memory
+ * `maxSide` scales larger pictures down to this longest side; a 40-megapixel photo then needs little memory.
  * @throws with the file's name when it is missing, no regular file, no picture, cut off or too large
  */
 export async function loadImage(

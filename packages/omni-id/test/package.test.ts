@@ -90,11 +90,28 @@ it("the README's ten lines run in an empty project that installed the packed tar
   expect(existsSync(join(project, "alice.safetensors"))).toBe(true);
 });
 
+/** The example of a package's own page. */
+const exampleOf = (name: string) =>
+  /```ts\n(.*?)```/s.exec(readFileSync(join(repository, "packages", name, "README.md"), "utf8"))?.[1] ?? "";
+const PAGES = ["torch", "face", "data"];
+
+it.each(PAGES)("the lines on the page of @omni-id/%s run there too", (name) => {
+  writeFileSync(join(project, `${name}.mjs`), exampleOf(name));
+  const { status, output, stdout } = run(process.execPath, [`${name}.mjs`], project);
+  expect(status, output).toBe(0);
+  expect(stdout.trim().split("\n").length).toBeGreaterThan(1);
+});
+
 it("their types hold under a strict compiler that checks the packages' declarations too", () => {
   writeFileSync(join(project, "example.ts"), example ?? "");
+  for (const name of PAGES) writeFileSync(join(project, `${name}.ts`), exampleOf(name));
   const types = ["--types", "node", "--typeRoots", join(repository, "node_modules/@types")];
   const options = ["--noEmit", "--strict", "--target", "ES2022", "--module", "NodeNext", ...types];
-  const { status, output } = run(process.execPath, [tsc(), ...options, "example.ts"], project);
+  const { status, output } = run(
+    process.execPath,
+    [tsc(), ...options, "example.ts", ...PAGES.map((name) => `${name}.ts`)],
+    project,
+  );
   expect(status, output).toBe(0);
 });
 

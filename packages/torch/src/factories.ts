@@ -157,8 +157,22 @@ export function fromTypedArray(
     throw new RangeError(`shape [${shape.join(", ")}] has ${product(numbers)} elements, the array has ${array.length}`);
   }
   const made = wrap<Tensor>(native.fromBuffer(array, shape, dtype, copy));
+  if (!copy && array.buffer instanceof ArrayBuffer) refuseTransfer(array.buffer);
   const placed = device === "cpu" ? made : made.to(device);
   return requiresGrad ? placed.requiresGrad_() : placed;
+}
+
+/**
+ * V8 before 13 (Node 21 to 23) moves a buffer's memory when it is transferred to another length, under the tensor that
+ * lies on it. The addon locks the buffer there; its own methods say why before V8 runs into the lock.
+ */
+function refuseTransfer(buffer: ArrayBuffer): void {
+  if (!("transfer" in buffer) || Number.parseInt(process.versions.v8, 10) >= 13) return;
+  const value = () => {
+    throw new TypeError("transfer(): a tensor made with copy: false lies on this ArrayBuffer; copy, or use Node 24");
+  };
+  for (const name of ["transfer", "transferToFixedLength"])
+    Object.defineProperty(buffer, name, { value, configurable: true });
 }
 
 /** Whether the array's memory was transferred; the addon's error says so. */

@@ -53,7 +53,7 @@ export class Portrait {
 
   /**
    * One picture, `size` pixels wide and high.
-   * @param options.everySample whether each of a pixel's samples is shaded
+   * `everySample`: whether each of a pixel's samples is shaded
    */
   render(view: View, size: number, { everySample = size < MULTISAMPLED } = {}): SyntheticImage {
     const figure = this.#figure;
