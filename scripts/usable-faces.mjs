@@ -6,10 +6,9 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { provenance, rocAuc } from "@omni-id/data";
 import { FaceAnalyser, faultOf, loadImage, toSharp } from "@omni-id/face";
 import { writeAtomically } from "@omni-id/torch";
-import { provenance } from "../packages/omni-id/dist/evaluate/provenance.js";
-import { rocAuc } from "../packages/omni-id/dist/evaluate/statistics.js";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

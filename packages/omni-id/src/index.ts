@@ -13,15 +13,18 @@ export {
   type Autoencoder,
   type AutoencoderOptions,
   FLUX_AUTOENCODER,
+  Flux2Autoencoder,
   FluxAutoencoder,
+  type FluxAutoencoderOptions,
 } from "./backbones/autoencoder.ts";
 export { CLIP_L_TEXT, ClipTextModel, type ClipTextOptions } from "./backbones/clip-text.ts";
 export { Flux } from "./backbones/flux.ts";
-export { FLUX_DEV, FLUX_SCHNELL, type FluxOptions } from "./backbones/flux-options.ts";
+export { FLUX_DEV, FLUX_SCHNELL, FLUX2_KLEIN, type FluxOptions } from "./backbones/flux-options.ts";
 export type { FluxInput } from "./backbones/flux-trunk.ts";
 export { T5_XXL, T5Encoder, type T5Options } from "./backbones/t5.ts";
-export { loadAutoencoder, loadClipText, loadT5 } from "./checkpoints/encoders.ts";
+export { loadAutoencoder, loadClipText, loadFlux2Autoencoder, loadT5 } from "./checkpoints/encoders.ts";
 export { loadControlNet, loadFlux, loadIpAdapter } from "./checkpoints/flux.ts";
+export { loadFlux2, loadQwen3 } from "./checkpoints/flux2.ts";
 export { unload } from "./checkpoints/load.ts";
 export {
   compareIdentities,

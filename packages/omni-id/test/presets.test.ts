@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { FLUX2_KLEIN } from "../src/backbones/flux-options.ts";
+import { QWEN3_4B } from "../src/backbones/qwen3.ts";
 import { departures } from "../src/presets/departures.ts";
 import { completePreset, presetDifferences, presets, resolvePreset } from "../src/presets/index.ts";
 import { presetSchema } from "../src/presets/schema.ts";
@@ -59,6 +61,14 @@ describe("presets", () => {
       expect(completed?.flow.adapter).toEqual({ ...preset.flow.adapter, standardise: true });
     }
     expect(completePreset(presets["nano-paper"])).toEqual(presets["nano-paper"]);
+  });
+
+  it("takes klein as it is published, and else the paper's recipe", () => {
+    const { flux, prompts, packing } = presets.klein.flow;
+    expect({ ...flux, inChannels: 128, theta: 2000 }).toEqual(FLUX2_KLEIN);
+    expect([prompts, packing]).toEqual([{ kind: "qwen3", length: 512, layers: [...QWEN3_4B.outputs] }, 1]);
+    expect(presets.klein.flow.adapter).toEqual(presets.paper.flow.adapter);
+    expect(presets.klein.imageSize / presets.klein.mtd.decoder.patchSize).toBe(16);
   });
 
   it("takes single values", () => {
