@@ -1,13 +1,8 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { type Entry, entryCommand } from "./entries.ts";
 import { setGivenWords } from "./given-words.ts";
 import { EXIT, explain, Interrupted, UsageError } from "./output.ts";
-
-interface Entry {
-  about: string;
-  /** Commands are loaded when they are named: help and doctor work where LibTorch does not. */
-  load: () => Promise<unknown>;
-}
 
 const COMMANDS: Readonly<Record<string, Readonly<Record<string, Entry>>>> = {
   "Identities:": {
@@ -39,7 +34,7 @@ const COMMANDS: Readonly<Record<string, Readonly<Record<string, Entry>>>> = {
     },
     data: {
       about: "make, look at and count training data",
-      load: async () => (await import("./data.ts")).dataCommand(),
+      load: async (words) => (await import("./data.ts")).dataCommand(words),
     },
     train: {
       about: "train a stage; resumable, bit for bit",
@@ -100,10 +95,10 @@ async function program(args: readonly string[]): Promise<Command> {
     .commandsGroup("This machine:")
     .helpCommand("help [command]", "the same as <command> --help");
   for (const [group, entries] of Object.entries(COMMANDS)) {
-    for (const [name, { about, load }] of Object.entries(entries)) {
+    for (const [name, entry] of Object.entries(entries)) {
       // The first word, or the second after "help".
-      const command = args.slice(0, 2).includes(name) ? ((await load()) as Command) : new Command(name);
-      root.addCommand(command.description(about).helpGroup(group));
+      const command = await entryCommand(name, entry, args.slice(0, 2), args);
+      root.addCommand(command.helpGroup(group));
     }
   }
   setUp(root);
