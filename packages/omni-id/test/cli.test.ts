@@ -54,7 +54,8 @@ describe("the command line", () => {
   it("the commands of a training follow each other by their defaults", async () => {
     const defaultOf = async (option: string, ...command: string[]) => {
       const { out } = await cli(...command, "--help");
-      const [, value] = new RegExp(`${option} <folder(?:s\\.\\.\\.)?>[^]*?\\(default:\\s+\\[?"([^"]+)"\\]?\\)`).exec(out) ?? [];
+      const [, value] =
+        new RegExp(`${option} <folder(?:s\\.\\.\\.)?>[^]*?\\(default:\\s+\\[?"([^"]+)"\\]?\\)`).exec(out) ?? [];
       return value;
     };
     const shards = await defaultOf("--out", "data", "synth");
