@@ -24,12 +24,22 @@ static std::string firstLine(const std::string& text) {
   return line.size() > 300 ? line.substr(0, 300) + " …" : line;
 }
 
+// A newer LibTorch asks its store for libuv unless told not to, server and client alike, and throws where it was built
+// without: Debian's 2.6 is. The plain server speaks the same protocol, so that torchrun's store answers us too.
+template <class Options>
+static auto withoutLibuv(Options& options, int) -> decltype(void(options.useLibUV)) {
+  options.useLibUV = false;
+}
+template <class Options>
+static void withoutLibuv(Options&, long) {}  // a LibTorch that knows no libuv
+
 static c10::intrusive_ptr<c10d::TCPStore> tcpStore(const std::string& host, int port, bool serves, milliseconds timeout) {
   c10d::TCPStoreOptions options;
   options.port = uint16_t(port);
   options.isServer = serves;
   options.waitWorkers = false;
   options.timeout = timeout;
+  withoutLibuv(options, 0);
   return c10::make_intrusive<c10d::TCPStore>(host, options);
 }
 
