@@ -88,7 +88,7 @@ export function evaluateCommand() {
           ? await firstStage({ ...common, onProgress })
           : options.stage === "references"
             ? await references({ ...options, ...common, onProgress })
-            : await generation({ ...options, ...common, training, onProgress });
+            : await generation({ ...options, ...common, training, keep: join(options.cache, "drawn"), onProgress });
       writeAtomically(out, reportText(report));
       print(report, { json: options.json, text: [...lines, `${out} · ${picture}`].join("\n") });
     });
@@ -129,7 +129,7 @@ async function firstStage({ folder, picture, ...options }: MeasureOptions): Prom
 }
 
 async function generation(
-  options: MeasureOptions & { training?: () => Promise<People>; guidance?: number; steps?: number },
+  options: MeasureOptions & { training?: () => Promise<People>; guidance?: number; steps?: number; keep: string },
 ): Promise<Measured> {
   const { folder, encoder, people, picture, steps = STEPS } = options;
   const generator = await FaceGenerator.load(folder, encoder);

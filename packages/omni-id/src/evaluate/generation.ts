@@ -9,6 +9,7 @@ import type { People } from "../people/people.ts";
 import { landmarkPictures } from "../pictures/landmark-picture.ts";
 import { toUnit } from "../pictures/rgb-batch.ts";
 import { colourIdentities } from "./colour-only.ts";
+import { DrawnPictures } from "./drawn-pictures.ts";
 import {
   type Against,
   closedWay,
@@ -71,6 +72,8 @@ export interface GenerationOptions {
   guidance: number;
   steps: number;
   seed: number;
+  /** Folder of pictures that an interrupted evaluation has drawn; nothing is kept when absent. */
+  keep?: string;
   onProgress?: (what: string) => void;
 }
 
@@ -106,9 +109,11 @@ export async function evaluateGeneration(options: GenerationOptions): Promise<Ge
   const tasks = generationTasks(people);
   const targets = tasks.map(({ target }) => target);
   const identities = identitiesOf(generator, people, tasks);
+  const { base, decoder, control } = generator;
+  const drawn = new DrawnPictures(options.keep, [base.base, decoder, control]);
   const draw = (name: string, tokens: Tensor | undefined, how: { landmarks: boolean; guidance?: number }) => {
     onProgress(`drawing ${tasks.length} pictures: ${name}`);
-    return drawAll(options, tasks, tokens, { guidance, ...how }).keep();
+    return drawAll(options, drawn, tasks, tokens, { guidance, ...how }).keep();
   };
   const pictures = {} as Record<Generated, Tensor>;
   for (const name of GENERATED) {
@@ -240,6 +245,7 @@ function identitiesOf(
 /** One picture a task, `[tasks, 3, S, S]`; the same noise whatever the identity. */
 function drawAll(
   { generator, people, steps, seed }: GenerationOptions,
+  drawn: DrawnPictures,
   tasks: readonly GenerationTask[],
   identities: Tensor | undefined,
   { landmarks, guidance }: { landmarks: boolean; guidance: number },
@@ -249,19 +255,26 @@ function drawAll(
     noGrad(() => {
       const parts = chunk([...tasks.keys()], AT_ONCE).map((some, part) =>
         scope(() => {
-          const who = identities && decoder.conditions(rowsOf(identities, some));
+          const given = identities && rowsOf(identities, some);
           const lines = landmarks
             ? landmarkPictures(people.landmarksOf(some.map((task) => tasks[task].target)), imageSize)
             : undefined;
-          return drawPictures(base.base, {
+          const settings = {
             count: some.length,
             seed: seed * 1000 + part,
             steps,
             prompt: base.preset.flow.prompt,
             guidance: identities ? guidance : 1,
-            conditions: lines ? control.steer(lines, who) : who,
-            without: lines && control.steer(lines),
-          });
+          };
+          return drawn.kept(
+            [settings, Boolean(given), Boolean(lines)],
+            [given, lines].filter((tensor) => tensor !== undefined),
+            () => {
+              const who = given && decoder.conditions(given);
+              const conditions = lines ? control.steer(lines, who) : who;
+              return drawPictures(base.base, { ...settings, conditions, without: lines && control.steer(lines) });
+            },
+          );
         }),
       );
       return cat(parts);
