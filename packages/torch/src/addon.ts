@@ -24,6 +24,15 @@ function build(): void {
     throw new Error(`the native addon of @omni-id/torch is missing and cannot be built: ${stderr.trim()}`);
 }
 
+/** What to do about an addon that the system's loader refuses. */
+function remedy(reason: string): string {
+  // A torch of CUDA takes these from pip's packages beside it: its own file alone, unpacked, is not enough.
+  const nvidia = reason.match(/\blib(?:cu|nv|nccl)\w*\.so[.\d]*(?=: cannot open shared object file)/)?.[0];
+  if (nvidia)
+    return `the LibTorch it was built on is one for CUDA, and NVIDIA's ${nvidia} is not on this machine: install that torch with all it requires (\`pip install torch\` without --no-deps), name the folder of NVIDIA's libraries in LD_LIBRARY_PATH, or set LIBTORCH to a build for CPUs and run \`npm run setup\``;
+  return "build it for this machine and LibTorch: `npm run setup` in the repository, or `node scripts/build-native.mjs --force` in the folder of @omni-id/torch";
+}
+
 /**
  * Loads one of the addons that `native/` is built into.
  * @throws when it is missing and cannot be built, or was built for another machine
@@ -35,8 +44,6 @@ export function loadAddon(name: AddonName): unknown {
     return createRequire(import.meta.url)(file);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new Error(
-      `the native addon does not load: ${reason}\nbuild it for this machine and LibTorch: \`npm run setup\` in the repository, or \`node scripts/build-native.mjs --force\` in the folder of @omni-id/torch`,
-    );
+    throw new Error(`the native addon does not load: ${reason}\n${remedy(reason)}`);
   }
 }
