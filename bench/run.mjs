@@ -8,6 +8,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { writeAtomically } from "@omni-id/torch";
 import { provenance } from "../packages/data/dist/provenance.js";
+import { findLibtorch } from "../packages/torch/scripts/find-libtorch.mjs";
+import { comparison, peerPython } from "./peer-python.mjs";
 
 const here = (file) => fileURLToPath(new URL(file, import.meta.url));
 const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
@@ -20,29 +22,31 @@ function json(command, args) {
 }
 const ours = (file, ...args) => json(process.execPath, [here(file), ...args]);
 
-/** A Python that has torch: Debian's own, or whatever `python3` is. */
+let peer;
+/** The Python to compare with, looked for once; says which torch that is. */
 function findPython() {
-  const found = ["/usr/bin/python3", "python3"].find(
-    (name) => spawnSync(name, ["-c", "import torch"], { stdio: "ignore" }).status === 0,
-  );
-  if (!found) throw new Error("no Python with torch; on Debian: apt-get install -y python3-torch");
-  return found;
+  if (!peer) {
+    const libtorch = findLibtorch();
+    peer = peerPython(libtorch);
+    process.stderr.write(`${comparison(peer, libtorch)}\n`);
+  }
+  return peer.python;
 }
 
 /** Our training step against a peer's, turn by turn; the first steps of each process warm up. */
 function trainStep(precision) {
   const python = findPython();
   const [mine, theirs] = [[], []];
-  let [peakMB, torch, peer] = [0, "", ""];
+  let [peakMB, torch, pytorch] = [0, "", ""];
   for (let round = 0; round < 3; round++) {
     const a = ours("train-step.mjs", precision, THREADS, 8);
     const b = json(python, [here("peers/mtd_step.py"), precision, THREADS, 8]);
     mine.push(...a.seconds.slice(2));
     theirs.push(...b.seconds.slice(2));
-    [peakMB, torch, peer] = [Math.max(peakMB, a.peakMB), a.torch, b.torch];
+    [peakMB, torch, pytorch] = [Math.max(peakMB, a.peakMB), a.torch, b.torch];
   }
   const [a, b] = [median(mine), median(theirs)];
-  return { seconds: a, pytorchSeconds: b, ratio: a / b, peakMB, libtorch: torch, pytorch: peer };
+  return { seconds: a, pytorchSeconds: b, ratio: a / b, peakMB, libtorch: torch, pytorch };
 }
 
 function againstJax() {
@@ -122,8 +126,8 @@ function dataParallel() {
 
 function dispatch() {
   const a = ours("dispatch.mjs").microseconds;
-  const b = json(findPython(), [here("peers/dispatch.py")]).microseconds;
-  return { microseconds: a, pytorchMicroseconds: b, ratio: a / b };
+  const { microseconds: b, torch } = json(findPython(), [here("peers/dispatch.py")]);
+  return { microseconds: a, pytorchMicroseconds: b, ratio: a / b, pytorch: torch };
 }
 
 /** The same frames for both, twice in turn. */
