@@ -25,7 +25,7 @@ const WHY: Readonly<Record<string, string>> = {
   "mtd.optimisation.muon": "learns more in the steps that two cores can do; the paper's form is AdamW alone",
   "flow.guidance.classifierFree": "against the bare base; the paper names none, and FLUX.1-dev's is distilled",
   "flow.adapter.inputs": "as in stage one",
-  "flow.adapter.targets": "more people a step in the same time; |𝒳ʳ| > |𝒳ˢ| no longer holds",
+  "flow.adapter.targets": "more people a step in the same time; targets need no longer be more than inputs",
   "flow.adapter.times.kind": "the picture is decided in the noise: t = sigmoid(mean + normal)",
   "flow.adapter.times.mean": "towards the noise",
   "flow.adapter.encoderRate":
