@@ -1,4 +1,5 @@
 import { Command } from "@commander-js/extra-typings";
+import { mean } from "@omni-id/data";
 import { encodeIdentity } from "../encode.ts";
 import { attentionOf } from "../evaluate/attention-photos.ts";
 import { saveAttentionSheet } from "../evaluate/attention-sheet.ts";
@@ -39,7 +40,7 @@ Example:
       const report = attentionOf(encoder.bundle.encoder, used, options.block);
       await saveAttentionSheet(out, report, { count: options.queries });
       const { block, queries, placed } = report;
-      const entropy = queries.reduce((sum, query) => sum + query.entropy, 0) / queries.length;
+      const entropy = mean(queries.map((query) => query.entropy));
       print(
         { file: options.out, block, photos: used.map(({ photo }) => photo), placed, entropy, queries },
         {

@@ -18,7 +18,6 @@ import { tellTroubles } from "./set-troubles.ts";
 
 export function curateCommand() {
   return new Command("curate")
-    .description("find people in videos and pick eight faces of each: WebDataset shards and a report (paper, 3.4)")
     .argument("<videos...>", "folders of videos, video files, or .txt files that list some")
     .requiredOption("-o, --out <folder>", "folder of the set")
     .option("--preset <name>", "nano (160 px pictures) or paper (512 px, faces of more than 448)", "nano")
@@ -91,9 +90,6 @@ function annotationsOf({ celebvHq, celebvText, vfhq, talkinghead1kh }: Annotated
 
 export function mergeCommand() {
   return new Command("merge")
-    .description(
-      "join what `data curate` or `data import` wrote with --shard i/n into one set; people of a video in two parts are taken once",
-    )
     .argument("<parts...>", "folders of the parts")
     .requiredOption("-o, --out <folder>", "folder of the whole set")
     .option("--json", "print the result as JSON")
@@ -118,7 +114,6 @@ export function mergeCommand() {
 
 export function removeCommand() {
   return new Command("remove")
-    .description("take a person, or everybody of a video, out of a set (consent withdrawn), and prove it")
     .argument("<folder>", "a set that data curate or data import made")
     .option("--video <id>", "id of the video, as the report and the records name it")
     .option("--person <name>", "of imported photos: the person, as the report and the records name it")

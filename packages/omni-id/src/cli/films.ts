@@ -8,7 +8,6 @@ import { print, progress } from "./output.ts";
 
 export function filmsCommand() {
   return new Command("films")
-    .description("render videos of synthetic people with their truth beside them: what a curation has to cope with")
     .requiredOption("-o, --out <folder>", "folder of the MP4 files")
     .option("--rounds <number>", "films of each of seven kinds", whole, 1)
     .option("--height <pixels>", "height of the frames; they are twice as wide", whole, 240)
@@ -27,7 +26,6 @@ export function filmsCommand() {
 
 export function evaluateCurationCommand() {
   return new Command("evaluate")
-    .description("measure the curation on synthetic videos whose truth is known")
     .option("-o, --out <file>", "JSON to write", "results/curation.json")
     .option("--work <folder>", "films and curated set; an interrupted evaluation goes on from them", "data/curation")
     .option("--rounds <number>", "films of each of seven kinds", whole, 4)

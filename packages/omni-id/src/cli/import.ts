@@ -9,7 +9,6 @@ import { tellTroubles } from "./set-troubles.ts";
 
 export function importCommand() {
   return new Command("import")
-    .description("photographs of people into WebDataset shards and a report: faces found, aligned, measured")
     .argument(
       "<places...>",
       "folders with one folder a person, or of name_0001.jpg; or tables (.csv) of file and person",

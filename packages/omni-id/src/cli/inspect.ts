@@ -7,7 +7,6 @@ import { print, progress } from "./output.ts";
 
 export function inspectCommand() {
   return new Command("inspect")
-    .description("a contact sheet of a set: masks bright, landmarks drawn in")
     .argument("[folder]", "shards", "data/synth")
     .option("-o, --out <file>", "picture to write", "out/inspect.png")
     .option("--rows <number>", "people to show", count, 8)
@@ -21,7 +20,6 @@ export function inspectCommand() {
 
 export function statsCommand() {
   return new Command("stats")
-    .description("count a set: poses, sizes, and in how many images the detector finds a face")
     .argument("[folder]", "shards", "data/synth")
     .option("--detect <number>", "images that the detector looks at", whole, 200)
     .addOption(jsonOption())

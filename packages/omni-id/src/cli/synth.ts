@@ -7,7 +7,6 @@ import { Interrupted, interruptible, note, print, progress } from "./output.ts";
 
 export function synthCommand() {
   return new Command("synth")
-    .description("render synthetic people into WebDataset shards; interrupted, it goes on where it stopped")
     .option("-o, --out <folder>", "folder of the shards", "data/synth")
     .option("--identities <number>", "people", count, NANO_RECIPE.identities)
     .option("--images <number>", "pictures of each; training and evaluation want 8", count, NANO_RECIPE.images)

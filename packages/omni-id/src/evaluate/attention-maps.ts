@@ -1,3 +1,5 @@
+import { mean } from "@omni-id/data";
+
 /** Where a query looks, from its attention over the places of each photo (figure 10). Plain numbers, no model. */
 
 /** Attention of one query over the places of one photo, `side · side` weights, row by row. */
@@ -96,4 +98,3 @@ function onFace([x, y]: Place, { eyes, mouth }: FacePlace): Place {
 }
 
 const distance = (a: Place, b: Place) => Math.hypot(a[0] - b[0], a[1] - b[1]);
-const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
