@@ -26,6 +26,7 @@
         "native/tensor_table.cc",
         "native/convert.cc",
         "native/dispatch.cc",
+        "native/meta_fallback.cc",
         "native/autograd.cc",
         "native/checkpoint.cc",
         "native/autocast.cc",

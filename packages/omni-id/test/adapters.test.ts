@@ -198,9 +198,10 @@ describe("checkpointed blocks", () => {
       y.sum().backward();
       return bytes;
     };
+    // The whole process's heap is measured, and whatever else comes and goes in it: the least of several runs tells.
+    const least = (checkpointBlocks: boolean) => Math.min(...[1, 2, 3, 4].map(() => kept(checkpointBlocks)));
     kept(true);
-    const [without, withThem] = [kept(false), kept(true)];
-    expect(withThem).toBeLessThan(without / 4);
+    expect(least(true)).toBeLessThan(least(false) / 4);
     expect(flux.parameters().every(({ grad }) => grad === null)).toBe(true);
   });
 });

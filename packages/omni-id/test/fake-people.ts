@@ -1,4 +1,4 @@
-import { F, manualSeed, rand, randn, scope } from "@omni-id/torch";
+import { F, manualSeed, onDevice, rand, randn, scope } from "@omni-id/torch";
 import { People } from "../src/people/people.ts";
 
 /** Prepared people out of noise: what a stage does with them does not depend on what they look like. */
@@ -13,20 +13,20 @@ export function fakePeople(
   manualSeed(11);
   const counts = typeof images === "number" ? new Array<number>(count).fill(images) : images;
   const rows = counts.reduce((sum, own) => sum + own, altered.filter(Boolean).length);
-  const tensors = scope(
-    () =>
-      new Map(
-        Object.entries({
-          maps: randn([rows, 49, 1024]).half(),
-          features: F.normalize(randn([rows, 512]), { dim: 1 }),
-          crops: randn([rows, 3, side, side]).mul(50).add(128).clamp(0, 255).to("uint8"),
-          masks: rand([rows, side, side]).lt(0.8).to("uint8"),
-          points: rand([rows, 5, 2]).mul(side),
-          landmarks: rand([rows, 68, 2]).mul(side),
-          poses: randn([rows, 3]).mul(15),
-        }),
-      ),
-  );
+  const drawn = () =>
+    new Map(
+      Object.entries({
+        maps: randn([rows, 49, 1024]).half(),
+        features: F.normalize(randn([rows, 512]), { dim: 1 }),
+        crops: randn([rows, 3, side, side]).mul(50).add(128).clamp(0, 255).to("uint8"),
+        masks: rand([rows, side, side]).lt(0.8).to("uint8"),
+        points: rand([rows, 5, 2]).mul(side),
+        landmarks: rand([rows, 68, 2]).mul(side),
+        poses: randn([rows, 3]).mul(15),
+      }),
+    );
+  // As the files of the cache: in main memory, whatever device trains.
+  const tensors = onDevice("cpu", () => scope(drawn));
   const ids = Array.from({ length: count }, (_, i) => `fake-${i}`);
   const captions = Array.from({ length: rows }, (_, i) => (i % 2 === 0 ? "a photo of a man with red hair" : ""));
   return People.from(ids, counts, [{ tensors, captions }], { altered });

@@ -13,6 +13,7 @@ static void stayLoaded() {
 
 NAPI_MODULE_INIT() {
   stayLoaded();
+  omni::registerMetaFallback();
   omni::exportReferences(env);
   omni::exportTensorTable(env, exports);
   omni::exportDispatch(env, exports);

@@ -4,6 +4,7 @@
 #include "exports.h"
 #include "kernels/library.h"
 #include <ATen/core/dispatch/Dispatcher.h>
+#include <algorithm>
 #include <deque>
 
 namespace omni {
@@ -104,7 +105,17 @@ static void checkDevice(const at::Tensor& t, const std::string& argument) {
   if (is.type() == only->type() && (!only->has_index() || is.index() == only->index())) return;
   fail("argument \"" + argument + "\" is on " + is.str() + ", and devices are checked: only " + only->str() + " is allowed; move it with to(\"" + only->str() + "\")");
 }
+// Sizes and places are computed in main memory, with nothing of another device beside them.
+static bool onlySizes(const torch::jit::Stack& stack) {
+  auto size = [](const c10::IValue& v) {
+    return !v.isTensor() || !v.toTensor().defined() || (v.toTensor().is_cpu() && c10::isIntegralType(v.toTensor().scalar_type(), true));
+  };
+  return std::all_of(stack.begin(), stack.end(), [&](const c10::IValue& value) {
+    return value.isList() ? std::all_of(value.toListRef().begin(), value.toListRef().end(), size) : size(value);
+  });
+}
 static void checkDevices(const Operator& op, const torch::jit::Stack& stack) {
+  if (onlySizes(stack)) return;
   for (size_t i = 0; i < stack.size(); i++) {
     const std::string& name = op.arguments[i].name;
     if (stack[i].isTensor()) checkDevice(stack[i].toTensor(), name);

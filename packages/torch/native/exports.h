@@ -10,4 +10,5 @@ void exportStorage(napi_env env, napi_value exports);
 void exportRuntime(napi_env env, napi_value exports);
 void exportProfile(napi_env env, napi_value exports);
 void exportDistributed(napi_env env, napi_value exports);
+void registerMetaFallback();
 }  // namespace omni

@@ -20,7 +20,7 @@ export interface TensorOptions {
   requiresGrad?: boolean;
 }
 export interface RandomOptions extends TensorOptions {
-  /** Where the numbers come from; the default generator when left out. */
+  /** Where the numbers come from, whatever device they are for; when left out, that device's default generator. */
   generator?: Generator;
 }
 
@@ -94,19 +94,30 @@ export function eye(n: number, { m = n, dtype = "float32", ...options }: TensorO
   return make(ops.eye, [n, m], dtype, options);
 }
 
-/** Uniform in [0, 1). */
-export function rand(
-  shape: readonly number[],
-  { dtype = "float32", generator, ...options }: RandomOptions = {},
+/**
+ * Random numbers come from where their generator lives, then move: the same key gives the same numbers on every device.
+ */
+function draw(
+  operator: Operator,
+  args: readonly unknown[],
+  dtype: DType | undefined,
+  { generator, device = defaultDevice(), requiresGrad, ...options }: RandomOptions,
 ): Tensor {
-  return make(ops.rand, [shape, generator?.native], dtype, options);
+  const drawn = make(operator, [...args, generator?.native], dtype, {
+    ...options,
+    device: generator?.device ?? device,
+  });
+  const placed = drawn.device === device ? drawn : drawn.to(device);
+  return requiresGrad ? placed.requiresGrad_() : placed;
+}
+
+/** Uniform in [0, 1). */
+export function rand(shape: readonly number[], { dtype = "float32", ...options }: RandomOptions = {}): Tensor {
+  return draw(ops.rand, [shape], dtype, options);
 }
 /** Normal, mean 0, standard deviation 1. */
-export function randn(
-  shape: readonly number[],
-  { dtype = "float32", generator, ...options }: RandomOptions = {},
-): Tensor {
-  return make(ops.randn, [shape, generator?.native], dtype, options);
+export function randn(shape: readonly number[], { dtype = "float32", ...options }: RandomOptions = {}): Tensor {
+  return draw(ops.randn, [shape], dtype, options);
 }
 /** Integers in [0, high) or [low, high). */
 export function randint(high: number, shape: readonly number[], options?: RandomOptions): Tensor;
@@ -119,12 +130,12 @@ export function randint(
 ): Tensor {
   const [low, high, shape, options] =
     typeof b === "number" ? [a, b, c as readonly number[], d ?? {}] : [0, a, b, (c as RandomOptions | undefined) ?? {}];
-  const { dtype = "int64", generator, ...rest } = options;
-  return make(ops.randint, [low, high, shape, generator?.native], dtype, rest);
+  const { dtype = "int64", ...rest } = options;
+  return draw(ops.randint, [low, high, shape], dtype, rest);
 }
 /** A random order of 0 … n − 1. */
-export function randperm(n: number, { dtype = "int64", generator, ...options }: RandomOptions = {}): Tensor {
-  return make(ops.randperm, [n, generator?.native], dtype, options);
+export function randperm(n: number, { dtype = "int64", ...options }: RandomOptions = {}): Tensor {
+  return draw(ops.randperm, [n], dtype, options);
 }
 
 function product(shape: readonly number[]): number {

@@ -6,8 +6,11 @@ import type { Tensor } from "./tensor.ts";
 export class Generator implements GeneratorHandle {
   /** @internal */
   readonly native: NativeGenerator;
+  /** Where its numbers are made. */
+  readonly device: string;
 
   constructor(seed: number | bigint, device = "cpu") {
+    this.device = device;
     this.native = native.newGenerator(seed, device);
   }
 

@@ -1,5 +1,5 @@
 import type { Pose } from "@omni-id/face";
-import { cat, defaultDevice, scope, stack, type Tensor } from "@omni-id/torch";
+import { cat, defaultDevice, onDevice, scope, stack, type Tensor } from "@omni-id/torch";
 import type { PeopleShare } from "./share.ts";
 
 /** Photos that a person must have to be tested: one to go in, another one to compare with. */
@@ -44,9 +44,9 @@ export class People {
   readonly points: Tensor;
   /** The recogniser's feature of each image, of length 1, `[rows, 512]` float32. */
   readonly features: Tensor;
-  /** 68 landmarks in pixels of the crop, `[rows, 68, 2]` float32. */
+  /** 68 landmarks in pixels of the crop, `[rows, 68, 2]` float32, in main memory. */
   readonly landmarks: Tensor;
-  /** Yaw, pitch and roll of the head in the photo, degrees, `[rows, 3]` float32. */
+  /** Yaw, pitch and roll of the head in the photo, degrees, `[rows, 3]` float32, in main memory. */
   readonly poses: Tensor;
   /** What each picture shows, in words; "" where nobody wrote it down. */
   readonly captions: readonly string[];
@@ -96,8 +96,8 @@ export class People {
       shares = [{ people: ids.length, weight: 1 }],
     }: { altered?: readonly boolean[]; shares?: readonly PeopleShare[] } = {},
   ): People {
-    const joined = (key: string) =>
-      scope(() => cat(parts.map((part) => take(part.tensors, key))).to(defaultDevice())).keep();
+    const joined = (key: string, device = defaultDevice()) =>
+      scope(() => onDevice("cpu", () => cat(parts.map((part) => take(part.tensors, key)))).to(device)).keep();
     const maps: { first: number; tensor: Tensor }[] = [];
     let first = 0;
     for (const { tensors } of parts) {
@@ -122,8 +122,9 @@ export class People {
       masks: joined("masks"),
       points: joined("points"),
       features: joined("features"),
-      landmarks: joined("landmarks"),
-      poses: joined("poses"),
+      // Read as numbers, row by row.
+      landmarks: joined("landmarks", "cpu"),
+      poses: joined("poses", "cpu"),
       captions: parts.flatMap(({ captions }) => captions),
       maps,
     });
@@ -149,8 +150,9 @@ export class People {
 
   /** The frozen backbone's maps of some rows, `[rows, tokens, channels]` float32. */
   maps(rows: readonly number[]): Tensor {
-    // Kept as float16, which autocast on the CPU cannot join.
-    return scope(() => stack(rows.map((row) => this.#mapOf(row).float())).to(defaultDevice()));
+    // Kept as float16, which autocast on the CPU cannot join; the files lie in main memory.
+    const joined = () => stack(rows.map((row) => this.#mapOf(row).float()));
+    return scope(() => onDevice("cpu", joined).to(defaultDevice()));
   }
 
   #mapOf(row: number): Tensor {
