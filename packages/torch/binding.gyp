@@ -34,6 +34,7 @@
         "native/generator.cc",
         "native/runtime.cc",
         "native/profile.cc",
+        "native/accelerator.cc",
         "native/gradient_sync.cc",
         "native/distributed/exports.cc",
         "native/distributed/roll_call.cc",

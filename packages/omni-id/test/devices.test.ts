@@ -36,7 +36,9 @@ beforeEach(() => {
   });
   // LibTorch 1.13 reads how often from the device.
   vi.spyOn(Tensor.prototype, "repeatInterleave").mockImplementation(function (this: Tensor, times) {
-    return this.unsqueeze(1).repeat([1, times as number, 1, 1]).flatten(0, 1);
+    return this.unsqueeze(1)
+      .repeat([1, times as number, 1, 1])
+      .flatten(0, 1);
   });
   const tolist = Tensor.prototype.tolist;
   vi.spyOn(Tensor.prototype, "tolist").mockImplementation(function (this: Tensor) {

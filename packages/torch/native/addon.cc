@@ -24,6 +24,7 @@ NAPI_MODULE_INIT() {
   omni::exportGenerator(env, exports);
   omni::exportRuntime(env, exports);
   omni::exportProfile(env, exports);
+  omni::exportAccelerator(env, exports);
   omni::exportDistributed(env, exports);
   return exports;
 }

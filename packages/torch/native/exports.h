@@ -9,6 +9,7 @@ void exportAutocast(napi_env env, napi_value exports);
 void exportStorage(napi_env env, napi_value exports);
 void exportRuntime(napi_env env, napi_value exports);
 void exportProfile(napi_env env, napi_value exports);
+void exportAccelerator(napi_env env, napi_value exports);
 void exportDistributed(napi_env env, napi_value exports);
 void registerMetaFallback();
 }  // namespace omni

@@ -1,4 +1,5 @@
 /** LibTorch for TypeScript: tensors, gradients, mixed precision, modules, optimisers, safetensors and ONNX. */
+export { type DeviceMemory, deviceMemory, emptyDeviceCache, setExactness, synchronize } from "./accelerator.ts";
 export { isStream, writeAtomically } from "./atomic-file.ts";
 export { type AutocastOptions, autocast, preferredPrecision } from "./autocast.ts";
 export { enableGrad, type GradOptions, grad, isGradEnabled, noGrad } from "./autograd.ts";

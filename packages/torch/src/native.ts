@@ -137,6 +137,11 @@ export interface Native {
     reducing: number;
     waiting: number;
   };
+  // accelerator
+  synchronize(device: string): void;
+  deviceMemory(device: string, reset: boolean): [number, number, number, number] | null;
+  emptyCache(): void;
+  exactness(tensorFloat32: boolean, deterministic: boolean): void;
   // runtime
   profileStart(): void;
   profileStop(): [string, number, number][];

@@ -1,11 +1,15 @@
 import {
   autocast,
   defaultDevice,
+  deviceMemory,
+  emptyDeviceCache,
   fromTypedArray,
   onDevice,
   ones,
   randn,
   setDefaultDevice,
+  setExactness,
+  synchronize,
   tensor,
 } from "@omni-id/torch";
 import { afterEach, expect, test } from "vitest";
@@ -44,4 +48,13 @@ test("onDevice holds for its function, also when that throws", () => {
 test("autocast casts on the default device", () => {
   const product = () => autocast({ dtype: "bfloat16" }, () => ones([2, 2]).matmul(ones([2, 2])));
   expect(product().dtype).toBe("bfloat16");
+});
+
+test("the processor has nothing to wait for, and no card's memory", () => {
+  synchronize();
+  expect(deviceMemory()).toBeUndefined();
+  setExactness({ tensorFloat32: true });
+  setExactness();
+  emptyDeviceCache();
+  expect(ones([2]).add(1).tolist()).toEqual([2, 2]);
 });
