@@ -9,12 +9,16 @@ export default defineConfig({
   resolve: {
     alias: {
       "@omni-id/torch/environment": source("torch", "environment"),
+      "@omni-id/torch/plain": source("torch", "plain"),
       "@omni-id/torch": source("torch"),
       "@omni-id/face/assets": source("face", "asset-index"),
       "@omni-id/face/analysis": source("face", "analysis"),
       "@omni-id/face/formats": source("face", "formats"),
+      "@omni-id/face/plain": source("face", "plain"),
       "@omni-id/face": source("face"),
+      "@omni-id/data/plain": source("data", "plain"),
       "@omni-id/data": source("data"),
+      "omni-id/web": source("omni-id", "web/index"),
       "omni-id": source("omni-id"),
     },
   },

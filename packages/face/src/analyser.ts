@@ -1,53 +1,11 @@
-import type { AnalysedFace } from "./analysed-face.ts";
-import { type FaceLook, lookAt } from "./clarity.ts";
-import { type Detection, type DetectOptions, detectFaces, overlap } from "./detect.ts";
-import { invert, transformPoints } from "./geometry.ts";
+import { FaceReader } from "./face-reader.ts";
 import { resizeImage } from "./image.ts";
-import { placeLandmarks } from "./landmark-net.ts";
-import { boundingBox } from "./landmarks.ts";
-import { detectorModel, landmarkModel, poseModel, recogniserModel } from "./models.ts";
-import type { Box, RgbImage } from "./picture-types.ts";
-import { estimatePose, type Pose } from "./pose.ts";
-import { qualityParts, qualityScore } from "./quality.ts";
-import { describeFace, type FaceDescription } from "./recognise.ts";
-import { openSession, type Session } from "./session.ts";
-import { detectInTiles, mergeDetections, needsTiles, scaleBox } from "./tiles.ts";
-import { bestTurn, boxInPicture, isSure, type TurnedLook, turnPicture } from "./turned.ts";
-import { isUsable } from "./usable.ts";
+import { detectorModel, landmarkModel, poseModel, recogniserModel } from "./model-entries.ts";
+import type { RgbImage } from "./picture-types.ts";
+import { openSession } from "./session.ts";
 
-/** Detection looks at a copy no larger than this; the other networks see the full picture. */
-const DETECTION_SIDE = 1280;
-/** One quick look needs no more than what the network takes. */
-const QUICK_SIDE = 320;
-/** A clear face that is at least so wide, over the picture's longer side, is what a picture is of: no tiles then. */
-const PORTRAIT = 0.1;
-const CLEAR_SCORE = 0.9;
-/** Faces that do not fit are looked at in other turns, as many of a picture. */
-const MOST_TURNED = 6;
-/** Boxes that overlap by more than this share of their union are one face. */
-const SAME_FACE = 0.2;
-
-interface Networks {
-  detector: Session;
-  landmark: Session;
-  pose: Session;
-  recogniser: Session;
-}
-
-export interface AnalyseOptions {
-  threshold?: number;
-  /** Whether faces that do not fit are looked for in turned pictures too; for pictures of which one knows better. */
-  turns?: boolean;
-}
-
-/** Finds and measures faces with the default set of models. One instance serves any number of pictures. */
-export class FaceAnalyser {
-  readonly #networks: Networks;
-
-  private constructor(networks: Networks) {
-    this.#networks = networks;
-  }
-
+/** Finds and measures faces with the default set of models, on ONNX Runtime for Node. */
+export class FaceAnalyser extends FaceReader {
   /** @throws when a model's file is missing or damaged */
   static async load(options: { threads?: number } = {}): Promise<FaceAnalyser> {
     const [detector, landmark, pose, recogniser] = await Promise.all(
@@ -56,115 +14,7 @@ export class FaceAnalyser {
     return new FaceAnalyser({ detector, landmark, pose, recogniser });
   }
 
-  /** Faces by score, best first. */
-  async detect(image: RgbImage, options: DetectOptions = {}): Promise<Detection[]> {
-    const { detector } = this.#networks;
-    const side = options.effort === "quick" ? QUICK_SIDE : DETECTION_SIDE;
-    const longer = Math.max(image.width, image.height);
-    const scale = Math.max(1, longer / side);
-    const small =
-      scale === 1 ? image : await resizeImage(image, Math.round(image.width / scale), Math.round(image.height / scale));
-    const found = (await detectFaces(detector, small, options)).map(({ box, score }) => ({
-      score,
-      box: scale === 1 ? box : scaleBox(box, image.width / small.width),
-    }));
-    if (options.effort !== "everywhere" || !needsTiles(image)) return found;
-    if (found.some(({ box, score }) => score > CLEAR_SCORE && box.width > PORTRAIT * longer)) return found;
-    return mergeDetections([...found, ...(await detectInTiles(detector, image, options.threshold ?? 0.65))]);
-  }
-
-  /** 68 points of the face in a box. */
-  landmarks(image: RgbImage, box: Box): Promise<Float32Array> {
-    return placeLandmarks(this.#networks.landmark, image, box);
-  }
-
-  /** Head pose of the face in a box, degrees. */
-  pose(image: RgbImage, box: Box): Promise<Pose> {
-    return estimatePose(this.#networks.pose, image, box);
-  }
-
-  /** The feature of a face, of length 1, `[512]`. */
-  async recognise(image: RgbImage, landmarks: Float32Array): Promise<Float32Array> {
-    return (await this.describe(image, landmarks)).feature;
-  }
-
-  /** The feature with its strength. @param landmarks 68 points */
-  describe(image: RgbImage, landmarks: ArrayLike<number>): Promise<FaceDescription> {
-    return describeFace(this.#networks.recogniser, image, landmarks);
-  }
-
-  /**
-   * The turn in which a face that does not fit upright is clearest, with its landmarks in pixels of the image;
-   * `undefined` where it fits as it is, or in no turn.
-   */
-  async turned(
-    image: RgbImage,
-    detection: Detection,
-    clarity: number,
-  ): Promise<Omit<AnalysedFace, "quality" | "size"> | undefined> {
-    if (isSure(clarity)) return undefined;
-    const best = await bestTurn(this.#networks, image, detection, clarity);
-    return best && this.#fromPatch(best);
-  }
-
-  /** Everything about every face, largest first. A face that lies on its side is seen as one. */
-  async analyse(image: RgbImage, { threshold, turns = true }: AnalyseOptions = {}): Promise<AnalysedFace[]> {
-    const found = await this.detect(image, { threshold, effort: "everywhere" });
-    const faces: AnalysedFace[] = [];
-    for (const [i, detection] of bySize(found).entries()) {
-      faces.push(await this.#analyseFace(image, detection, turns && i < MOST_TURNED));
-    }
-    const lying = turns && !faces.some(isUsable) ? await this.#lyingFaces(image, threshold) : [];
-    const upright = faces.filter(({ box }) => lying.every((face) => overlap(box, face.box) < SAME_FACE));
-    return [...upright, ...lying].sort((a, b) => b.size - a.size);
-  }
-
-  async #analyseFace(image: RgbImage, detection: Detection, turns: boolean): Promise<AnalysedFace> {
-    const look = await lookAt(this.#networks, image, detection.box);
-    if (turns && !isSure(look.clarity)) {
-      const best = await bestTurn(this.#networks, image, detection, look.clarity);
-      if (best) return this.#fromPatch(best);
-    }
-    return this.#finish(image, look, detection);
-  }
-
-  /** Faces that only a turned picture shows to the detector. */
-  async #lyingFaces(image: RgbImage, threshold?: number): Promise<AnalysedFace[]> {
-    for (const turn of [90, 270, 180]) {
-      const { image: turned, matrix } = turnPicture(image, turn);
-      const lying: AnalysedFace[] = [];
-      for (const { box, score } of bySize(await this.detect(turned, { threshold, effort: "everywhere" }))) {
-        const look = await lookAt(this.#networks, turned, box);
-        if (!isUsable({ clarity: look.clarity })) continue;
-        lying.push(await this.#fromPatch({ look, turn, score, patch: { image: turned, matrix, box } }));
-      }
-      if (lying.length > 0) return lying;
-    }
-    return [];
-  }
-
-  /** A face of a turned patch, in the picture's coordinates. */
-  async #fromPatch({ look, turn, score, patch }: TurnedLook): Promise<AnalysedFace> {
-    const face = await this.#finish(patch.image, look, { box: patch.box, score });
-    const { yaw, pitch, roll } = face.pose;
-    return {
-      ...face,
-      box: boxInPicture(patch.box, patch.matrix),
-      landmarks: transformPoints(look.landmarks, invert(patch.matrix)),
-      pose: { yaw, pitch, roll: halfTurns(roll + turn) },
-      size: face.size / Math.hypot(patch.matrix[0], patch.matrix[1]),
-      turn,
-    };
-  }
-
-  async #finish(image: RgbImage, look: FaceLook, detection: Detection): Promise<AnalysedFace> {
-    const pose = await this.pose(image, detection.box);
-    const quality = qualityScore(qualityParts(image, detection.box, pose));
-    return { ...detection, ...look, pose, quality, size: boundingBox(look.landmarks).width, turn: 0 };
+  protected override quickCopy(image: RgbImage, width: number, height: number): Promise<RgbImage> {
+    return resizeImage(image, width, height);
   }
 }
-
-const bySize = (found: readonly Detection[]) => [...found].sort((a, b) => b.box.width - a.box.width);
-
-/** Degrees in −180…180. */
-const halfTurns = (degrees: number): number => degrees - 360 * Math.round(degrees / 360);

@@ -1,7 +1,7 @@
 import { placeLandmarks } from "./landmark-net.ts";
+import type { Network } from "./network.ts";
 import type { Box, RgbImage } from "./picture-types.ts";
 import { describeFace, type FaceDescription } from "./recognise.ts";
-import type { Session } from "./session.ts";
 
 /** Landmarks of a face, what the recogniser makes of it, and how much of a person it sees there. */
 export interface FaceLook extends FaceDescription {
@@ -22,7 +22,7 @@ const MOST_DRIFT = 0.1;
 
 /** Looks at the face in a box, upright. */
 export async function lookAt(
-  { landmark, recogniser }: { landmark: Session; recogniser: Session },
+  { landmark, recogniser }: { landmark: Network; recogniser: Network },
   image: RgbImage,
   box: Box,
 ): Promise<FaceLook> {

@@ -1,6 +1,6 @@
 import { cropBox } from "./geometry.ts";
+import { type Network, toPlanes } from "./network.ts";
 import type { Box, RgbImage } from "./picture-types.ts";
-import { runSession, type Session, toPlanes } from "./session.ts";
 
 /** Where a face is. */
 export interface Detection {
@@ -30,33 +30,33 @@ const OVERLAP = 0.4;
  * face that fills the frame) and at the four overlapping quarters (faces that are small).
  */
 export async function detectFaces(
-  session: Session,
+  network: Network,
   image: RgbImage,
   { threshold = 0.65, effort = "thorough" }: DetectOptions = {},
 ): Promise<Detection[]> {
   const { width, height } = image;
   const whole = { x: 0, y: 0, width, height };
-  const found = await detectIn(session, image, whole, threshold);
+  const found = await detectIn(network, image, whole, threshold);
   if (found.length > 0 || effort === "quick") return found;
   const margin = { x: -width / 2, y: -height / 2, width: 2 * width, height: 2 * height };
-  const far = await detectIn(session, image, margin, threshold);
+  const far = await detectIn(network, image, margin, threshold);
   if (far.length > 0) return far;
   const [w, h] = [width * 0.6, height * 0.6];
   const quarters: Detection[] = [];
   for (const x of [0, width - w]) {
     for (const y of [0, height - h])
-      quarters.push(...(await detectIn(session, image, { x, y, width: w, height: h }, threshold)));
+      quarters.push(...(await detectIn(network, image, { x, y, width: w, height: h }, threshold)));
   }
   return suppress(quarters);
 }
 
 /** Detection inside one part of the picture, which is widened to 4:3 (edges are repeated). */
-export async function detectIn(session: Session, image: RgbImage, part: Box, threshold: number): Promise<Detection[]> {
+export async function detectIn(network: Network, image: RgbImage, part: Box, threshold: number): Promise<Detection[]> {
   const width = Math.max(part.width, (part.height * WIDTH) / HEIGHT);
   const height = (width * HEIGHT) / WIDTH;
   const frame = { x: part.x + (part.width - width) / 2, y: part.y + (part.height - height) / 2, width, height };
   const input = toPlanes(cropBox(image, frame, WIDTH, HEIGHT), [127, 127, 127], [128, 128, 128]);
-  const [scores, boxes] = await runSession(session, input, [1, 3, HEIGHT, WIDTH]);
+  const [scores, boxes] = await network.run(input, [1, 3, HEIGHT, WIDTH]);
   return suppress(decode(scores, boxes, frame, threshold)).map(({ box, score }) => ({ box: squareOf(box), score }));
 }
 

@@ -4,7 +4,7 @@ import { writeAtomically } from "@omni-id/torch";
 import sharp, { type Sharp } from "sharp";
 import { fileFormat, formatOf, systemReason, unreadable } from "./formats.ts";
 import { decodeHeic } from "./heic.ts";
-import type { Box, RgbImage } from "./picture-types.ts";
+import type { RgbImage } from "./picture-types.ts";
 
 /** Larger pictures are refused before they are decoded: a small file can claim billions of pixels. */
 const MOST_PIXELS = 300_000_000;
@@ -83,13 +83,6 @@ export async function savePicture(path: string, picture: Sharp): Promise<void> {
 export async function resizeImage(image: RgbImage, width: number, height: number): Promise<RgbImage> {
   const data = await toSharp(image).resize(width, height, { fit: "fill", kernel: "lanczos3" }).raw().toBuffer();
   return { width, height, data: asBytes(data) };
-}
-
-/** The part of an image inside a box of whole pixels, at another size. */
-export async function cutImage(image: RgbImage, { x, y, width, height }: Box, w: number, h: number): Promise<RgbImage> {
-  const part = toSharp(image).extract({ left: x, top: y, width, height });
-  if (w !== width || h !== height) part.resize(w, h, { fit: "fill", kernel: "lanczos3" });
-  return { width: w, height: h, data: asBytes(await part.raw().toBuffer()) };
 }
 
 /** The picture for the library `sharp`, which encodes and composes. */

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { F, fromTypedArray, nn, noGrad, scope, type Tensor, tensor } from "@omni-id/torch";
 import { assetPath } from "./assets.ts";
-import { independentModel, modelFile } from "./models.ts";
+import { independentModel } from "./model-entries.ts";
+import { modelFile } from "./models.ts";
 
 interface WeightEntry {
   name: string;

@@ -1,7 +1,7 @@
 import { cropBox } from "./geometry.ts";
 import { boundingBox } from "./landmarks.ts";
+import type { Network } from "./network.ts";
 import type { Box, RgbImage } from "./picture-types.ts";
-import { runSession, type Session } from "./session.ts";
 
 const SIDE = 64;
 /** The box that suits the network, over the landmarks' height, and how far above their centre its middle lies. */
@@ -9,8 +9,8 @@ const REFINED = 1.12;
 const REFINED_UP = 0.03;
 
 /** 68 landmarks of the face in a square box. A second look, at a box made from the first landmarks, is steadier. */
-export async function placeLandmarks(session: Session, image: RgbImage, box: Box): Promise<Float32Array> {
-  const first = await look(session, image, box);
+export async function placeLandmarks(network: Network, image: RgbImage, box: Box): Promise<Float32Array> {
+  const first = await look(network, image, box);
   const { x, y, width, height } = boundingBox(first);
   const side = height * REFINED;
   const refined = {
@@ -19,16 +19,16 @@ export async function placeLandmarks(session: Session, image: RgbImage, box: Box
     width: side,
     height: side,
   };
-  return look(session, image, refined);
+  return look(network, image, refined);
 }
 
-async function look(session: Session, image: RgbImage, box: Box): Promise<Float32Array> {
+async function look(network: Network, image: RgbImage, box: Box): Promise<Float32Array> {
   const { data } = cropBox(image, box, SIDE, SIDE);
   const grey = new Float32Array(SIDE * SIDE);
   for (let i = 0; i < grey.length; i++) {
     grey[i] = (0.299 * data[3 * i] + 0.587 * data[3 * i + 1] + 0.114 * data[3 * i + 2]) / 256;
   }
-  const [shares] = await runSession(session, grey, [1, 1, SIDE, SIDE]);
+  const [shares] = await network.run(grey, [1, 1, SIDE, SIDE]);
   return Float32Array.from(shares, (share, i) =>
     i % 2 === 0 ? box.x + share * box.width : box.y + share * box.height,
   );

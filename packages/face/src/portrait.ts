@@ -1,7 +1,7 @@
 import type { AnalysedFace } from "./analysed-face.ts";
 import { transformPoints } from "./geometry.ts";
-import { cutImage } from "./image.ts";
 import type { Box, RgbImage } from "./picture-types.ts";
+import { cutAndResample } from "./resample.ts";
 
 /** Photos of at most this many pixels are kept as they are. */
 const SMALL = 1_500_000;
@@ -13,15 +13,12 @@ const MOST_SIDE = 1024;
  * What later steps need of a photo: the part around one face. A hundred photos of 40 megapixels would fill 12 GB;
  * their portraits take 300 MB. The face's box and landmarks are in the portrait's pixels.
  */
-export async function portraitOf(
-  photo: RgbImage,
-  face: AnalysedFace,
-): Promise<{ image: RgbImage; face: AnalysedFace }> {
+export function portraitOf(photo: RgbImage, face: AnalysedFace): { image: RgbImage; face: AnalysedFace } {
   if (photo.width * photo.height <= SMALL) return { image: photo, face };
   const part = around(face.box, photo);
   const scale = Math.min(1, MOST_SIDE / Math.max(part.width, part.height));
   const [width, height] = [part.width, part.height].map((side) => Math.round(side * scale));
-  const image = await cutImage(photo, part, width, height);
+  const image = cutAndResample(photo, part, width, height);
   const [sx, sy] = [width / part.width, height / part.height];
   const { box, landmarks, size } = face;
   return {

@@ -1,6 +1,6 @@
 import { cropBox } from "./geometry.ts";
+import { type Network, toPlanes } from "./network.ts";
 import type { Box, RgbImage } from "./picture-types.ts";
-import { runSession, type Session, toPlanes } from "./session.ts";
 
 /** Degrees. Yaw > 0: turned to the person's left (image right). Pitch > 0: looking up. Roll > 0: clockwise in the image. */
 export interface Pose {
@@ -15,9 +15,9 @@ const MEAN: [number, number, number] = [0.485 * 255, 0.456 * 255, 0.406 * 255];
 const DEVIATION: [number, number, number] = [0.229 * 255, 0.224 * 255, 0.225 * 255];
 
 /** Head pose of the face in a tight square box; a wider box breaks the yaw. */
-export async function estimatePose(session: Session, image: RgbImage, box: Box): Promise<Pose> {
+export async function estimatePose(network: Network, image: RgbImage, box: Box): Promise<Pose> {
   const input = toPlanes(cropBox(image, box, SIDE, SIDE), MEAN, DEVIATION);
-  const [yaw, pitch, roll] = (await runSession(session, input, [1, 3, SIDE, SIDE])).map(expectedDegrees);
+  const [yaw, pitch, roll] = (await network.run(input, [1, 3, SIDE, SIDE])).map(expectedDegrees);
   return { yaw: -yaw, pitch, roll };
 }
 

@@ -3,8 +3,9 @@ import { existsSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { cropToFive } from "./crops.ts";
 import { fivePoints } from "./landmarks.ts";
+import { toPlanes } from "./network.ts";
 import type { RgbImage } from "./picture-types.ts";
-import { openFile, runSession, type Session, toPlanes } from "./session.ts";
+import { openFile, type Session } from "./session.ts";
 
 const SIDE = 512;
 /** Where FFHQ's aligned faces of 512 pixels have eyes, nose tip and mouth corners: what face quality models are trained on. */
@@ -48,7 +49,7 @@ export class QualityNet {
   /** @param landmarks 68 points @throws when the model's answer is not a figure */
   async rate(image: RgbImage, landmarks: ArrayLike<number>): Promise<number> {
     const face = cropToFive(image, fivePoints(landmarks), FFHQ_FIVE, SIDE).image;
-    const [scores] = await runSession(this.#session, toPlanes(face, [0, 0, 0], [255, 255, 255]), [1, 3, SIDE, SIDE]);
+    const [scores] = await this.#session.run(toPlanes(face, [0, 0, 0], [255, 255, 255]), [1, 3, SIDE, SIDE]);
     if (scores.length !== 1 || !Number.isFinite(scores[0])) {
       throw new Error(`${this.name}: gave ${scores.length} figures, the first ${scores[0]}; one is expected`);
     }

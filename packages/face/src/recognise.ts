@@ -1,6 +1,6 @@
 import { arcfaceCrop } from "./crops.ts";
+import { type Network, toPlanes } from "./network.ts";
 import type { RgbImage } from "./picture-types.ts";
-import { runSession, type Session, toPlanes } from "./session.ts";
 
 export interface FaceDescription {
   /** Of length 1, `[512]`; cosine tells people apart. */
@@ -14,12 +14,12 @@ export interface FaceDescription {
 
 /** The recogniser's view of a face. @param landmarks 68 points */
 export async function describeFace(
-  session: Session,
+  network: Network,
   image: RgbImage,
   landmarks: ArrayLike<number>,
 ): Promise<FaceDescription> {
   const input = toPlanes(arcfaceCrop(image, landmarks), [127, 127, 127], [128, 128, 128]);
-  const [raw] = await runSession(session, input, [1, 3, 112, 112]);
+  const [raw] = await network.run(input, [1, 3, 112, 112]);
   const strength = Math.sqrt(raw.reduce((sum, value) => sum + value * value, 0));
   return { feature: Float32Array.from(raw, (value) => value / strength), strength };
 }

@@ -1,7 +1,7 @@
 import { type Detection, detectIn, suppress } from "./detect.ts";
-import { resizeImage } from "./image.ts";
+import type { Network } from "./network.ts";
 import type { Box, RgbImage } from "./picture-types.ts";
-import type { Session } from "./session.ts";
+import { resample } from "./resample.ts";
 
 /** The network sees 320 pixels in width and needs 16 of them for a face: 64 of a tile as wide as this, and some more. */
 const TILE = { width: 1120, height: 840 } as const;
@@ -18,18 +18,18 @@ const INSIDE = 0.6;
 export const needsTiles = ({ width, height }: RgbImage): boolean => Math.max(width, (height * 4) / 3) > TILE.width;
 
 /** Looks in overlapping tiles, of the picture and of smaller copies of it. */
-export async function detectInTiles(session: Session, picture: RgbImage, threshold: number): Promise<Detection[]> {
+export async function detectInTiles(network: Network, picture: RgbImage, threshold: number): Promise<Detection[]> {
   const found: Detection[] = [];
   let image = picture;
   while (needsTiles(image)) {
     const scale = picture.width / image.width;
     for (const tile of tilesOf(image)) {
-      for (const { box, score } of await detectIn(session, image, tile, threshold)) {
+      for (const { box, score } of await detectIn(network, image, tile, threshold)) {
         if (!isCut(box, tile, image)) found.push({ score, box: scaleBox(box, scale) });
       }
     }
     const [width, height] = [image.width, image.height].map((side) => Math.max(1, Math.round(side / COARSER)));
-    image = await resizeImage(image, width, height);
+    image = resample(image, width, height);
   }
   return mergeDetections(found);
 }

@@ -1,8 +1,8 @@
 import { type FaceLook, lookAt } from "./clarity.ts";
 import { type Detection, detectFaces } from "./detect.ts";
 import { invert, transformPoints, warp } from "./geometry.ts";
+import type { Network } from "./network.ts";
 import type { Affine, Box, RgbImage } from "./picture-types.ts";
-import type { Session } from "./session.ts";
 
 /** A part of a picture, turned so that a face in it stands upright. */
 export interface TurnedPatch {
@@ -40,7 +40,7 @@ export const isSure = (clarity: number): boolean => clarity >= SURE;
 
 /** The turn in which a face that does not fit is clearest; `undefined` where none is clearer than upright. */
 export async function bestTurn(
-  networks: { detector: Session; landmark: Session; recogniser: Session },
+  networks: { detector: Network; landmark: Network; recogniser: Network },
   image: RgbImage,
   { box }: Detection,
   clarity: number,

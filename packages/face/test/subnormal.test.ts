@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { manualSeed, rand, tensor } from "@omni-id/torch";
 import { expect, test } from "vitest";
 import { onnxBytes, runReference } from "../../torch/test/onnx-graph.ts";
-import { modelFile, recogniserModel } from "../src/models.ts";
+import { recogniserModel } from "../src/model-entries.ts";
+import { modelFile } from "../src/models.ts";
 import { withoutSubnormals } from "../src/subnormal.ts";
 
 test("weights that vanish become zero, nothing else changes: whole numbers keep their bits", () => {
