@@ -1,17 +1,10 @@
 import { basename } from "node:path";
-import {
-  type AnalysedFace,
-  describeNoFace,
-  FaceAnalyser,
-  faultOf,
-  loadImage,
-  portraitOf,
-  type RgbImage,
-} from "@omni-id/face";
+import { type AnalysedFace, FaceAnalyser, loadImage, type RgbImage } from "@omni-id/face";
 import { noGrad, scope } from "@omni-id/torch";
-import type { Identity, PhotoNote } from "./identity.ts";
-import { type ChosenFace, chooseFaces, type FoundPhoto, type Portrait } from "./pictures/choose-faces.ts";
+import type { Identity } from "./identity.ts";
+import { type ChosenFace, chooseFaces, type FoundPhoto, photoNotes } from "./pictures/choose-faces.ts";
 import { faceInput } from "./pictures/face-input.ts";
+import { findFaces } from "./pictures/found-photo.ts";
 import { printable } from "./pictures/printable.ts";
 import { rgbBatch, toUnit } from "./pictures/rgb-batch.ts";
 import type { LoadedEncoder } from "./weights/first-stage.ts";
@@ -81,9 +74,7 @@ export class IdentityEncoder {
       const name = nameOf(photo, index);
       try {
         const image = await open(photo, name);
-        const faces = await this.#faces.analyse(image);
-        if (faces.length === 0) throw new Error(describeNoFace(image));
-        found.push({ name, faces: await Promise.all(faces.map((face) => toPortrait(image, face))) });
+        found.push(await findFaces(this.#faces, name, image));
       } catch (error) {
         refused.push({ photo: name, reason: withoutName((error as Error).message, name) });
       }
@@ -111,12 +102,7 @@ export class IdentityEncoder {
         return bundle.encoder.forward(toUnit(crops).unsqueeze(0)).squeeze(0);
       }),
     ).keep();
-    const photos: PhotoNote[] = chosen.map(({ name: photo, face: { quality, pose } }) => ({
-      name: photo,
-      quality,
-      pose,
-    }));
-    return { tokens, encoder: { name, hash }, photos, created: new Date().toISOString() };
+    return { tokens, encoder: { name, hash }, photos: photoNotes(chosen), created: new Date().toISOString() };
   }
 }
 
@@ -135,10 +121,6 @@ export function compareIdentities({ bundle }: LoadedEncoder, a: Identity, b: Ide
     const [one, two] = [a, b].map(({ tokens }) => bundle.compared(tokens.unsqueeze(0)));
     return one.mul(two).sum().item();
   });
-}
-
-async function toPortrait(photo: RgbImage, face: AnalysedFace): Promise<Portrait> {
-  return { ...(await portraitOf(photo, face)), width: face.box.width, fault: faultOf(photo, face) };
 }
 
 function nameOf(photo: Photo, index: number): string {

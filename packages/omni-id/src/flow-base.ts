@@ -5,7 +5,7 @@ import { imagePositions, textPositions } from "./backbones/flux-positions.ts";
 import type { FluxInput, FluxTrunkInput, ImageTokens } from "./backbones/flux-trunk.ts";
 import type { PromptEncoder, Prompts } from "./backbones/words.ts";
 import { patchify, unpatchify } from "./pictures/patches.ts";
-import { fluxShift, type Shift } from "./sampling.ts";
+import { fluxShift, type Shift } from "./sampling-steps.ts";
 
 /** What a FLUX is told beside the noisy picture and the time. */
 export type Conditions = Pick<
@@ -115,14 +115,21 @@ export class FlowBase extends nn.Module {
     return scope(() => this.latents.decode(unpatchify(tokens, this.#packing)).float());
   }
 
-  /** v(x_t, t): noisy tokens `[B, N, C]`, times `[B]` → velocity `[B, N, C]`, float32. */
-  velocity(x: Tensor, t: Tensor, { txt, y }: Prompts, steering: Steering = {}): Tensor {
+  /** What the model and a ControlNet beside it are asked with: noisy tokens `[B, N, C]`, times `[B]`. */
+  input(x: Tensor, t: Tensor, { txt, y }: Prompts): FluxTrunkInput {
     return scope(() => {
       const { options } = this.flux;
       const guidance = options.guidance ? t.mul(0).add(this.#guidance ?? 0) : undefined;
       const imgIds = imagePositions({ rows: this.#grid, columns: this.#grid }, options);
       const txtIds = textPositions({ length: txt.shape[1] }, options);
-      const input = { img: x, imgIds, txt, txtIds, y, timesteps: t, guidance };
+      return { img: x, imgIds, txt, txtIds, y, timesteps: t, guidance };
+    });
+  }
+
+  /** v(x_t, t): noisy tokens `[B, N, C]`, times `[B]` → velocity `[B, N, C]`, float32. */
+  velocity(x: Tensor, t: Tensor, prompts: Prompts, steering: Steering = {}): Tensor {
+    return scope(() => {
+      const input = this.input(x, t, prompts);
       const conditions = typeof steering === "function" ? steering(input) : steering;
       const { checkpointBlocks } = this;
       return this.flux.forward({ ...input, ...conditions, checkpointBlocks }).float();

@@ -39,7 +39,8 @@ export {
 export { Encoder, type EncoderOptions } from "./encoder.ts";
 export { type FewToManyOptions, type FewToManyTask, sampleFewToMany } from "./few-to-many.ts";
 export { FaceGenerator, type GenerateOptions } from "./generate/face-generator.ts";
-export { checkEncoder, type Identity, loadIdentity, type PhotoNote, saveIdentity } from "./identity.ts";
+export { type Identity, loadIdentity, saveIdentity } from "./identity.ts";
+export { checkEncoder, type PhotoNote } from "./identity-values.ts";
 export { MaskedDecoder, type MaskedDecoderOptions } from "./masked-decoder.ts";
 export { presets, resolvePreset } from "./presets/index.ts";
 export type { Preset } from "./presets/schema.ts";

@@ -1,4 +1,3 @@
-import type { KeyedRandom } from "@omni-id/data";
 import { nn, randn, scope, type Tensor, where, zeros } from "@omni-id/torch";
 import { Block } from "./blocks.ts";
 import type { TargetTokens } from "./pictures/target-tokens.ts";
@@ -79,39 +78,6 @@ export class MaskedDecoder extends nn.Module {
       return this.to_pixels.forward(this.norm.forward(x)).float();
     });
   }
-}
-
-export interface ChooseTokensOptions {
-  /** Share of the target's tokens that the decoder does not see (paper: 0.95). */
-  maskRatio: number;
-  /** K, tokens to decode: the visible ones, then those of the face, then others. */
-  count: number;
-}
-
-export interface ChosenTokens {
-  index: number[];
-  visible: boolean[];
-}
-
-/**
- * The random mask M of equation 5 for one target. The loss sees pixels of the face only, so hidden tokens outside
- * the face need not be decoded: of 256 tokens about 100 matter.
- * @param face 1 where a token touches the face mask
- */
-export function chooseTokens(
-  random: KeyedRandom,
-  face: ArrayLike<number>,
-  { maskRatio, count }: ChooseTokensOptions,
-): ChosenTokens {
-  const order = random.choose(face.length);
-  const shown = Math.round(face.length * (1 - maskRatio));
-  const hidden = order.slice(shown);
-  const index = [
-    ...order.slice(0, shown),
-    ...hidden.filter((token) => face[token]),
-    ...hidden.filter((token) => !face[token]),
-  ].slice(0, count);
-  return { index, visible: index.map((_, place) => place < shown) };
 }
 
 /** The values of `tokens [B, N, V]` at `index [B, K]`: `[B, K, V]`. */

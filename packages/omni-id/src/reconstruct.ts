@@ -1,21 +1,12 @@
-import { KeyedRandom } from "@omni-id/data";
 import type { RgbImage } from "@omni-id/face";
 import { noGrad, scope, type Tensor, tensor } from "@omni-id/torch";
-import { chooseTokens, type MaskedDecoder, putTokens, takeTokens } from "./masked-decoder.ts";
-import { alignFace } from "./pictures/aligned.ts";
+import { type MaskedDecoder, putTokens, takeTokens } from "./masked-decoder.ts";
+import { HiddenFace, type HiddenFaceOptions } from "./pictures/hidden-face.ts";
 import { patchify, unpatchify } from "./pictures/patches.ts";
-import { rgbBatch, toUnit } from "./pictures/rgb-batch.ts";
-import { faceTokens, toTargetTokens } from "./pictures/target-tokens.ts";
+import { toTargetTokens } from "./pictures/target-tokens.ts";
 
-export interface MaskedTargetOptions {
+export interface MaskedTargetOptions extends Omit<HiddenFaceOptions, "patchSize"> {
   decoder: MaskedDecoder;
-  /** Side of the aligned crop, in pixels. */
-  imageSize: number;
-  maskRatio: number;
-  /** Tokens that the decoder learned to decode (the preset's `mtd.tokens`): where these are all, it is asked for all. */
-  tokens?: number;
-  /** Seed of the mask. */
-  seed?: number;
 }
 
 /**
@@ -29,61 +20,64 @@ export class MaskedTarget {
   readonly mask: Tensor;
   /** Five landmarks in pixels of the crop, `[1, 5, 2]`. */
   readonly points: Tensor;
-  readonly #options: Required<MaskedTargetOptions>;
+  readonly #face: HiddenFace;
+  readonly #decoder: MaskedDecoder;
 
-  constructor(image: RgbImage, landmarks: Float32Array, { seed = 7, tokens = 0, ...options }: MaskedTargetOptions) {
-    const { crop, mask, points } = alignFace(image, landmarks, options.imageSize);
-    this.#options = { seed, tokens, ...options };
-    this.truth = scope(() => toUnit(rgbBatch([crop]))).keep();
-    this.mask = scope(() =>
-      tensor(
-        mask.map((byte) => Number(byte > 127)),
-        { shape: [1, 1, crop.height, crop.width] },
-      ).float(),
-    ).keep();
-    this.points = tensor(points, { shape: [1, 5, 2] }).keep();
+  constructor(image: RgbImage, landmarks: Float32Array, { decoder, ...options }: MaskedTargetOptions) {
+    const face = new HiddenFace(image, landmarks, { ...options, patchSize: decoder.patchSize });
+    this.#face = face;
+    this.#decoder = decoder;
+    this.truth = this.#picture(face.truth).keep();
+    this.mask = scope(() => tensor(face.mask, { shape: [1, 1, face.side, face.side] }).float()).keep();
+    this.points = tensor(face.points, { shape: [1, 5, 2] }).keep();
   }
 
   /** What the decoder is shown; grey elsewhere, `[1, 3, S, S]`. */
   visible(): Tensor {
-    return scope(() => {
-      const { patches, tokens } = this.#tokens();
-      const shown = takeTokens(patches, tokens.index).mul(tokens.visible.unsqueeze(-1).float());
-      return unpatchify(putTokens(shown, tokens.index, patches.shape[1]), this.#options.decoder.patchSize);
-    });
+    return this.#picture(this.#face.visible());
   }
 
   /** The face as `identity [L, C]` would look there; every pixel inside the mask is the decoder's, `[1, 3, S, S]`. */
   reconstruct(identity: Tensor): Tensor {
-    return scope(() =>
-      noGrad(() => {
-        const { decoder } = this.#options;
-        const { patches, tokens } = this.#tokens();
-        const decoded = decoder.forward(takeTokens(patches, tokens.index), tokens, identity.unsqueeze(0));
-        return unpatchify(putTokens(decoded, tokens.index, patches.shape[1]), decoder.patchSize).clamp(-1, 1);
-      }),
-    );
+    return scope(() => {
+      const { index, visible } = toTargetTokens([this.#face.tokens]);
+      return drawHidden(this.#decoder, { truth: this.truth, index, visible, identity: identity.unsqueeze(0) });
+    });
   }
 
   /** A reconstruction with the target around the face, for pictures. */
   paste(made: Tensor): Tensor {
-    return scope(() => made.mul(this.mask).add(this.truth.mul(this.mask.mul(-1).add(1))));
+    return this.#picture(this.#face.paste(made.toTypedArray() as Float32Array));
   }
 
   /** Mean absolute difference inside the face, pixels in 0…1. */
   l1(made: Tensor): number {
-    return scope(
-      () => made.sub(this.truth).abs().mul(this.mask).sum().item() / (6 * Math.max(1, this.mask.sum().item())),
-    );
+    return this.#face.l1(made.toTypedArray() as Float32Array);
   }
 
-  #tokens() {
-    const { decoder, maskRatio, tokens, seed } = this.#options;
-    const patches = patchify(this.truth, decoder.patchSize);
-    const face = faceTokens(this.mask.squeeze(1).to("uint8"), decoder.patchSize);
-    const shown = Math.round(face.length * (1 - maskRatio));
-    const touching = Math.min(face.length, face.reduce((sum, bit) => sum + bit, 0) + shown);
-    const count = tokens >= face.length ? face.length : touching;
-    return { patches, tokens: toTargetTokens([chooseTokens(new KeyedRandom(seed), face, { maskRatio, count })]) };
+  #picture(planes: Float32Array): Tensor {
+    const { side } = this.#face;
+    return tensor(planes, { shape: [1, 3, side, side] });
   }
+}
+
+export interface HiddenInput {
+  /** Aligned faces, `[B, 3, S, S]` in [−1, 1]. */
+  truth: Tensor;
+  /** Tokens to decode, `[B, K]` int64, and which of them are shown, `[B, K]` bool. */
+  index: Tensor;
+  visible: Tensor;
+  /** ℓ, `[B, L, C]`. */
+  identity: Tensor;
+}
+
+/** Hidden faces drawn from identities; grey where nothing was asked for, `[B, 3, S, S]`. */
+export function drawHidden(decoder: MaskedDecoder, { truth, index, visible, identity }: HiddenInput): Tensor {
+  return scope(() =>
+    noGrad(() => {
+      const patches = patchify(truth, decoder.patchSize);
+      const decoded = decoder.forward(takeTokens(patches, index), { index, visible }, identity);
+      return unpatchify(putTokens(decoded, index, patches.shape[1]), decoder.patchSize).clamp(-1, 1);
+    }),
+  );
 }

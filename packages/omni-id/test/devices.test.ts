@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { WordEncoder } from "../src/backbones/words.ts";
 import type { FlowBase } from "../src/flow-base.ts";
 import { drawPictures } from "../src/generate/draw.ts";
-import { landmarkPictures } from "../src/pictures/landmark-picture.ts";
+import { landmarkPictures } from "../src/pictures/landmark-pictures.ts";
 import { resolvePreset } from "../src/presets/index.ts";
 import { BaseStage, startFromZero } from "../src/train/base/stage.ts";
 import { ControlStage } from "../src/train/control/stage.ts";

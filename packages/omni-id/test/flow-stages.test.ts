@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { expectClose } from "../../torch/test/close.ts";
 import type { WordEncoder } from "../src/backbones/words.ts";
 import type { FlowBase } from "../src/flow-base.ts";
-import { landmarkPictures } from "../src/pictures/landmark-picture.ts";
+import { landmarkPictures } from "../src/pictures/landmark-pictures.ts";
 import { resolvePreset } from "../src/presets/index.ts";
 import { BaseStage, startFromZero } from "../src/train/base/stage.ts";
 import { ControlStage } from "../src/train/control/stage.ts";

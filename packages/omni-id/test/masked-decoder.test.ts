@@ -2,7 +2,8 @@ import { KeyedRandom } from "@omni-id/data";
 import { manualSeed, noGrad, randn, tensor, zeros } from "@omni-id/torch";
 import { describe, expect, it } from "vitest";
 import { Block } from "../src/blocks.ts";
-import { chooseTokens, MaskedDecoder, maskedL1, putTokens, takeTokens } from "../src/masked-decoder.ts";
+import { MaskedDecoder, maskedL1, putTokens, takeTokens } from "../src/masked-decoder.ts";
+import { chooseTokens } from "../src/pictures/hidden-tokens.ts";
 import { patchify, unpatchify } from "../src/pictures/patches.ts";
 import { toTargetTokens } from "../src/pictures/target-tokens.ts";
 

@@ -1,6 +1,7 @@
 import { fromTypedArray, liveTensors, scope, tensor } from "@omni-id/torch";
 import { describe, expect, it } from "vitest";
-import { dpmSolver, euler, guide, heun, type Solver, schedule, type Velocity } from "../src/sampling.ts";
+import { dpmSolver, euler, heun, type Solver, type Velocity } from "../src/sampling.ts";
+import { guide, schedule } from "../src/sampling-steps.ts";
 
 // Data of one Gaussian, N(M, S²): the flow has a closed form, x_t = (1 − t) M + σ_t z with σ_t² = (1 − t)² S² + t².
 const [M, S] = [0.7, 0.4];

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { expectClose } from "../../torch/test/close.ts";
-import { type Prompts, vocabularyOf, WordEncoder, wordsOf } from "../src/backbones/words.ts";
+import { type Prompts, WordEncoder } from "../src/backbones/words.ts";
+import { vocabularyOf, wordsOf } from "../src/text/prompt-words.ts";
 
 describe("words", () => {
   it("are what counts in a prompt, the frequent ones first", () => {

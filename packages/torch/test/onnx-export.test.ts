@@ -154,6 +154,7 @@ describe("shapes", () => {
       largest: t.argmax(1),
       smallest: t.argmin(0, { keepdim: true }),
       first: t.gather(1, ids.narrow(0, 0, 1).expand([6, ids.shape[1]]).clamp(0, 3)),
+      put: t.scatter(1, ids.narrow(0, 0, 1).expand([6, ids.shape[1]]).clamp(0, 3).narrow(1, 0, 1), t.narrow(1, 1, 1)),
       sums: t.cumsum(-1),
       upper: t.triu(1).add(t.tril(-1)),
     }),

@@ -1,7 +1,7 @@
-import { alignmentMatrix, type Pose, transformPoints } from "@omni-id/face";
+import type { Pose } from "@omni-id/face";
 import { nn, noGrad, scope, type Tensor, tensor, zeros } from "@omni-id/torch";
 import type { Conditions, Steering } from "../flow-base.ts";
-import { type FaceView, fitMeanFace, projectFace } from "../pictures/mean-face.ts";
+import { type FaceView, fitMeanFace, poseLandmarks } from "../pictures/mean-face.ts";
 import { ControlNet, type ControlNetOptions } from "./controlnet.ts";
 
 /**
@@ -25,9 +25,8 @@ export class LandmarkControl extends ControlNet {
    * Landmarks of the mean face in a pose, 136 numbers in pixels of an aligned crop. Such crops have no roll: the
    * eyes are level.
    */
-  poseLandmarks({ yaw, pitch }: Pick<Pose, "yaw" | "pitch">, side: number): Float32Array {
-    const points = projectFace(this.mean_face.toTypedArray() as Float32Array, { yaw, pitch, roll: 0 });
-    return transformPoints(points, alignmentMatrix(points, side));
+  poseLandmarks(pose: Pick<Pose, "yaw" | "pitch">, side: number): Float32Array {
+    return poseLandmarks(this.mean_face.toTypedArray() as Float32Array, pose, side);
   }
 
   /** Adds this ControlNet's residuals, from pictures `[B, 3, S, S]`, to other conditions. */

@@ -1,4 +1,4 @@
-import { scope, type Tensor, tensor } from "@omni-id/torch";
+import { arange, cat, scope, type Tensor, tensor, zeros } from "@omni-id/torch";
 import { type FluxOptions, formOf } from "./flux-options.ts";
 
 type Axes = Pick<FluxOptions, "generation" | "axes">;
@@ -24,6 +24,13 @@ export function imagePositions(
 /** Positions of text tokens: all 0 in FLUX.1, counted by the last coordinate in FLUX.2. `[length, A]` float32. */
 export function textPositions({ length, from = 0 }: { length: number; from?: number }, flux: Axes): Tensor {
   const { textAxis } = formOf(flux);
-  const places = Array.from({ length }, (_, i) => flux.axes.map((_, axis) => (axis === textAxis ? from + i : 0)));
-  return scope(() => tensor(places, { shape: [length, flux.axes.length], dtype: "float32" }));
+  // By operators and not from a list, so that an exported graph takes texts of any length.
+  return scope(() => {
+    const none = zeros([length, 1]);
+    const counted = arange(length, { dtype: "float32" }).add(from).unsqueeze(1);
+    return cat(
+      flux.axes.map((_, axis) => (axis === textAxis ? counted : none)),
+      1,
+    );
+  });
 }

@@ -23,7 +23,7 @@ export interface RecogniserBackboneOptions {
 
 /** Names of the values inside the recogniser's ONNX graph: 128×14×14 and 512×7×7. */
 export const MIDDLE = "471";
-const LAST = "507";
+export const LAST = "507";
 const GRID = 7;
 /** Channels of the recogniser's feature. */
 const FEATURE = 512;
@@ -88,8 +88,7 @@ export class RecogniserBackbone extends nn.Module implements Backbone {
         const [input] = this.#network.inputs;
         const [output] = this.#network.outputs;
         const out = this.#network.run({ [input]: recogniserInput(photos) }, [MIDDLE, LAST, output]);
-        const maps = cat([joinNeighbours(out[MIDDLE]), out[LAST].flatten(2).transpose(1, 2)], -1);
-        return { maps, feature: F.normalize(out[output].float(), { dim: 1 }) };
+        return { maps: joinMaps(out[MIDDLE], out[LAST]), feature: F.normalize(out[output].float(), { dim: 1 }) };
       }),
     );
   }
@@ -98,10 +97,17 @@ export class RecogniserBackbone extends nn.Module implements Backbone {
   fromMaps(maps: Tensor): Tensor {
     return scope(() => {
       const features = this.tail ? this.#refineLast(maps, this.tail) : maps.float();
+      return this.fromFeatures(features, this.#featureOf(features));
+    });
+  }
+
+  /** The same where the feature, of length 1, is known already: `[B, 49, 1024]`, `[B, 512] → [B, 49 + classTokens, width]`. */
+  fromFeatures(features: Tensor, unit: Tensor): Tensor {
+    return scope(() => {
       // Single channels of unusual photos reach 30 deviations: they must not drown the rest.
       const standard = features.sub(this.mean).div(this.deviation).clamp(-8, 8);
       const grid = this.project.forward(standard).add(this.position);
-      const feature = this.#featureOf(features).mul(Math.sqrt(FEATURE)); // elements of unit size
+      const feature = unit.mul(Math.sqrt(FEATURE)); // elements of unit size
       const spare = this.classTokens * this.width - FEATURE;
       const whole = spare > 0 ? cat([feature, zeros([feature.shape[0], spare])], 1) : feature;
       return cat([grid, whole.unflatten(1, [this.classTokens, this.width]).to(grid.dtype)], 1);
@@ -145,6 +151,11 @@ export class RecogniserBackbone extends nn.Module implements Backbone {
 /** Crops in [−1, 1] as the recogniser wants them: (x − 127) / 128 of 0…255. */
 export function recogniserInput(crops: Tensor): Tensor {
   return scope(() => crops.mul(127.5 / 128).add(0.5 / 128));
+}
+
+/** Middle and last map of the recogniser, `[B, 128, 14, 14]` and `[B, 512, 7, 7]`, as one grid of tokens `[B, 49, 1024]`. */
+export function joinMaps(middle: Tensor, last: Tensor): Tensor {
+  return scope(() => cat([joinNeighbours(middle), last.flatten(2).transpose(1, 2)], -1));
 }
 
 /** `[B, 128, 14, 14] → [B, 49, 512]`: each 2×2 neighbourhood becomes one token. */

@@ -1,6 +1,6 @@
 import { type Drawing, FlowBase } from "../flow-base.ts";
 import type { Preset } from "../presets/schema.ts";
-import { flux2Shift } from "../sampling.ts";
+import { flux2Shift } from "../sampling-steps.ts";
 import { loadFlux2Autoencoder } from "./encoders.ts";
 import { loadFlux2 } from "./flux2.ts";
 import { KleinPrompts } from "./klein-prompts.ts";

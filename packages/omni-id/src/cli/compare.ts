@@ -1,5 +1,6 @@
 import { Command } from "@commander-js/extra-typings";
-import { checkEncoder, readIdentity } from "../identity.ts";
+import { readIdentity } from "../identity.ts";
+import { checkEncoder } from "../identity-values.ts";
 import { openComparison } from "../weights/comparison.ts";
 import { jsonOption, weightsOption } from "./options.ts";
 import { print } from "./output.ts";

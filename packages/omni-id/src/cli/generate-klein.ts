@@ -5,7 +5,7 @@ import { drawFromReferences, loadReferences } from "../generate/references.ts";
 import { photoFiles, tellLeftOut } from "../pictures/photo-files.ts";
 import { toRgb } from "../pictures/picture.ts";
 import { presets } from "../presets/index.ts";
-import type { SolverName } from "../sampling.ts";
+import type { SolverName } from "../sampling-steps.ts";
 import { note, print, UsageError } from "./output.ts";
 import { stepBar } from "./step-bar.ts";
 

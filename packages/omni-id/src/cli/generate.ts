@@ -3,21 +3,19 @@ import { Command, Option } from "@commander-js/extra-typings";
 import { type Affine, loadImage, type RgbImage, warp } from "@omni-id/face";
 import type { Tensor } from "@omni-id/torch";
 import { InvalidArgumentError } from "commander";
+import { STEPS } from "../generate/draw-settings.ts";
 import { FaceGenerator } from "../generate/face-generator.ts";
 import { saveGrid } from "../generate/grid.ts";
 import { loadIdentity } from "../identity.ts";
 import { photoFiles } from "../pictures/photo-files.ts";
 import { toRgb } from "../pictures/picture.ts";
-import { SOLVERS, type SolverName } from "../sampling.ts";
+import { SOLVER_NAMES, type SolverName } from "../sampling-steps.ts";
 import { useDevice } from "./device.ts";
 import { drawWithKlein } from "./generate-klein.ts";
 import { count, deviceOption, jsonOption, weightsOption, whole } from "./options.ts";
 import { outFile } from "./out-file.ts";
 import { note, print, UsageError } from "./output.ts";
 import { stepBar } from "./step-bar.ts";
-
-/** Steps of a model that says nothing of its own. */
-const DEFAULT_STEPS = 20;
 
 export function generateCommand() {
   return new Command("generate")
@@ -35,7 +33,7 @@ export function generateCommand() {
       positiveNumber,
     )
     .option("--steps <number>", "steps of the solver (default: 20; klein: 50, klein-distilled: 4)", count)
-    .option("--solver <name>", `one of: ${Object.keys(SOLVERS).join(", ")} (default: dpm; klein: euler)`, solver)
+    .option("--solver <name>", `one of: ${SOLVER_NAMES.join(", ")} (default: dpm; klein: euler)`, solver)
     .addOption(
       new Option(
         "--base <name>",
@@ -75,7 +73,7 @@ Without --id the bare flow model draws anybody.`,
       const generator = await FaceGenerator.load(options.weights, undefined, model);
       const { drawing } = generator.base.base;
       const { guidance = generator.guidance } = options;
-      const steps = options.steps ?? drawing.steps ?? DEFAULT_STEPS;
+      const steps = options.steps ?? drawing.steps ?? STEPS;
       const solver = options.solver ?? drawing.solver ?? "dpm";
       const identity = options.id && readIdentities(generator, options.id, options.mix);
       const landmarks = await landmarksOf(generator, options);
@@ -187,6 +185,7 @@ function pose(text: string): { yaw: number; pitch: number; roll: number } {
 }
 
 function solver(text: string): SolverName {
-  if (text in SOLVERS) return text as SolverName;
-  throw new InvalidArgumentError(`choose one of: ${Object.keys(SOLVERS).join(", ")}.`);
+  const name = SOLVER_NAMES.find((one) => one === text);
+  if (name) return name;
+  throw new InvalidArgumentError(`choose one of: ${SOLVER_NAMES.join(", ")}.`);
 }

@@ -1,7 +1,8 @@
 import { basename } from "node:path";
 import { Command } from "@commander-js/extra-typings";
 import { FaceAnalyser, loadImage } from "@omni-id/face";
-import { checkEncoder, loadIdentity } from "../identity.ts";
+import { loadIdentity } from "../identity.ts";
+import { checkEncoder } from "../identity-values.ts";
 import { mainFace } from "../pictures/choose-faces.ts";
 import { saveSheet, toRgb } from "../pictures/picture.ts";
 import { MaskedTarget } from "../reconstruct.ts";

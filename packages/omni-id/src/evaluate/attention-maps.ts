@@ -1,4 +1,4 @@
-import { mean } from "@omni-id/data";
+import { mean } from "@omni-id/data/plain";
 
 /** Where a query looks, from its attention over the places of each photo (figure 10). Plain numbers, no model. */
 

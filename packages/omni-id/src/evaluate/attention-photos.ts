@@ -1,27 +1,9 @@
-import { fivePoints, type RgbImage, transformPoints } from "@omni-id/face";
 import { noGrad, scope } from "@omni-id/torch";
 import type { EncodeResult } from "../encode.ts";
 import type { Encoder } from "../encoder.ts";
 import { faceCut } from "../pictures/face-input.ts";
 import { rgbBatch, toUnit } from "../pictures/rgb-batch.ts";
-import { type FacePlace, type Place, type PlaceWeights, type QueryFocus, queryFocus } from "./attention-maps.ts";
-
-export interface PhotoAttention {
-  name: string;
-  /** What the backbone saw. */
-  crop: RgbImage;
-  /** Weights of each query over the places of the crop, of the chosen block; `[L][side · side]`. */
-  maps: PlaceWeights[];
-}
-
-export interface AttentionReport {
-  /** The cross-attention block that the maps are of, from 1. */
-  block: number;
-  photos: PhotoAttention[];
-  queries: QueryFocus[];
-  /** Share of all attention that went to tokens with a place; the rest went to tokens of the photo as a whole. */
-  placed: number;
-}
+import { type AttentionReport, attentionReport } from "./attention-report.ts";
 
 /**
  * What the encoder's queries look at in photos of one person, all of them encoded together (figure 10).
@@ -48,27 +30,6 @@ export function attentionOf(
       };
     }),
   );
-  const { first, side } = backbone.grid;
-  const all = used.length * backbone.tokens;
-  const photos = cuts.map(({ image }, photo) => ({
-    name: used[photo].photo,
-    crop: image,
-    maps: Array.from({ length: queries }, (_, query) => {
-      const from = query * all + photo * backbone.tokens + first;
-      return weights.subarray(from, from + side * side);
-    }),
-  }));
-  const faces = cuts.map(({ matrix, face, image }): FacePlace => {
-    const [ax, ay, bx, by, , , cx, cy, dx, dy] = transformPoints(fivePoints(face.landmarks), matrix);
-    const middle = (x: number, y: number): Place => [x / 2 / image.width, y / 2 / image.height];
-    return { eyes: middle(ax + bx, ay + by), mouth: middle(cx + dx, cy + dy) };
-  });
-  const placed = photos
-    .flatMap(({ maps }) => maps)
-    .reduce((sum, map) => sum + Array.from(map).reduce((a, b) => a + b, 0), 0);
-  const focus = queryFocus(
-    photos.map(({ maps }) => maps),
-    faces,
-  );
-  return { block, photos, queries: focus, placed: placed / queries };
+  const photos = cuts.map((cut, i) => ({ ...cut, name: used[i].photo }));
+  return attentionReport({ block, photos, weights, queries, backbone });
 }

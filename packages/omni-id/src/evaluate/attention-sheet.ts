@@ -1,7 +1,7 @@
 import type { RgbImage } from "@omni-id/face";
 import { saveSheet } from "../pictures/picture.ts";
 import { chooseQueries, type PlaceWeights } from "./attention-maps.ts";
-import type { AttentionReport } from "./attention-photos.ts";
+import type { AttentionReport } from "./attention-report.ts";
 
 /** Colours of attention, from none to most: dark blue, red, yellow. */
 const RAMP = [

@@ -6,7 +6,7 @@ import type { FaceGenerator } from "../generate/face-generator.ts";
 import { chunk } from "../people/chunk.ts";
 import { encodeRows } from "../people/encode-rows.ts";
 import type { People } from "../people/people.ts";
-import { landmarkPictures } from "../pictures/landmark-picture.ts";
+import { landmarkPictures } from "../pictures/landmark-pictures.ts";
 import { toUnit } from "../pictures/rgb-batch.ts";
 import { colourIdentities } from "./colour-only.ts";
 import { DrawnPictures } from "./drawn-pictures.ts";

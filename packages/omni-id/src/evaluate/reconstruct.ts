@@ -1,10 +1,11 @@
 import { KeyedRandom } from "@omni-id/data";
 import { cat, F, noGrad, scope, type Tensor, tensor } from "@omni-id/torch";
 import type { Encoder } from "../encoder.ts";
-import { chooseTokens, type MaskedDecoder, putTokens, takeTokens } from "../masked-decoder.ts";
+import { type MaskedDecoder, putTokens, takeTokens } from "../masked-decoder.ts";
 import { chunk } from "../people/chunk.ts";
 import { encodeRows } from "../people/encode-rows.ts";
 import type { People } from "../people/people.ts";
+import { chooseTokens } from "../pictures/hidden-tokens.ts";
 import { patchify, unpatchify } from "../pictures/patches.ts";
 import { toUnit } from "../pictures/rgb-batch.ts";
 import { faceTokens, toTargetTokens } from "../pictures/target-tokens.ts";

@@ -2,7 +2,9 @@ import { autocast, cat, noGrad, preferredPrecision, randn, scope, type Tensor, z
 import type { Prompts } from "../backbones/words.ts";
 import type { FlowBase, Steering } from "../flow-base.ts";
 import { keyedGenerator } from "../people/draws.ts";
-import { guide, SOLVERS, type SolverName, schedule } from "../sampling.ts";
+import { SOLVERS } from "../sampling.ts";
+import { guide, type SolverName, schedule } from "../sampling-steps.ts";
+import { checkCount, NOISE, STEPS } from "./draw-settings.ts";
 
 export interface DrawOptions {
   /** Pictures to draw. */
@@ -24,17 +26,13 @@ export interface DrawOptions {
   onStep?: (step: number, steps: number, pictures: () => Tensor) => void;
 }
 
-/** Purpose of the generator that noise is drawn with. */
-const NOISE = 31;
-const STEPS = 20;
-
 /** Draws pictures from noise: `[count, 3, S, S]` in [−1, 1]. */
 export function drawPictures(base: FlowBase, options: DrawOptions): Tensor {
   const { drawing } = base;
   const { count, seed, prompt, conditions, without, onStep } = options;
   const { guidance = drawing.guidance ?? 1, steps = drawing.steps ?? STEPS } = options;
   const { solver = drawing.solver ?? "dpm" } = options;
-  if (!Number.isInteger(count) || count < 1) throw new RangeError(`${count} pictures: ask for 1 or more`);
+  checkCount(count);
   return scope(() =>
     noGrad(() => {
       const [tokens, channels] = base.tokenShape;

@@ -1,15 +1,17 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { alignmentMatrix, FaceAnalyser, type Pose, type RgbImage, transformPoints } from "@omni-id/face";
+import { FaceAnalyser, type Pose, type RgbImage } from "@omni-id/face";
 import { scope, type Tensor } from "@omni-id/torch";
 import type { LandmarkControl } from "../adapters/landmark-control.ts";
 import { WordEncoder } from "../backbones/words.ts";
 import type { KleinModel } from "../checkpoints/klein-base.ts";
 import type { Steering } from "../flow-base.ts";
 import type { FlowAdapter } from "../flow-decoder.ts";
-import { checkEncoder, type Identity } from "../identity.ts";
+import type { Identity } from "../identity.ts";
+import { checkEncoder } from "../identity-values.ts";
 import { mainFace } from "../pictures/choose-faces.ts";
-import { landmarkPictures } from "../pictures/landmark-picture.ts";
+import { landmarkPictures } from "../pictures/landmark-pictures.ts";
+import { inAlignedCrop } from "../pictures/mean-face.ts";
 import { type LoadedEncoder, loadEncoder } from "../weights/first-stage.ts";
 import {
   CONTROL_FILE,
@@ -29,9 +31,6 @@ export interface GenerateOptions extends Omit<DrawOptions, "conditions" | "witho
   landmarks?: ArrayLike<number>;
   prompt?: string;
 }
-
-/** Guidance for identities of real photographs, which the base has never met: more of it tears their faces. */
-export const REAL_GUIDANCE = 1.5;
 
 /** Draws people from identity files alone: section 4.2, with the weights of one folder. */
 export class FaceGenerator {
@@ -104,7 +103,7 @@ export class FaceGenerator {
   /** Pose and expression of the face that a photo is of. @throws when it shows none that can be used */
   async photoLandmarks(image: RgbImage, name: string): Promise<Float32Array> {
     const face = mainFace(name, image, await (await FaceAnalyser.load()).analyse(image));
-    return transformPoints(face.landmarks, alignmentMatrix(face.landmarks, this.imageSize));
+    return inAlignedCrop(face.landmarks, this.imageSize);
   }
 
   /** Words of a prompt that this model does not know. */

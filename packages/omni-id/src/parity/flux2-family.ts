@@ -6,7 +6,8 @@ import type { FluxOptions } from "../backbones/flux-options.ts";
 import { imagePositions } from "../backbones/flux-positions.ts";
 import type { FluxInput, ImageTokens } from "../backbones/flux-trunk.ts";
 import { patchify, unpatchify } from "../pictures/patches.ts";
-import { euler, guide } from "../sampling.ts";
+import { euler } from "../sampling.ts";
+import { guide } from "../sampling-steps.ts";
 import type { GoldenFile } from "./golden-file.ts";
 import { type Output, size } from "./output.ts";
 

@@ -9,7 +9,7 @@ import { DRAWING } from "../checkpoints/klein-base.ts";
 import { wantedPath } from "../checkpoints/wanted.ts";
 import { patchify } from "../pictures/patches.ts";
 import { referenceSize } from "../pictures/reference-photo.ts";
-import { flux2Shift, schedule } from "../sampling.ts";
+import { flux2Shift, schedule } from "../sampling-steps.ts";
 import { chatFrame, framedIds, QWEN3_TOKENS } from "../text/chat-frame.ts";
 import { Tokenizer } from "../text/tokenizer.ts";
 

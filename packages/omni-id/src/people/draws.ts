@@ -1,6 +1,6 @@
-import { KeyedRandom } from "@omni-id/data";
 import { Generator, rand, randn, scope, type Tensor } from "@omni-id/torch";
 import type { FlowTimes } from "../presets/schema.ts";
+import { keyedSeed } from "./keyed-seed.ts";
 
 /** Times and noise of one step's pictures. */
 export interface FlowDraws {
@@ -10,12 +10,9 @@ export interface FlowDraws {
   noise: Tensor;
 }
 
-/**
- * A generator whose numbers depend on its key alone. LibTorch's Mersenne Twister reads 32 bits of a seed, so the key is
- * mixed into these.
- */
+/** A generator whose numbers depend on its key alone. */
 export function keyedGenerator(seed: number, step: number, purpose: number): Generator {
-  return new Generator(new KeyedRandom(seed, step, purpose).below(2 ** 32));
+  return new Generator(keyedSeed(seed, step, purpose));
 }
 
 /** Draws t (see the preset's `times`) and ε for `batch` pictures of `[tokens, channels]`. */

@@ -1,4 +1,4 @@
-import { alignedCrop, faceMaskWithoutHair, fivePoints, type RgbImage, transformPoints } from "@omni-id/face";
+import { alignedCrop, faceMaskWithoutHair, fivePoints, type RgbImage, transformPoints } from "@omni-id/face/plain";
 
 /** A face as the decoders see it: eyes and mouth at the same places in every picture. */
 export interface AlignedFace {

@@ -1,4 +1,12 @@
-import { type AnalysedFace, describeFault, describeNoFace, type Fault, faultOf, type RgbImage } from "@omni-id/face";
+import {
+  type AnalysedFace,
+  describeFault,
+  describeNoFace,
+  type Fault,
+  faultOf,
+  type RgbImage,
+} from "@omni-id/face/plain";
+import type { PhotoNote } from "../identity-values.ts";
 
 /** A face of a photo, with the part of the photo around it. */
 export interface Portrait {
@@ -19,6 +27,11 @@ export interface FoundPhoto {
 export interface ChosenFace extends Portrait {
   /** Of the photo. */
   name: string;
+}
+
+/** What an identity keeps of its photos. */
+export function photoNotes(chosen: readonly ChosenFace[]): PhotoNote[] {
+  return chosen.map(({ name, face: { quality, pose } }) => ({ name, quality, pose }));
 }
 
 export interface Choice {

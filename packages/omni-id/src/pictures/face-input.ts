@@ -1,4 +1,4 @@
-import { ARCFACE_TEMPLATE, alignedCrop, type Crop, cropToFive, fivePoints, type RgbImage } from "@omni-id/face";
+import { ARCFACE_TEMPLATE, alignedCrop, type Crop, cropToFive, fivePoints, type RgbImage } from "@omni-id/face/plain";
 
 /** How a face is cut out of a photo: by ArcFace's template, or with eyes and mouth where the decoders have them. */
 export interface FaceCut {

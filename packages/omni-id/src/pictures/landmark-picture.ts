@@ -1,5 +1,4 @@
-import { POINTS } from "@omni-id/face";
-import { scope, type Tensor, tensor } from "@omni-id/torch";
+import { POINTS } from "@omni-id/face/plain";
 
 /**
  * The one style in which landmarks are drawn for ControlNet: on black, a line a part of the face, each in a colour of
@@ -62,10 +61,3 @@ export function drawLandmarks(landmarks: ArrayLike<number>, side: number): Float
 }
 
 const clamp = (value: number, side: number) => Math.min(side, Math.max(0, Math.floor(value)));
-
-/** Several faces' landmarks, each 136 numbers: `[B, 3, side, side]`. */
-export function landmarkPictures(faces: readonly ArrayLike<number>[], side: number): Tensor {
-  const all = new Float32Array(faces.length * 3 * side * side);
-  for (const [i, face] of faces.entries()) all.set(drawLandmarks(face, side), i * 3 * side * side);
-  return scope(() => tensor(all, { shape: [faces.length, 3, side, side] }));
-}

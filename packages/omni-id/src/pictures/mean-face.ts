@@ -1,4 +1,4 @@
-import type { Pose } from "@omni-id/face";
+import { alignmentMatrix, type Pose, transformPoints } from "@omni-id/face/plain";
 
 /** Rows of a rotation matrix, one after the other. */
 type Rotation = readonly number[];
@@ -31,6 +31,23 @@ export function projectFace(points: ArrayLike<number>, pose: Pose): Float32Array
     out[2 * i + 1] = m[3] * x + m[4] * y + m[5] * z;
   }
   return out;
+}
+
+/**
+ * Landmarks of a face in space in a pose, 136 numbers in pixels of an aligned crop of this side. Such crops have no roll:
+ * the eyes are level.
+ */
+export function poseLandmarks(
+  points: ArrayLike<number>,
+  { yaw, pitch }: Pick<Pose, "yaw" | "pitch">,
+  side: number,
+): Float32Array {
+  return inAlignedCrop(projectFace(points, { yaw, pitch, roll: 0 }), side);
+}
+
+/** 68 landmarks of a photo in pixels of the aligned crop of their face: its pose and expression. */
+export function inAlignedCrop(landmarks: ArrayLike<number>, side: number): Float32Array {
+  return transformPoints(landmarks, alignmentMatrix(landmarks, side));
 }
 
 /** One picture that the mean face is fitted to. */

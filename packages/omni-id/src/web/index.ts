@@ -12,6 +12,6 @@
  * const pictures = await studio.generate({ identity, pose: { yaw: 20, pitch: 0 }, n: 4, seed: 1 });
  * const file = studio.saveIdentity(identity); // the bytes of alice.safetensors
  */
-export type { IdentityValues } from "../identity.ts";
+export type { IdentityValues } from "../identity-values.ts";
 export { openStudio } from "./open-studio.ts";
 export type * from "./types.ts";

@@ -1,7 +1,7 @@
-import type { AnalysedFace, RgbImage } from "@omni-id/face";
+import type { AnalysedFace, RgbImage } from "@omni-id/face/plain";
 import type { QueryFocus } from "../evaluate/attention-maps.ts";
-import type { IdentityValues } from "../identity.ts";
-import type { SolverName } from "../sampling.ts";
+import type { IdentityValues } from "../identity-values.ts";
+import type { SolverName } from "../sampling-steps.ts";
 
 /** A tensor as ONNX Runtime has it. */
 export interface OrtTensor {

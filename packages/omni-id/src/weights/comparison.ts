@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import type { IdentityValues } from "../identity.ts";
+import type { IdentityValues } from "../identity-values.ts";
+import { similarityBy } from "../similarity.ts";
 import { encoderName, readWeightsNote } from "./file.ts";
 import { ENCODER_FILE, shippedWeights } from "./folder.ts";
 
@@ -21,18 +22,5 @@ export async function openComparison(folder: string = shippedWeights()): Promise
   const { preset, hash, opened } = await readWeightsNote(join(folder, ENCODER_FILE), "mtd");
   const carried = preset.encoder.carriedTokens * preset.identity.width;
   const [mean, deviation] = ["identity_mean", "identity_deviation"].map((key) => opened.values(key));
-  // What an identity carries of its backbone as it is; else all of it, relative to the training people.
-  const compared = ({ values }: IdentityValues) =>
-    carried > 0 ? values.subarray(0, carried) : values.map((value, i) => (value - mean[i]) / deviation[i]);
-  return { name: encoderName(preset, hash), hash, similarity: (a, b) => cosine(compared(a), compared(b)) };
-}
-
-function cosine(a: Float32Array, b: Float32Array): number {
-  let [product, one, two] = [0, 0, 0];
-  for (let i = 0; i < a.length; i++) {
-    product += a[i] * b[i];
-    one += a[i] ** 2;
-    two += b[i] ** 2;
-  }
-  return product / Math.sqrt(one * two || 1);
+  return { name: encoderName(preset, hash), hash, similarity: similarityBy({ carried, mean, deviation }) };
 }

@@ -1,6 +1,6 @@
 import { noGrad, randn, scope, type Tensor, tensor, zeros } from "@omni-id/torch";
 import { LinearAutoencoder } from "../../backbones/linear-autoencoder.ts";
-import { vocabularyOf, WordEncoder } from "../../backbones/words.ts";
+import { WordEncoder } from "../../backbones/words.ts";
 import { type FlowBase, flowError, noised } from "../../flow-base.ts";
 import { keyedGenerator } from "../../people/draws.ts";
 import type { People } from "../../people/people.ts";
@@ -8,7 +8,9 @@ import { sample } from "../../people/sample.ts";
 import { saveSheet, toRgb } from "../../pictures/picture.ts";
 import { toUnit } from "../../pictures/rgb-batch.ts";
 import type { Preset } from "../../presets/schema.ts";
-import { euler, schedule } from "../../sampling.ts";
+import { euler } from "../../sampling.ts";
+import { schedule } from "../../sampling-steps.ts";
+import { vocabularyOf } from "../../text/prompt-words.ts";
 import { buildFlowBase } from "../../weights/build.ts";
 import { peopleTokens } from "../people-tokens.ts";
 import type { HeldOutReport } from "../stage.ts";

@@ -4,7 +4,7 @@ import { drawPictures } from "../../generate/draw.ts";
 import { encodeRows } from "../../people/encode-rows.ts";
 import type { People } from "../../people/people.ts";
 import { sample } from "../../people/sample.ts";
-import { landmarkPictures } from "../../pictures/landmark-picture.ts";
+import { landmarkPictures } from "../../pictures/landmark-pictures.ts";
 import { saveSheet, toRgb } from "../../pictures/picture.ts";
 import { toUnit } from "../../pictures/rgb-batch.ts";
 import type { FlowPreset } from "../../presets/schema.ts";

@@ -9,7 +9,7 @@ import { drawFlow, type FlowDraws, keyedGenerator } from "../../people/draws.ts"
 import { encodeRows } from "../../people/encode-rows.ts";
 import type { People } from "../../people/people.ts";
 import { Urn } from "../../people/sample.ts";
-import { landmarkPictures } from "../../pictures/landmark-picture.ts";
+import { landmarkPictures } from "../../pictures/landmark-pictures.ts";
 import type { FlowPreset } from "../../presets/schema.ts";
 import { peopleTokens } from "../people-tokens.ts";
 import { ALONE, meanOf, partOf, rowsOf, type Share } from "../share.ts";

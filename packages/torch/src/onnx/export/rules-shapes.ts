@@ -187,5 +187,9 @@ export const shapeRules: RuleTable = {
   "aten::index_select": indexSelect,
   "aten::gather": (c) =>
     c.b.node("GatherElements", [c.value(0).name, c.value(2).name], { axis: c.axis(1, c.value(0).shape.length) }),
+  "aten::scatter.src": (c) =>
+    c.b.node("ScatterElements", [c.value(0).name, c.value(2).name, c.value(3).name], {
+      axis: c.axis(1, c.value(0).shape.length),
+    }),
   "aten::embedding": (c) => c.b.node("Gather", [c.value(0).name, c.value(1).name], { axis: 0 }),
 };
