@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { Command, Option } from "@commander-js/extra-typings";
 import { openSafetensors, writeAtomically } from "@omni-id/torch";
@@ -10,11 +10,11 @@ import {
   AUTOENCODER_FILE,
   CONTROL_FILE,
   FLUX_FILE,
-  hasFlowWeights,
   loadControl,
   loadFlowAdapter,
   loadFlowBase,
   PROMPTS_FILE,
+  publishedPreset,
   saveControl,
   saveFlowAdapter,
   saveFlowBase,
@@ -46,7 +46,7 @@ the exported ones do not mix. In a checkout, \`npm run numbers\` fills the cards
       const note = await noteOf(join(weights, DECODER_FILE), dtype);
       await saveMaskedDecoder(out, { decoder, encoderHash: hash, ...note });
       const files: string[] = [ENCODER_FILE, DECODER_FILE];
-      if (hasFlowWeights(weights)) files.push(...(await exportFlowWeights(out, weights, { encoder, hash, dtype })));
+      files.push(...(await exportFlowWeights(out, weights, { encoder, hash, dtype })));
       const sizes = await Promise.all(files.map((file) => writeCard(out, file, dtype)));
       const lines = files.map((file, i) => `${join(out, file)}: ${(sizes[i] / 1e6).toFixed(1)} MB`);
       const total = sizes.reduce((sum, size) => sum + size, 0);
@@ -55,20 +55,41 @@ the exported ones do not mix. In a checkout, \`npm run numbers\` fills the cards
     });
 }
 
-/** Flow base, adapter and ControlNet, which name each other and the encoder by the hashes of the new files. */
+/**
+ * Flow base, adapter and ControlNet, as far as they are there; they name each other and the encoder by the hashes of the
+ * new files. A published base stays where it is.
+ */
 async function exportFlowWeights(
   out: string,
   weights: string,
   { encoder, hash: encoderHash, dtype }: { encoder: LoadedEncoder; hash: string; dtype: WeightsDType },
 ): Promise<string[]> {
-  const base = await loadFlowBase(weights);
-  const decoder = await loadFlowAdapter(weights, { encoder, base });
-  const control = await loadControl(weights, base);
+  const has = (file: string) => existsSync(join(weights, file));
+  const published = await publishedPreset(weights);
+  if (!published && !has(FLUX_FILE)) {
+    const orphan = [ADAPTER_FILE, CONTROL_FILE].find(has);
+    if (!orphan) return []; // stage one alone
+    throw new Error(`${join(weights, orphan)}: the flow base that it was trained on (${FLUX_FILE}) is not beside it`);
+  }
+  const base = await loadFlowBase(weights, published);
   const note = (file: string) => noteOf(join(weights, file), dtype);
-  const baseHash = await saveFlowBase(out, { base: base.base, ...(await note(FLUX_FILE)) });
-  await saveFlowAdapter(out, { decoder, encoderHash, baseHash, ...(await note(ADAPTER_FILE)) });
-  await saveControl(out, { control, baseHash, ...(await note(CONTROL_FILE)) });
-  return [FLUX_FILE, AUTOENCODER_FILE, PROMPTS_FILE, ADAPTER_FILE, CONTROL_FILE];
+  const files: string[] = [];
+  let baseHash = base.hash;
+  if (!published) {
+    baseHash = await saveFlowBase(out, { base: base.base, ...(await note(FLUX_FILE)) });
+    files.push(FLUX_FILE, AUTOENCODER_FILE, PROMPTS_FILE);
+  }
+  if (has(ADAPTER_FILE)) {
+    const decoder = await loadFlowAdapter(weights, { encoder, base });
+    await saveFlowAdapter(out, { decoder, encoderHash, baseHash, ...(await note(ADAPTER_FILE)) });
+    files.push(ADAPTER_FILE);
+  }
+  if (has(CONTROL_FILE)) {
+    const control = await loadControl(weights, base);
+    await saveControl(out, { control, baseHash, ...(await note(CONTROL_FILE)) });
+    files.push(CONTROL_FILE);
+  }
+  return files;
 }
 
 /** How a file was trained, to be told by the exported one too. */

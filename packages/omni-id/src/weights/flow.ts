@@ -9,7 +9,7 @@ import type { FlowBase } from "../flow-base.ts";
 import type { FlowAdapter } from "../flow-decoder.ts";
 import type { Preset } from "../presets/schema.ts";
 import { buildControl, buildFlowAdapter, buildFlowBase } from "./build.ts";
-import { openWeightsFile, saveWeightsFile, type WeightsNote } from "./file.ts";
+import { openWeightsFile, readWeightsNote, saveWeightsFile, type WeightsNote } from "./file.ts";
 import type { LoadedEncoder } from "./first-stage.ts";
 
 export const FLUX_FILE = "flux.safetensors";
@@ -51,12 +51,15 @@ const PUBLISHED = { flux: "FLUX.1", flux2: "FLUX.2" } as const;
 /** Whether a preset takes a published flow model as it is. */
 export const takesPublished = ({ flow }: Preset): boolean => flow.latents.kind in PUBLISHED;
 
-/** The preset of a folder's adapter, where that was trained on a published flow model, which lies elsewhere. */
+/**
+ * The preset of a folder's adapter, or of its ControlNet, where that was trained on a published flow model, which lies
+ * elsewhere.
+ */
 export async function publishedPreset(folder: string): Promise<Preset | undefined> {
-  const adapter = join(folder, ADAPTER_FILE);
-  if (existsSync(join(folder, FLUX_FILE)) || !existsSync(adapter)) return undefined;
-  const { preset, tensors } = await openWeightsFile(adapter, "flow");
-  for (const tensor of tensors.values()) tensor.dispose();
+  if (existsSync(join(folder, FLUX_FILE))) return undefined;
+  const file = [ADAPTER_FILE, CONTROL_FILE].map((name) => join(folder, name)).find((path) => existsSync(path));
+  if (!file) return undefined;
+  const { preset } = await readWeightsNote(file, "flow");
   return takesPublished(preset) ? preset : undefined;
 }
 
