@@ -12,7 +12,7 @@ const [precision, threads, steps] = [process.argv[2], Number(process.argv[3]), N
 setNumThreads(threads);
 // The peer has three photos, and the loss of the paper.
 const preset = resolvePreset("nano", ["mtd.inputs=[3]", "mtd.loss.likeness=0", "encoder.carriedTokens=0"]);
-const [PEOPLE, IMAGES, SIZE] = [64, 12, preset.imageSize];
+const [PEOPLE, IMAGES, SIZE] = [64, 12, preset.mtd.imageSize];
 
 const generator = new Generator(0);
 const rows = PEOPLE * IMAGES;

@@ -51,7 +51,7 @@ export class FlowBase extends nn.Module {
   readonly latents: Autoencoder;
   readonly prompts: PromptEncoder;
   readonly flux: Flux;
-  /** Keep a block's inputs only and run it again for its gradients: less memory, a second forward pass. */
+  /** Keep a block's inputs only, a ControlNet's too, and run it again for its gradients: less memory, a second forward pass. */
   checkpointBlocks = false;
   readonly #packing: number;
   readonly #grid: number;
@@ -122,7 +122,7 @@ export class FlowBase extends nn.Module {
       const guidance = options.guidance ? t.mul(0).add(this.#guidance ?? 0) : undefined;
       const imgIds = imagePositions({ rows: this.#grid, columns: this.#grid }, options);
       const txtIds = textPositions({ length: txt.shape[1] }, options);
-      return { img: x, imgIds, txt, txtIds, y, timesteps: t, guidance };
+      return { img: x, imgIds, txt, txtIds, y, timesteps: t, guidance, checkpointBlocks: this.checkpointBlocks };
     });
   }
 
@@ -131,8 +131,7 @@ export class FlowBase extends nn.Module {
     return scope(() => {
       const input = this.input(x, t, prompts);
       const conditions = typeof steering === "function" ? steering(input) : steering;
-      const { checkpointBlocks } = this;
-      return this.flux.forward({ ...input, ...conditions, checkpointBlocks }).float();
+      return this.flux.forward({ ...input, ...conditions }).float();
     });
   }
 }

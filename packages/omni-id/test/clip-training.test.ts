@@ -21,7 +21,7 @@ const CLIP = { imageSize: 28, patchSize: 14, width: 32, layers: 1, heads: 2, mlp
 /** The paper's preset, small. */
 const SMALL = [
   ...Object.entries(CLIP).map(([key, value]) => `backbone.${key}=${value}`),
-  ...["imageSize=28", "identity.tokens=4", "identity.width=32", "encoder.headWidth=16"],
+  ...["mtd.imageSize=28", "identity.tokens=4", "identity.width=32", "encoder.headWidth=16"],
   ...["mtd.decoder.patchSize=7", "mtd.decoder.width=32", "mtd.decoder.headWidth=16", "mtd.batch=2", "mtd.tokens=8"],
   ...["mtd.targets=3", "mtd.optimisation.steps=3", "mtd.optimisation.warmup=0", "mtd.optimisation.adamw=0.01"],
 ];

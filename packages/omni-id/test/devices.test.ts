@@ -97,8 +97,7 @@ const stages: Record<string, () => Stage<never>> = {
     const base = freshBase().requiresGrad_(false);
     const model = buildControl(preset, base);
     model.initialiseFrom(base.flux);
-    const { imageSize } = preset;
-    const options = { model, base, identity: identity(), people: people(), preset: preset.flow, imageSize, seed: 3 };
+    const options = { model, base, identity: identity(), people: people(), preset: preset.flow, seed: 3 };
     return new ControlStage(options) as unknown as Stage<never>;
   },
 };

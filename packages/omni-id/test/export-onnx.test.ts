@@ -95,7 +95,7 @@ describe("as an ONNX graph", () => {
       txt: randn([batch, length, flux.contextWidth]),
       y: randn([batch, flux.vectorWidth]),
       identity: randn([batch, preset.identity.tokens, preset.identity.width]),
-      landmarks: rand([batch, 3, preset.imageSize, preset.imageSize]).mul(2).sub(1),
+      landmarks: rand([batch, 3, preset.flow.imageSize, preset.flow.imageSize]).mul(2).sub(1),
     });
     const fn = ({ x, t, txt, y, identity, landmarks }: Inputs) =>
       base.velocity(x, t, { txt, y }, control.steer(landmarks, adapter.conditions(identity)));

@@ -61,14 +61,12 @@ const stages: Record<string, () => Stage<never>> = {
     const identity = { encoder: buildEncoder(preset), decoder: buildFlowAdapter(preset) };
     const model = buildControl(preset, base);
     model.initialiseFrom(base.flux);
-    const { imageSize } = preset;
     return new ControlStage({
       model,
       base,
       identity,
       people,
       preset: preset.flow,
-      imageSize,
       seed: 3,
     }) as unknown as Stage<never>;
   },

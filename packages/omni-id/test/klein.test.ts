@@ -32,7 +32,7 @@ afterAll(() => {
 const CLIP = { imageSize: 28, patchSize: 14, width: 32, layers: 1, heads: 2, mlp: 64, activation: "gelu" } as const;
 const SMALL = [
   ...Object.entries(CLIP).map(([key, value]) => `backbone.${key}=${value}`),
-  ...["imageSize=64", "identity.tokens=4", "identity.width=32", "encoder.headWidth=16"],
+  ...["mtd.imageSize=64", "flow.imageSize=64", "identity.tokens=4", "identity.width=32", "encoder.headWidth=16"],
   ...["mtd.decoder.patchSize=16", "mtd.decoder.width=32", "mtd.decoder.headWidth=16"],
   ...["flow.adapter.batch=2", "flow.adapter.targets=1", "flow.adapter.single=true", "flow.adapter.reference=true"],
   ...["flow.adapter.optimisation.steps=2", "flow.adapter.optimisation.warmup=0"],
@@ -69,7 +69,7 @@ describe("klein's own references", () => {
   });
 
   it("guidance leads away from the empty prompt, with the photos on both sides", async () => {
-    const base = loadKleinBase({ ...preset(), imageSize: 64 });
+    const base = loadKleinBase(preset());
     const asked: { text: number; references: boolean }[] = [];
     const forward = base.flux.forward.bind(base.flux);
     const empty = base.prompts.encode([""]).txt;
@@ -114,7 +114,7 @@ describe("klein's own references", () => {
   });
 
   it("are measured as a baseline: likeness from 1, 3 and 5 photos, by the judges of the other tables", async () => {
-    const base = loadKleinBase({ ...preset(), imageSize: 64 });
+    const base = loadKleinBase(preset());
     const people = fakePeople(3, { side: 64 });
     // A judge that sees the mean colour alone.
     const judge: Judge = {

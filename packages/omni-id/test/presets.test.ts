@@ -20,14 +20,14 @@ describe("presets", () => {
   });
 
   it("say what the paper says, in its own sizes and in nano's", () => {
-    for (const { mtd, flow, encoder, imageSize, faceMask } of [presets.paper, presets["nano-paper"]]) {
+    for (const { mtd, flow, encoder, faceMask } of [presets.paper, presets["nano-paper"]]) {
       expect(encoder.carriedTokens).toBe(0);
       expect(mtd.decoder.poseBlocks).toBe(0);
       for (const { inputs, targets } of [mtd, flow.adapter]) {
         expect(inputs).toEqual([3]);
         expect(targets).toBe(8);
       }
-      expect(mtd.tokens).toBe((imageSize / mtd.decoder.patchSize) ** 2); // all of them
+      expect(mtd.tokens).toBe((mtd.imageSize / mtd.decoder.patchSize) ** 2); // all of them
       expect(mtd.loss).toMatchObject({ likeness: 0, perceptual: 0 });
       expect(mtd.backboneRate).toBeGreaterThan(0);
       const plain = { likeness: 0, joined: false, modulation: false, standardise: false, encoderRate: 1 };
@@ -63,12 +63,28 @@ describe("presets", () => {
     expect(completePreset(presets["nano-paper"])).toEqual(presets["nano-paper"]);
   });
 
+  it("of the time when both stages had one size give it to both, and the shipped ones are of that time", () => {
+    for (const preset of Object.values(presets)) {
+      const { imageSize: _, ...mtd } = preset.mtd;
+      const { imageSize: __, ...flow } = preset.flow;
+      const completed = completePreset({ ...preset, mtd, flow, imageSize: 96 });
+      expect(completed).toEqual({
+        ...preset,
+        mtd: { ...preset.mtd, imageSize: 96 },
+        flow: { ...preset.flow, imageSize: 96 },
+      });
+    }
+    expect([presets.paper.mtd.imageSize, presets.paper.flow.imageSize]).toEqual([224, 512]);
+    expect(() => resolvePreset("nano", ["imageSize=96"])).toThrow(/did you mean "mtd.imageSize" or "flow.imageSize"/);
+  });
+
   it("takes klein as it is published, and else the paper's recipe", () => {
     const { flux, prompts, packing } = presets.klein.flow;
     expect({ ...flux, inChannels: 128, theta: 2000 }).toEqual(FLUX2_KLEIN);
     expect([prompts, packing]).toEqual([{ kind: "qwen3", length: 512, layers: [...QWEN3_4B.outputs] }, 1]);
     expect(presets.klein.flow.adapter).toEqual(presets.paper.flow.adapter);
-    expect(presets.klein.imageSize / presets.klein.mtd.decoder.patchSize).toBe(16);
+    expect(presets.klein.mtd).toEqual(presets.paper.mtd);
+    expect(presets.klein.flow.imageSize).toBe(512);
   });
 
   it("takes single values", () => {

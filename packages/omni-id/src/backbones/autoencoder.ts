@@ -1,5 +1,6 @@
 import { type DType, F, type Generator, nn, ones, randn, scope, type Tensor, zeros } from "@omni-id/torch";
 import { type AutoencoderOptions, PictureDecoder, PictureEncoder } from "./autoencoder-blocks.ts";
+import { inParts } from "./parts.ts";
 import { decodeInTiles, type TileOptions } from "./tiles.ts";
 
 export type { AutoencoderOptions } from "./autoencoder-blocks.ts";
@@ -46,13 +47,22 @@ export interface Autoencoder extends nn.Module {
   decode(latents: Tensor): Tensor;
 }
 
+/**
+ * Pixels that go through the network at once where nobody wants gradients. Its widest maps have 128 channels a pixel,
+ * and several of them stand at once: 2 GB or so for these.
+ */
+const PIXELS_AT_ONCE = 4 * 512 ** 2;
+
 /** The network that both generations' autoencoders are; what is done to its latents differs. */
 abstract class PictureAutoencoder extends nn.Module implements Autoencoder {
   readonly encoder: PictureEncoder;
   readonly decoder: PictureDecoder;
 
+  readonly #levels: number;
+
   constructor({ pictureChannels = 3, groups = 32, decoderChannels, ...rest }: AutoencoderOptions) {
     super();
+    this.#levels = rest.multipliers.length - 1;
     const sizes = { quantConvolutions: false, ...rest, pictureChannels, groups };
     this.encoder = new PictureEncoder(sizes);
     this.decoder = new PictureDecoder({ ...sizes, channels: decoderChannels ?? sizes.channels });
@@ -69,7 +79,15 @@ abstract class PictureAutoencoder extends nn.Module implements Autoencoder {
     if (height % this.factor !== 0 || width % this.factor !== 0) {
       throw new RangeError(`a picture of ${width}×${height} pixels: both sides must be multiples of ${this.factor}`);
     }
-    return this.encoder.forward(pictures.to(this.dtype));
+    const atOnce = Math.max(1, Math.floor(PIXELS_AT_ONCE / (height * width)));
+    return inParts(pictures, atOnce, (some) => this.encoder.forward(some.to(this.dtype)));
+  }
+
+  /** Raw latents `[B, z, h, w]` to pictures. */
+  protected draw(latents: Tensor): Tensor {
+    const [height, width] = latents.shape.slice(-2).map((side) => side * 2 ** this.#levels);
+    const atOnce = Math.max(1, Math.floor(PIXELS_AT_ONCE / (height * width)));
+    return inParts(latents, atOnce, (some) => this.decoder.forward(some.to(this.dtype)));
   }
 
   /** That of the weights, which inputs are brought to. */
@@ -108,7 +126,7 @@ export class FluxAutoencoder extends PictureAutoencoder {
   }
 
   decode(latents: Tensor): Tensor {
-    return scope(() => this.decoder.forward(latents.div(this.#scale).add(this.#shift).to(this.dtype)));
+    return scope(() => this.draw(latents.div(this.#scale).add(this.#shift)));
   }
 }
 
@@ -160,8 +178,7 @@ export class Flux2Autoencoder extends PictureAutoencoder {
   decode(latents: Tensor): Tensor {
     return scope(() => {
       const [mean, deviation] = this.bn.moments();
-      const z = latents.mul(deviation).add(mean).to(this.dtype);
-      return this.decoder.forward(F.pixelShuffle(z, PATCH));
+      return this.draw(F.pixelShuffle(latents.mul(deviation).add(mean), PATCH));
     });
   }
 }

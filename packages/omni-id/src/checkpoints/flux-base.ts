@@ -11,7 +11,7 @@ import { wantedPath } from "./wanted.ts";
  * now, the text encoders whenever a prompt is new.
  * @throws one line when a file is missing, and which
  */
-export function loadFluxBase({ imageSize, flow }: Preset, options: LoadModelOptions = {}): FlowBase {
+export function loadFluxBase({ flow }: Preset, options: LoadModelOptions = {}): FlowBase {
   const length = flow.prompts.length;
   return new FlowBase({
     flux: loadFlux(wantedPath("the flow model"), options),
@@ -26,7 +26,7 @@ export function loadFluxBase({ imageSize, flow }: Preset, options: LoadModelOpti
       { ...options, length },
     ),
     packing: flow.packing,
-    imageSize,
+    imageSize: flow.imageSize,
     distilledGuidance: flow.guidance.distilled,
   });
 }

@@ -27,7 +27,7 @@ const FILES: Readonly<Record<KleinModel, string>> = {
  * @throws one line when a file is missing, and which
  */
 export function loadKleinBase(
-  { imageSize, flow }: Preset,
+  { flow }: Preset,
   { model = "base", ...options }: LoadModelOptions & { model?: KleinModel } = {},
 ): FlowBase {
   const flux = loadFlux2(wantedPath(FILES[model]), options);
@@ -42,7 +42,7 @@ export function loadKleinBase(
       { ...options, length, contextWidth, outputs },
     ),
     packing: flow.packing,
-    imageSize,
+    imageSize: flow.imageSize,
     drawing: DRAWING[model],
   });
 }

@@ -68,7 +68,8 @@ export async function demo(options: DemoOptions): Promise<DemoResult> {
   identities.push({ column: "somebody else's\nidentity", identity: other.identity });
 
   onProgress("reconstructing");
-  const { imageSize, mtd } = encoder.preset;
+  const { mtd } = encoder.preset;
+  const { imageSize } = mtd;
   const masked = targets.map(
     ({ image, face }, i) =>
       new MaskedTarget(image, face.landmarks, {

@@ -76,9 +76,10 @@ export function evaluateCommand() {
       const folder = options.weights ?? shippedWeights();
       const picture = outFile(join(dirname(out), `${basename(out, extname(out))}.png`), { kind: "picture" });
       const encoder = await loadEncoder(folder);
-      const alone = options.stage === "references";
-      const people = await open(options, encoder, options.people, alone ? options.size : undefined);
-      const training = options.colourOnly ? () => open(options, encoder, "train") : undefined;
+      const { mtd, flow } = encoder.preset;
+      const imageSize = { mtd: mtd.imageSize, flow: flow.imageSize, references: options.size }[options.stage];
+      const people = await open(options, encoder, options.people, imageSize);
+      const training = options.colourOnly ? () => open(options, encoder, "train", imageSize) : undefined;
       const against = options.against === undefined ? undefined : readOtherReport(options.against);
       const judges = judgesOf(options.judge, options.judgeInput);
       const common = { folder, encoder, people, judges, against, seed: options.seed, picture };
@@ -146,7 +147,10 @@ async function references(
 ): Promise<Measured> {
   const { base: name, people, picture, size } = options;
   const model = name === "klein" ? "base" : "distilled";
-  const base = loadKleinBase({ ...presets.klein, imageSize: size }, { model, device: defaultDevice() });
+  const base = loadKleinBase(
+    { ...presets.klein, flow: { ...presets.klein.flow, imageSize: size } },
+    { model, device: defaultDevice() },
+  );
   const { report, tasks, pictures } = await evaluateReferences({ ...options, base, name });
   const lines = describeReferences(report);
   await saveReferencesSheet(picture, { people, tasks, pictures, title: `${name}: its own references`, notes: lines });
@@ -157,7 +161,7 @@ async function open(
   { data, cache }: { data: string; cache: string },
   { bundle, preset }: LoadedEncoder,
   part: "test" | "validation" | "train",
-  imageSize: number = preset.imageSize,
+  imageSize: number,
 ): Promise<People> {
   const shards = await ShardSet.open(data);
   const people = await preparePeople({

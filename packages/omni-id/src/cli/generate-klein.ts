@@ -38,7 +38,7 @@ export async function drawWithKlein(out: string, options: KleinOptions): Promise
   const { files, leftOut } = photoFiles(options.references ?? []);
   for (const line of tellLeftOut(leftOut)) note(line);
   const references = await loadReferences(files);
-  const preset = { ...presets.klein, imageSize: size };
+  const preset = { ...presets.klein, flow: { ...presets.klein.flow, imageSize: size } };
   const base = loadKleinBase(preset, { model: distilled ? "distilled" : "base", device: defaultDevice() });
   const { drawing } = base;
   const steps = options.steps ?? drawing.steps ?? 0;

@@ -38,7 +38,7 @@ export function reconstructCommand() {
       const face = mainFace(photo, image, await (await FaceAnalyser.load()).analyse(image));
       const target = new MaskedTarget(image, face.landmarks, {
         decoder,
-        imageSize: encoder.preset.imageSize,
+        imageSize: encoder.preset.mtd.imageSize,
         maskRatio: encoder.preset.mtd.maskRatio,
         tokens: encoder.preset.mtd.tokens,
         seed: options.seed,

@@ -5,7 +5,7 @@ import { InvalidArgumentError } from "commander";
 import { resolvePreset } from "../presets/index.ts";
 import type { Optimisation, Preset } from "../presets/schema.ts";
 import type { ExportNote } from "../train/export.ts";
-import { train } from "../train/loop.ts";
+import { type Intervals, train } from "../train/loop.ts";
 import { RunLog, SILENT_LOG } from "../train/run-log.ts";
 import type { Stage } from "../train/stage.ts";
 import type { OpenStageOptions } from "../train/stage-people.ts";
@@ -43,7 +43,7 @@ export interface StageRun {
   seed: number;
   precision: "bfloat16" | "float32";
   resume?: string | true;
-  every?: { log?: number; save?: number; keep?: number; heldOut?: number };
+  every: Intervals;
   /** Folders of the weights that the stage builds on. */
   weights: Readonly<Record<string, string | undefined>>;
   /** The command that started this one; model cards name it. */
@@ -181,9 +181,13 @@ export function withTrainingOptions(command: Command) {
     .option("--threads <number>", "processor threads (default: one a core)", count)
     .option("--cache <folder>", "prepared crops and feature maps", "data/cache")
     .option("--log-every <steps>", "steps between log lines", count, 25)
-    .option("--save-every <steps>", "steps between checkpoints", count, 250)
-    .option("--keep-every <steps>", "keep a checkpoint of its own every so many steps; 0: none", whole, 0)
-    .option("--held-out-every <steps>", "steps between reports and pictures of validation people", count, 500)
+    .option("--save-every <steps>", "steps between checkpoints (default: the preset's every.save)", count)
+    .option("--keep-every <steps>", "keep a checkpoint of its own every so many steps; 0: none", whole)
+    .option(
+      "--held-out-every <steps>",
+      "steps between reports and pictures of validation people (default: the preset's every.heldOut)",
+      count,
+    )
     .addOption(deviceOption())
     .addOption(jsonOption());
 }
@@ -202,9 +206,9 @@ interface TrainingOptions {
   precision?: "bfloat16" | "float32";
   threads?: number;
   logEvery: number;
-  saveEvery: number;
-  keepEvery: number;
-  heldOutEvery: number;
+  saveEvery?: number;
+  keepEvery?: number;
+  heldOutEvery?: number;
 }
 
 /** Puts device and threads in place, and resolves the preset. @throws UsageError when the preset or a key is unknown */
@@ -212,8 +216,10 @@ export function settingsOf(options: TrainingOptions): Pick<StageRun, "preset" | 
   const preset = presetOf(options);
   useDevice(ownDevice(options.device));
   if (options.threads) setNumThreads(options.threads);
-  const { logEvery: log, saveEvery: save, keepEvery: keep, heldOutEvery: heldOut } = options;
-  return { preset, precision: options.precision ?? preferredPrecision(), every: { log, save, keep, heldOut } };
+  const { save, keep, heldOut } = preset.every;
+  const { logEvery: log, saveEvery = save, keepEvery = keep, heldOutEvery = heldOut } = options;
+  const every = { log, save: saveEvery, keep: keepEvery, heldOut: heldOutEvery };
+  return { preset, precision: options.precision ?? preferredPrecision(), every };
 }
 
 function presetOf({ preset, set }: TrainingOptions): Preset {

@@ -33,7 +33,7 @@ export function trainAllCommand() {
     )
     .addHelpText("after", "\nThen: omni-id generate --weights runs/weights …")
     .action(async ({ out, json, atOnce, ...options }) => {
-      const { preset, precision } = settingsOf(options);
+      const { preset, precision, every } = settingsOf(options);
       const threads = options.threads ?? availableParallelism();
       const most = atOnce ?? (options.device === "cpu" ? Math.min(2, threads) : 1);
       const common = [
@@ -41,8 +41,8 @@ export function trainAllCommand() {
         ...["--cache", options.cache, "--preset", options.preset],
         ...["--seed", `${options.seed}`, "--precision", precision, "--device", options.device],
         ...["--threads", `${Math.max(1, Math.floor(threads / most))}`, "--log-every", `${options.logEvery}`],
-        ...["--save-every", `${options.saveEvery}`, "--keep-every", `${options.keepEvery}`],
-        ...["--held-out-every", `${options.heldOutEvery}`, "--resume"],
+        ...["--save-every", `${every.save}`, "--keep-every", `${every.keep}`],
+        ...["--held-out-every", `${every.heldOut}`, "--resume"],
         ...["--part-of", stageCommandLine({ stage: "all", preset, seed: options.seed, precision })],
       ];
       const parts = partsOf(
@@ -53,7 +53,9 @@ export function trainAllCommand() {
       );
       if (preset.backbone.kind === "onnx" && parts.some((part) => !part.done())) {
         // All stages share this cache: made once, before two of them find it missing.
-        await prepareAhead(stagePeopleOptions({ ...options, preset, note }));
+        for (const imageSize of new Set([preset.mtd.imageSize, preset.flow.imageSize])) {
+          await prepareAhead(stagePeopleOptions({ ...options, preset, note }, { imageSize }));
+        }
       }
       await runParts(parts, { atOnce: most });
 

@@ -73,7 +73,7 @@ export class FaceGenerator {
 
   /** Side of a picture, in pixels. */
   get imageSize(): number {
-    return this.base.preset.imageSize;
+    return this.base.preset.flow.imageSize;
   }
 
   /** Guidance where nothing else is said: of nano's pictures 1 is washed out, and above 4 colours burn. */

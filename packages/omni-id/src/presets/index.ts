@@ -39,13 +39,21 @@ export function resolvePreset(name: string, overrides: readonly string[] = []): 
  */
 export function completePreset(stored: unknown): Preset | undefined {
   const base = presets[(stored as Partial<Preset> | undefined)?.name ?? ""];
-  const parsed = presetSchema.safeParse(base ? fill(fill(stored, BEFORE), base) : stored);
+  const moved = inTheirPlaces(stored);
+  const parsed = presetSchema.safeParse(base ? fill(fill(moved, BEFORE), base) : moved);
   return parsed.success ? parsed.data : undefined;
 }
 
+const plain = (value: unknown): value is Values => typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** Once both stages had one size. */
+function inTheirPlaces(stored: unknown): unknown {
+  if (!plain(stored) || !("imageSize" in stored)) return stored;
+  const { imageSize, mtd, flow, ...rest } = stored;
+  return { ...rest, mtd: { imageSize, ...(mtd as Values) }, flow: { imageSize, ...(flow as Values) } };
+}
+
 function fill(stored: unknown, base: unknown): unknown {
-  const plain = (value: unknown): value is Values =>
-    typeof value === "object" && value !== null && !Array.isArray(value);
   if (!plain(stored) || !plain(base)) return stored;
   // Another kind of part has other options.
   if (stored.kind !== base.kind) return stored;
@@ -60,8 +68,8 @@ function assign(preset: Values, override: string): void {
   const path = override.slice(0, split);
   const known = [...valuesOf(preset).keys()];
   if (!known.includes(path)) {
-    const shortened = known.find((key) => key.endsWith(`.${path}`));
-    const hint = shortened ? `; did you mean "${shortened}"?` : nearest(path, known);
+    const meant = known.filter((key) => key.endsWith(`.${path}`)).map((key) => `"${key}"`);
+    const hint = meant.length > 0 ? `; did you mean ${meant.join(" or ")}?` : nearest(path, known);
     throw new Error(`preset key "${path}" is not known${hint}`);
   }
   const keys = path.split(".");

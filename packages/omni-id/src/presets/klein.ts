@@ -5,14 +5,11 @@ const { flow } = paper;
 
 /**
  * The paper's recipe on FLUX.2 [klein] Base 4B (Apache-2.0) instead of FLUX.1-dev. Stage one does not know of the flow
- * model: its weights are those of the paper preset. 512 px; 1024 px is imageSize=1024.
+ * model: its weights are those of the paper preset. 512 px; 1024 px is flow.imageSize=1024.
  */
 export const klein: Preset = {
   ...paper,
   name: "klein",
-  imageSize: 512,
-  // 16 × 16 tokens, as in the paper.
-  mtd: { ...paper.mtd, decoder: { ...paper.mtd.decoder, patchSize: 32 } },
   flow: {
     ...flow,
     latents: { kind: "flux2" },

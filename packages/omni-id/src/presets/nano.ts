@@ -3,7 +3,6 @@ import type { Preset } from "./schema.ts";
 /** Learns on two CPU cores within an hour a stage. The default of every command. */
 export const nano: Preset = {
   name: "nano",
-  imageSize: 64,
   faceMask: "outline-skin",
   backbone: { kind: "onnx", width: 256 },
   // Rendered people and those of the paper have eight photos each.
@@ -12,6 +11,7 @@ export const nano: Preset = {
   // The recogniser has seen real faces, the rest of the encoder only rendered ones: four tokens carry its feature as it is.
   encoder: { crossBlocks: 2, selfBlocks: 2, headWidth: 32, carriedTokens: 4 },
   mtd: {
+    imageSize: 64,
     // 16×16 target tokens: 95 % masked leaves 13 visible, as at paper scale; 3 of 64 could not tell the pose.
     // Two self-attention blocks before the identity is asked: the decoder has to know the pose first.
     decoder: { patchSize: 4, width: 128, poseBlocks: 2, crossBlocks: 2, selfBlocks: 2, headWidth: 32 },
@@ -28,6 +28,7 @@ export const nano: Preset = {
     optimisation: { steps: 2000, warmup: 20, decay: 0.35, muon: 0.02, adamw: 1e-3, clip: 1, ema: 0.995 },
   },
   flow: {
+    imageSize: 64,
     // Principal directions lose less than a small convolutional autoencoder, and cost nothing to train.
     latents: { kind: "linear", patchSize: 8, channels: 48 },
     prompts: { kind: "words", vocabulary: 126, length: 24 },
@@ -79,7 +80,9 @@ export const nano: Preset = {
       strides: [1, 2, 2, 2, 1],
       // Landmarks alone: identities come in through the adapter, which never saw landmarks either.
       identity: 0,
+      checkpoint: false,
       optimisation: { steps: 2000, warmup: 50, decay: 0.4, muon: 0.01, adamw: 1e-3, clip: 1, ema: 0.995 },
     },
   },
+  every: { save: 250, keep: 0, heldOut: 500 },
 };

@@ -6,7 +6,6 @@ import type { Preset } from "./schema.ts";
  */
 export const paper: Preset = {
   name: "paper",
-  imageSize: 224,
   faceMask: "segmentation",
   backbone: {
     kind: "clip",
@@ -24,6 +23,8 @@ export const paper: Preset = {
   identity: { tokens: 256, width: 1280 },
   encoder: { crossBlocks: 2, selfBlocks: 2, headWidth: 80, carriedTokens: 0 },
   mtd: {
+    // As large as CLIP's input: 16 × 16 tokens of 14 px.
+    imageSize: 224,
     decoder: { patchSize: 14, width: 1280, poseBlocks: 0, crossBlocks: 2, selfBlocks: 2, headWidth: 80 },
     batch: 16,
     inputs: [3],
@@ -36,6 +37,8 @@ export const paper: Preset = {
     optimisation: { steps: 250_000, warmup: 1000, decay: 0.2, muon: 0, adamw: 1e-4, clip: 1, ema: 0.9999 },
   },
   flow: {
+    // FLUX.1-dev has seen nothing smaller than 256 px; the paper's pictures are of 512 px.
+    imageSize: 512,
     latents: { kind: "flux" },
     prompts: { kind: "t5-clip", length: 512 },
     packing: 2,
@@ -83,7 +86,11 @@ export const paper: Preset = {
       doubleBlocks: 2,
       strides: [1, 1, 2, 1, 2, 1, 2, 1],
       identity: 0.5,
+      // Without it 32 pictures of 512 px would keep about 150 GB.
+      checkpoint: true,
       optimisation: { steps: 50_000, warmup: 500, decay: 0.2, muon: 0, adamw: 1e-4, clip: 1, ema: 0.999 },
     },
   },
+  // A checkpoint of stage one is 12 GB.
+  every: { save: 1000, keep: 0, heldOut: 5000 },
 };

@@ -50,6 +50,8 @@ const times = z.discriminatedUnion("kind", [
 ]);
 
 const flow = z.strictObject({
+  /** Side of the pictures that are drawn, and of those trained on, in pixels. */
+  imageSize: count,
   latents: z.discriminatedUnion("kind", [
     /** Principal directions of patches. */
     z.strictObject({ kind: z.literal("linear"), patchSize: count, channels: count }),
@@ -135,14 +137,14 @@ const flow = z.strictObject({
     strides: z.array(count),
     /** Share of the steps in which the identity is given too. */
     identity: share,
+    /** Activation checkpointing, in the frozen model too: memory for time. */
+    checkpoint: z.boolean(),
     optimisation,
   }),
 });
 
 export const presetSchema = z.strictObject({
   name: z.string(),
-  /** Side of a target image, in pixels. */
-  imageSize: count,
   /**
    * Mʳ of training pictures: `segmentation`, the mask that lies beside a picture; `outline-skin`, that mask where there
    * is one, else the outline of 68 landmarks without what has not the colours of skin above the brows.
@@ -161,6 +163,8 @@ export const presetSchema = z.strictObject({
     carriedTokens: z.int().min(0),
   }),
   mtd: z.strictObject({
+    /** Side of a target picture, in pixels. */
+    imageSize: count,
     decoder: blocks.extend({ patchSize: count, width: count, poseBlocks: z.int().min(0) }),
     /** Identities in a step. */
     batch: count,
@@ -189,6 +193,15 @@ export const presetSchema = z.strictObject({
   }),
   /** Decoder 2, flow matching (section 3.3), and what is built on it. */
   flow,
+  /** Steps between what a run leaves behind. */
+  every: z.strictObject({
+    /** The checkpoint that a run goes on from. */
+    save: count,
+    /** A checkpoint that stays; 0: none. */
+    keep: z.int().min(0),
+    /** Figures and a picture of validation people. */
+    heldOut: count,
+  }),
 });
 
 /** Everything by which two ways of running the same code differ: numbers only. */

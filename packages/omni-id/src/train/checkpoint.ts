@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { loadSafetensors, type nn, saveSafetensors, scope, type Tensor } from "@omni-id/torch";
+import { loadSafetensors, type nn, saveSafetensorsLater, scope, type Tensor } from "@omni-id/torch";
 import type { Optimisers } from "./optimisers.ts";
 
 export interface CheckpointInfo {
@@ -15,9 +15,17 @@ export interface CheckpointInfo {
 const LAST = "last.safetensors";
 const keptName = (step: number) => `step-${String(step).padStart(6, "0")}.safetensors`;
 
+/** A checkpoint on its way to the disk. */
+export interface SavedCheckpoint {
+  file: string;
+  /** Resolves when the file is whole and in its place; rejects with the system's error. */
+  written: Promise<void>;
+}
+
 /**
- * Writes all that a run is (weights, optimisers, average) into one file. The file appears by rename: a run that is
- * killed while saving still has its previous checkpoint. Of several processes all have to call this, and one writes.
+ * Writes all that a run is (weights, optimisers, average) into one file, beside the steps that follow: what is saved is
+ * what stands when this returns. The file appears by rename: a run that is killed while saving still has its previous
+ * checkpoint. Of several processes all have to call this, and one writes.
  */
 export function saveCheckpoint(
   folder: string,
@@ -25,18 +33,19 @@ export function saveCheckpoint(
   model: nn.Module,
   optimisers: Optimisers,
   { keep = false, writes = true }: { keep?: boolean; writes?: boolean } = {},
-): string {
+): SavedCheckpoint {
   const file = join(folder, keep ? keptName(info.step) : LAST);
+  let written = Promise.resolve();
   scope(() => {
     const tensors = new Map<string, Tensor>();
     for (const [key, tensor] of model.stateDict()) tensors.set(`model.${key}`, tensor);
     for (const [key, tensor] of optimisers.stateTensors()) tensors.set(key, tensor);
     if (!writes) return;
-    saveSafetensors(file, tensors, {
+    written = saveSafetensorsLater(file, tensors, {
       metadata: { stage: info.stage, step: String(info.step), seed: String(info.seed), preset: info.preset },
     });
   });
-  return file;
+  return { file, written };
 }
 
 /**

@@ -1,11 +1,12 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { autocast, type DType, type nn, scope } from "@omni-id/torch";
-import { presetDifferences } from "../presets/index.ts";
+import { completePreset, presetDifferences } from "../presets/index.ts";
 import type { Preset } from "../presets/schema.ts";
 import { type CheckpointInfo, lastCheckpoint, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import { Optimisers } from "./optimisers.ts";
 import type { TrainLog } from "./run-log.ts";
+import { Saver } from "./saver.ts";
 import type { Stage } from "./stage.ts";
 import { SOLO, type Team } from "./team.ts";
 
@@ -19,12 +20,20 @@ export interface TrainOptions {
   log: TrainLog;
   /** Go on from this checkpoint; `true`: from the newest one of `out`. */
   resume?: string | true;
-  /** Steps between log lines, saved checkpoints, and held-out reports. */
-  every?: { log?: number; save?: number; keep?: number; heldOut?: number };
+  /** Else the preset's, and a line every 25 steps. */
+  every?: Partial<Intervals>;
   /** Aborted: the loop ends after the current step, with a checkpoint. */
   signal?: AbortSignal;
   /** The processes that train together; alone when left out. */
   team?: Team;
+}
+
+/** Steps between log lines, saved checkpoints, those that stay (0: none), and held-out reports. */
+export interface Intervals {
+  log: number;
+  save: number;
+  keep: number;
+  heldOut: number;
 }
 
 export interface TrainResult {
@@ -42,7 +51,7 @@ export async function train<Batch>(stage: Stage<Batch>, options: TrainOptions): 
   const { out, seed, preset, optimisation, precision, log, signal, team = SOLO } = options;
   const { share, leads } = team;
   if (share.count > 1 && !stage.part) throw new Error(`stage "${stage.name}" is trained by one process only`);
-  const every = { log: 25, save: 250, keep: 0, heldOut: 500, ...options.every };
+  const every: Intervals = { log: 25, ...preset.every, ...options.every };
   mkdirSync(out, { recursive: true });
 
   const optimisers = new Optimisers(stage.groups, optimisation, team.divides);
@@ -54,10 +63,11 @@ export async function train<Batch>(stage: Stage<Batch>, options: TrainOptions): 
   log.start({ from: start, to: optimisation.steps });
 
   let step = start;
-  let saved = start;
+  const saver = new Saver(start);
   while (step < optimisation.steps && !team.any(signal?.aborted ?? false)) {
     step++;
-    const figures = scope(() => {
+    saver.check();
+    const done = scope((): StepOutcome => {
       const batch = stage.part ? stage.part(stage.batch(step), share) : stage.batch(step);
       const { loss, metrics } = autocast({ dtype: precision, enabled: precision !== "float32" }, () =>
         stage.loss(batch, step, share),
@@ -66,19 +76,23 @@ export async function train<Batch>(stage: Stage<Batch>, options: TrainOptions): 
       const { loss: value } = means;
       // Before the step: weights that have met a NaN cannot be saved.
       if (!Number.isFinite(value)) {
-        throw new NotFinite({ step, what: `the loss is ${value}`, batch: stage.describe(batch), saved });
+        return { trouble: `the loss is ${value}`, batch: stage.describe(batch) };
       }
       loss.backward();
       const norm = optimisers.clip();
       if (!Number.isFinite(norm)) {
         const key = firstNotFinite(stage.model);
-        const what = `the gradient${key ? ` of "${key}"` : ""} is not finite (norm ${norm}), though the loss is ${value}`;
-        throw new NotFinite({ step, what, batch: stage.describe(batch), saved });
+        const trouble = `the gradient${key ? ` of "${key}"` : ""} is not finite (norm ${norm}), though the loss is ${value}`;
+        return { trouble, batch: stage.describe(batch) };
       }
       optimisers.step(step);
-      return { ...means, norm };
+      return { figures: { ...means, norm } };
     });
-    log.step(step, figures);
+    if ("trouble" in done) {
+      await saver.finish();
+      throw new NotFinite({ step, what: done.trouble, batch: done.batch, saved: saver.sound });
+    }
+    log.step(step, done.figures);
 
     if (step === 1 || step % every.log === 0)
       log.line(
@@ -88,25 +102,22 @@ export async function train<Batch>(stage: Stage<Batch>, options: TrainOptions): 
     if (every.keep > 0 && step % every.keep === 0) {
       await save({ keep: true });
     }
-    if (step % every.save === 0) {
-      await save();
-      saved = step;
-    }
+    if (step % every.save === 0) await save();
     if (stage.heldOut && step % every.heldOut === 0 && step < optimisation.steps) await report(step);
     await new Promise(setImmediate); // lets Ctrl-C and the loader in
   }
 
   const checkpoint = await save();
+  await saver.finish();
+  await team.meet(`the checkpoint of step ${step}`);
   const interrupted = step < optimisation.steps;
   if (!interrupted && stage.heldOut) await report(step);
   log.end({ step, interrupted });
   if (!interrupted) optimisers.average.swap();
   return { step, checkpoint, interrupted };
 
-  async function save({ keep = false } = {}): Promise<string> {
-    const file = saveCheckpoint(out, info(step), stage.model, optimisers, { keep, writes: leads });
-    await team.meet(`the checkpoint of step ${step}`);
-    return file;
+  function save({ keep = false } = {}): Promise<string> {
+    return saver.save(step, () => saveCheckpoint(out, info(step), stage.model, optimisers, { keep, writes: leads }));
   }
 
   async function report(at: number): Promise<void> {
@@ -124,6 +135,9 @@ export async function train<Batch>(stage: Stage<Batch>, options: TrainOptions): 
   }
 }
 
+/** What a step came to. */
+type StepOutcome = { figures: Record<string, number> } | { trouble: string; batch: string };
+
 /** Loads the checkpoint to go on from; returns the steps it has done. */
 function resume<Batch>(stage: Stage<Batch>, optimisers: Optimisers, options: TrainOptions): number {
   const { out, resume, seed, preset, log } = options;
@@ -139,7 +153,8 @@ function resume<Batch>(stage: Stage<Batch>, optimisers: Optimisers, options: Tra
     return 0;
   }
   const checkpoint = loadCheckpoint(file, stage.name, stage.model, optimisers);
-  const changes = presetDifferences(JSON.parse(checkpoint.preset) as Preset, preset);
+  const stored = JSON.parse(checkpoint.preset) as Preset;
+  const changes = presetDifferences(completePreset(stored) ?? stored, preset);
   if (changes.length > 0) log.note(`the preset differs from the checkpoint's: ${changes.join(", ")}`);
   if (checkpoint.seed !== seed) log.note(`the checkpoint's seed was ${checkpoint.seed}; from here on it is ${seed}`);
   log.note(`going on from ${file}, ${checkpoint.step} steps done`);

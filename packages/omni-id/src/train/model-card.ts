@@ -21,12 +21,13 @@ export interface CardFacts {
 export function modelCard(facts: CardFacts): string {
   const { file, hash, size, parameters, dtype, preset, metadata } = facts;
   const told = (key: string) => metadata[key] ?? "not noted";
+  const stage = [ENCODER_FILE, DECODER_FILE].includes(file) ? preset.mtd : preset.flow;
   const rows = [
     ["file", `\`${file}\`, ${(size / 1e6).toFixed(1)} MB, SHA-256 \`${hash}\``],
     ["parameters", `${parameters.toLocaleString("en")}, stored as ${dtype}`],
     [
       "preset",
-      `${preset.name}: ℓ is ${preset.identity.tokens} × ${preset.identity.width}, ${preset.imageSize} px pictures`,
+      `${preset.name}: ℓ is ${preset.identity.tokens} × ${preset.identity.width}, ${stage.imageSize} px pictures`,
     ],
     [
       "training people",

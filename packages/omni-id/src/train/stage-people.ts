@@ -16,21 +16,29 @@ export interface OpenStageOptions {
   note: (text: string) => void;
 }
 
-/** A stage's people; without a backbone of its own it takes the recogniser. */
-export function openStagePeople(options: OpenStageOptions, backbone?: PhotoBackbone): Promise<OpenedPeople> {
-  return openPeople(stagePeopleOptions(options, backbone));
+/** What a stage wants of its people. */
+export interface StageView {
+  /** Side of the pictures that it draws, in pixels. */
+  imageSize: number;
+  /** What sees the photos; the recogniser when absent. */
+  backbone?: PhotoBackbone;
+}
+
+/** A stage's people. */
+export function openStagePeople(options: OpenStageOptions, view: StageView): Promise<OpenedPeople> {
+  return openPeople(stagePeopleOptions(options, view));
 }
 
 export function stagePeopleOptions(
   { data, weight, cache, preset, note }: OpenStageOptions,
-  backbone: PhotoBackbone = RecogniserBackbone.load({ width: preset.backbone.width }),
+  { imageSize, backbone = RecogniserBackbone.load({ width: preset.backbone.width }) }: StageView,
 ): OpenPeopleOptions {
   const recogniser = () => RecogniserBackbone.load({ width: preset.backbone.width });
   return {
     data,
     weight,
     cache,
-    imageSize: preset.imageSize,
+    imageSize,
     faceMask: preset.faceMask,
     alterSingles: preset.singles === "altered",
     backbone,

@@ -26,12 +26,12 @@ export function buildEncoder(preset: Preset): Encoder {
 }
 
 /** The masked transformer decoder that a preset describes. */
-export function buildMaskedDecoder({ imageSize, identity, mtd }: Preset): MaskedDecoder {
-  return new MaskedDecoder({ imageSize, identityWidth: identity.width, ...mtd.decoder });
+export function buildMaskedDecoder({ identity, mtd }: Preset): MaskedDecoder {
+  return new MaskedDecoder({ imageSize: mtd.imageSize, identityWidth: identity.width, ...mtd.decoder });
 }
 
 /** The flow model that a preset describes, with fresh weights. */
-export function buildFlowBase({ imageSize, flow }: Preset): FlowBase {
+export function buildFlowBase({ flow }: Preset): FlowBase {
   const latents = buildLatents(flow);
   const inChannels = latents.latentChannels * flow.packing ** 2;
   return new FlowBase({
@@ -39,7 +39,7 @@ export function buildFlowBase({ imageSize, flow }: Preset): FlowBase {
     prompts: buildPrompts(flow),
     flux: new Flux({ ...flow.flux, inChannels }),
     packing: flow.packing,
-    imageSize,
+    imageSize: flow.imageSize,
     distilledGuidance: flow.guidance.distilled,
   });
 }

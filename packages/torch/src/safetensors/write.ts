@@ -15,13 +15,22 @@ const formatNames = new Map(Object.entries(FORMAT_DTYPES).map(([name, { dtype }]
 export function saveSafetensors(
   path: string,
   tensors: ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>,
-  { metadata }: { metadata?: Readonly<Record<string, string>> } = {},
+  options: { metadata?: Readonly<Record<string, string>> } = {},
 ): void {
+  const { head, laid } = layOut(tensors, options);
+  writeAtomically(path, partsOf(head, laid));
+}
+
+/** A file's head, and the tensors in the order in which they follow it. */
+export function layOut(
+  tensors: ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>,
+  { metadata }: { metadata?: Readonly<Record<string, string>> },
+): { head: Uint8Array; laid: { tensor: Tensor }[] } {
   const entries = tensors instanceof Map ? [...tensors] : Object.entries(tensors as Record<string, Tensor>);
   const laid = inOrder(
     entries.map(([name, tensor]) => ({ name, tensor, code: formatOf(name, tensor), shape: tensor.shape })),
   );
-  writeAtomically(path, partsOf(headOf(laid, metadata), laid));
+  return { head: headOf(laid, metadata), laid };
 }
 
 /** The head, then each tensor's bytes: one tensor at a time is brought to the CPU. */
@@ -36,7 +45,8 @@ function formatOf(name: string, tensor: Tensor): string {
   return known;
 }
 
-function bytesOf(tensor: Tensor): Uint8Array {
+/** A tensor's bytes on the CPU; they may be its own memory. */
+export function bytesOf(tensor: Tensor): Uint8Array {
   const array = tensor.detach().to("cpu").contiguous().data();
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 }

@@ -1,7 +1,7 @@
 import { noGrad, randn, scope, type Tensor, tensor, zeros } from "@omni-id/torch";
 import { LinearAutoencoder } from "../../backbones/linear-autoencoder.ts";
 import { WordEncoder } from "../../backbones/words.ts";
-import { type FlowBase, flowError, noised } from "../../flow-base.ts";
+import type { FlowBase } from "../../flow-base.ts";
 import { keyedGenerator } from "../../people/draws.ts";
 import type { People } from "../../people/people.ts";
 import { sample } from "../../people/sample.ts";
@@ -12,6 +12,7 @@ import { euler } from "../../sampling.ts";
 import { schedule } from "../../sampling-steps.ts";
 import { vocabularyOf } from "../../text/prompt-words.ts";
 import { buildFlowBase } from "../../weights/build.ts";
+import { heldOutError } from "../held-out-error.ts";
 import { peopleTokens } from "../people-tokens.ts";
 import type { HeldOutReport } from "../stage.ts";
 import { type OpenStageOptions, openStagePeople } from "../stage-people.ts";
@@ -32,7 +33,7 @@ const TIMES = [0.2, 0.5, 0.8, 0.95];
 /** The nano base on a folder of shards. */
 export async function openBaseStage(options: OpenStageOptions): Promise<OpenedBase> {
   const { preset, seed, note } = options;
-  const { people, validation } = await openStagePeople(options);
+  const { people, validation } = await openStagePeople(options, { imageSize: preset.flow.imageSize });
   const model = buildFlowBase(preset);
   startFromZero(model);
   fitLatents(model, people, note);
@@ -67,11 +68,12 @@ function reportOn(model: FlowBase, validation: People, preset: Preset, step: num
   const told = rows.map((row) => validation.captions[row] || preset.flow.prompt);
   return noGrad(() => {
     const metrics: Record<string, number> = {};
+    const x = scope(() => peopleTokens(model, validation, rows));
     for (const [name, prompts] of [
       ["fixed", fixed],
       ["captions", told],
     ] as const) {
-      const errors = TIMES.map((time) => errorAt(model, validation, rows, prompts, time));
+      const errors = TIMES.map((time) => heldOutError(model, x, { time, purpose: HELD_OUT_DRAW, prompts }));
       for (const [i, time] of TIMES.entries()) metrics[`${name}_${time}`] = errors[i];
       metrics[name] = errors.reduce((sum, error) => sum + error, 0) / errors.length;
     }
@@ -90,16 +92,6 @@ function reportOn(model: FlowBase, validation: People, preset: Preset, step: num
         tile: 128,
       });
     return { metrics, picture };
-  });
-}
-
-function errorAt(model: FlowBase, people: People, rows: number[], prompts: readonly string[], time: number): number {
-  return scope(() => {
-    const x = peopleTokens(model, people, rows);
-    const noise = randn(x.shape, { generator: keyedGenerator(0, Math.round(time * 1000), HELD_OUT_DRAW) });
-    const t = zeros([rows.length]).add(time);
-    const velocity = model.velocity(noised(x, noise, t), t, model.prompts.encode(prompts));
-    return flowError(velocity, x, noise).mean().item();
   });
 }
 

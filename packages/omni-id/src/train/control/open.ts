@@ -35,8 +35,12 @@ const MEAN_FACE_VIEWS = 2048;
 export async function openControlStage(options: OpenControlStageOptions): Promise<OpenedControl> {
   const { preset, seed } = options;
   const base = await loadFlowBase(options.base, preset);
+  base.base.checkpointBlocks = preset.flow.control.checkpoint;
   const identity = preset.flow.control.identity > 0 ? await loadIdentityPart(options.flow, base) : undefined;
-  const { people, validation } = await openStagePeople(options, identity?.encoder.backbone);
+  const { people, validation } = await openStagePeople(options, {
+    imageSize: preset.flow.imageSize,
+    backbone: identity?.encoder.backbone,
+  });
 
   const model = buildControl(preset, base.base);
   model.initialiseFrom(base.base.flux);
@@ -45,16 +49,16 @@ export async function openControlStage(options: OpenControlStageOptions): Promis
   const landmarks = people.landmarksOf(rows);
   model.fitMeanFace(rows.map((row, i) => ({ landmarks: landmarks[i], pose: people.poseOf(row) })));
 
-  const { prompt, guidance } = preset.flow;
+  const { prompt, guidance, imageSize } = preset.flow;
   const stage = new ControlStage({
     model,
     base: base.base,
     identity,
     people,
     preset: preset.flow,
-    imageSize: preset.imageSize,
     seed,
-    heldOut: validation && ((step) => reportOn({ model, base, identity, prompt, guidance }, validation, step)),
+    heldOut:
+      validation && ((step) => reportOn({ model, base, identity, prompt, guidance, imageSize }, validation, step)),
   });
   return { stage, model, base };
 }
@@ -72,10 +76,15 @@ interface Reported {
   identity: IdentityPart | undefined;
   prompt: string;
   guidance: FlowPreset["guidance"];
+  imageSize: number;
 }
 
 /** Eight people in the poses of photos that were not among the inputs: by landmarks alone, and with the identity. */
-function reportOn({ model, base, identity, prompt, guidance }: Reported, people: People, step: number): HeldOutReport {
+function reportOn(
+  { model, base, identity, prompt, guidance, imageSize }: Reported,
+  people: People,
+  step: number,
+): HeldOutReport {
   return noGrad(() => {
     const shown = [0, 1, 2, 3, 4, 5, 6, 7].map((i) => Math.floor((i * people.ids.length) / 8));
     // Of eight photos three are inputs and one of the others the target; of fewer, what there is.
@@ -85,7 +94,7 @@ function reportOn({ model, base, identity, prompt, guidance }: Reported, people:
     const real = (rows: readonly number[]) =>
       scope(() => toUnit(people.crops.indexSelect(0, tensor(rows, { dtype: "int64" }))));
     const made = scope(() => {
-      const pictures = landmarkPictures(people.landmarksOf(targets), people.crops.shape[3]);
+      const pictures = landmarkPictures(people.landmarksOf(targets), imageSize);
       const settings = { count: shown.length, seed: 1, steps: 16, prompt };
       const steered = model.steer(pictures);
       const columns: [string, Tensor][] = [

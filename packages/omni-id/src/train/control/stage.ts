@@ -38,7 +38,6 @@ export interface ControlStageOptions {
   identity?: IdentityPart;
   people: People;
   preset: FlowPreset;
-  imageSize: number;
   seed: number;
   heldOut?: (step: number) => HeldOutReport;
 }
@@ -109,9 +108,9 @@ export class ControlStage implements Stage<ControlBatch> {
   }
 
   #error({ rows, inputs, t, noise }: ControlBatch, landmarksOf: readonly number[]): Tensor {
-    const { base, people, preset, imageSize } = this.#options;
+    const { base, people, preset } = this.#options;
     const x = peopleTokens(base, people, rows);
-    const pictures = landmarkPictures(people.landmarksOf(landmarksOf), imageSize);
+    const pictures = landmarkPictures(people.landmarksOf(landmarksOf), preset.imageSize);
     const prompts = base.prompts.encode(rows.map(() => preset.prompt));
     const steering = this.model.steer(pictures, this.#identity(rows.length, inputs));
     return flowError(base.velocity(noised(x, noise, t), t, prompts, steering), x, noise);

@@ -1,13 +1,10 @@
 import { join } from "node:path";
 import { modelFile, recogniserModel } from "@omni-id/face";
-import { noGrad, randn, scope, type Tensor, tensor, zeros } from "@omni-id/torch";
+import { noGrad, scope, type Tensor, tensor } from "@omni-id/torch";
 import { type HeldOutTask, heldOutTasks, otherTask } from "../../evaluate/protocol.ts";
 import { encodeTasks } from "../../evaluate/reconstruct.ts";
 import { trainingIdentities } from "../../evaluate/training-identities.ts";
-import type { Conditions } from "../../flow-base.ts";
-import { flowError, noised } from "../../flow-base.ts";
 import { drawPictures } from "../../generate/draw.ts";
-import { keyedGenerator } from "../../people/draws.ts";
 import type { People } from "../../people/people.ts";
 import { saveSheet, toRgb } from "../../pictures/picture.ts";
 import { toUnit } from "../../pictures/rgb-batch.ts";
@@ -16,6 +13,7 @@ import { buildFlowAdapter } from "../../weights/build.ts";
 import { type LoadedEncoder, loadEncoder } from "../../weights/first-stage.ts";
 import { type LoadedFlowBase, loadFlowBase } from "../../weights/flow.ts";
 import { ENCODER_FILE } from "../../weights/folder.ts";
+import { heldOutError } from "../held-out-error.ts";
 import { LikenessLoss } from "../likeness.ts";
 import { peopleTokens } from "../people-tokens.ts";
 import type { HeldOutReport } from "../stage.ts";
@@ -50,7 +48,10 @@ export async function openFlowStage(options: OpenFlowStageOptions): Promise<Open
   const base = await loadFlowBase(options.base, preset);
   base.base.checkpointBlocks = preset.flow.adapter.checkpoint;
   const network = encoder.bundle.encoder;
-  const { people, validation } = await openStagePeople(options, network.backbone);
+  const { people, validation } = await openStagePeople(options, {
+    imageSize: preset.flow.imageSize,
+    backbone: network.backbone,
+  });
 
   const decoder = buildFlowAdapter(preset);
   const model = new FlowModel(network, decoder);
@@ -111,19 +112,16 @@ function reportOn(
         tasks.map((task) => task.targets[0]),
       ),
     );
-    const prompts = base.prompts.encode(tasks.map(() => prompt));
-    const error = (time: number, conditions: Conditions | undefined) =>
-      scope(() => {
-        const noise = randn(x.shape, { generator: keyedGenerator(0, Math.round(time * 1000), HELD_OUT_DRAW) });
-        const t = zeros([tasks.length]).add(time);
-        return flowError(base.velocity(noised(x, noise, t), t, prompts, conditions), x, noise)
-          .mean()
-          .item();
-      });
+    const prompts = tasks.map(() => prompt);
+    const error = (time: number, identities: Tensor | undefined) => {
+      const conditions = identities && ((start: number, length: number) => of(identities.narrow(0, start, length)));
+      return heldOutError(base, x, { time, purpose: HELD_OUT_DRAW, prompts, conditions });
+    };
+    const of = (identities: Tensor) => model.decoder.conditions(identities);
     for (const time of TIMES) {
-      const right = error(time, model.decoder.conditions(three));
+      const right = error(time, three);
       metrics[`loss_${time}`] = right;
-      metrics[`other_${time}`] = error(time, model.decoder.conditions(other)) / right - 1;
+      metrics[`other_${time}`] = error(time, other) / right - 1;
       metrics[`none_${time}`] = error(time, undefined) / right - 1;
     }
     const picture = drawSheet(

@@ -45,7 +45,7 @@ export async function openFirstStage(options: OpenFirstStageOptions): Promise<Fi
   const encoder = given?.bundle.encoder ?? buildEncoder(preset);
   const { backbone } = encoder;
   if (!given) startFromPretrained(backbone, preset.backbone);
-  const { people, validation } = await openStagePeople(options, backbone);
+  const { people, validation } = await openStagePeople(options, { imageSize: preset.mtd.imageSize, backbone });
   if (given || preset.mtd.backboneRate === 0) setTrainable(encoder, preset.mtd);
   if (!given) scope(() => backbone.standardise?.(people.maps(sample(people, 512))));
 
