@@ -51,7 +51,8 @@ export function mapsGraph(encoder: Encoder): OnnxExport {
  * Aligned faces `truth [B, 3, S, S]`, the tokens to decode `index [B, K]` int64, which of them are shown `visible [B, K]`
  * (0 or 1, int64), and `identity [B, L, C]` → `picture [B, 3, S, S]`.
  */
-export function decoderGraph(decoder: MaskedDecoder, { imageSize, identity: { tokens, width } }: Preset): OnnxExport {
+export function decoderGraph(decoder: MaskedDecoder, { mtd, identity: { tokens, width } }: Preset): OnnxExport {
+  const { imageSize } = mtd;
   const places = (imageSize / decoder.patchSize) ** 2;
   const at = (batch: number, count: number) => ({
     truth: unit([batch, 3, imageSize, imageSize]),
@@ -85,7 +86,8 @@ export function adapterGraph(adapter: FlowAdapter): OnnxExport {
 }
 
 /** The noisy picture and a picture of landmarks → `residual_1 [B, N, width]` and so on, for the double blocks. */
-export function controlGraph(base: FlowBase, control: LandmarkControl, { imageSize }: Preset): OnnxExport {
+export function controlGraph(base: FlowBase, control: LandmarkControl, { flow }: Preset): OnnxExport {
+  const { imageSize } = flow;
   const at = (batch: number) => ({ ...stepInputs(base, batch), landmarks: unit([batch, 3, imageSize, imageSize]) });
   const fn = ({ x, t, txt, y, landmarks }: ExportInputs) => {
     const residuals = control.forward({ ...base.input(x, t, { txt, y }), condition: landmarks });
