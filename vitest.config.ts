@@ -20,6 +20,7 @@ export default defineConfig({
       "@omni-id/data": source("data"),
       "omni-id/web": source("omni-id", "web/index"),
       "omni-id": source("omni-id"),
+      "@omni-id/studio": source("studio"),
     },
   },
   test: {

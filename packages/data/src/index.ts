@@ -46,3 +46,4 @@ export { drawPerson, type Person } from "./synth/person.ts";
 export { type SyntheticIdentity, SynthPool, syntheticId } from "./synth/pool.ts";
 export { Portrait, renderPerson, renderPictures, type SyntheticImage } from "./synth/render.ts";
 export { drawView, type View } from "./synth/view.ts";
+export { compiledWorker } from "./worker-pool.ts";

@@ -10,7 +10,7 @@ import { rgbBatch, toUnit } from "./pictures/rgb-batch.ts";
 import type { LoadedEncoder } from "./weights/first-stage.ts";
 
 /** A photo: a file's path, an encoded image, or pixels; `name` is what messages call it. */
-export type Photo = string | Uint8Array | { name: string; image: RgbImage };
+export type Photo = string | Uint8Array | { name: string; image: RgbImage } | { name: string; bytes: Uint8Array };
 
 /** A photo that did not go into an identity. */
 export interface Refusal {
@@ -129,7 +129,8 @@ function nameOf(photo: Photo, index: number): string {
 }
 
 async function open(photo: Photo, name: string): Promise<RgbImage> {
-  return typeof photo === "string" || photo instanceof Uint8Array ? loadImage(photo, { name }) : photo.image;
+  if (typeof photo === "string" || photo instanceof Uint8Array) return loadImage(photo, { name });
+  return "image" in photo ? photo.image : loadImage(photo.bytes, { name });
 }
 
 /** Messages of the layers below often begin with the photo's name already. */

@@ -37,14 +37,30 @@ export {
   UnusablePhotos,
 } from "./encode.ts";
 export { Encoder, type EncoderOptions } from "./encoder.ts";
+export type { QueryFocus } from "./evaluate/attention-maps.ts";
+export { attentionOf } from "./evaluate/attention-photos.ts";
+export type { AttentionReport } from "./evaluate/attention-report.ts";
 export { type FewToManyOptions, type FewToManyTask, sampleFewToMany } from "./few-to-many.ts";
+export { REAL_GUIDANCE } from "./generate/draw-settings.ts";
 export { FaceGenerator, type GenerateOptions } from "./generate/face-generator.ts";
 export { type Identity, loadIdentity, saveIdentity } from "./identity.ts";
-export { checkEncoder, type PhotoNote } from "./identity-values.ts";
+export {
+  checkEncoder,
+  type IdentityValues,
+  identityFrom,
+  identityMetadata,
+  type PhotoNote,
+} from "./identity-values.ts";
 export { MaskedDecoder, type MaskedDecoderOptions } from "./masked-decoder.ts";
+export { mainFace } from "./pictures/choose-faces.ts";
+export { EXPRESSIONS, type ExpressionName, expressionNamed } from "./pictures/expressions.ts";
+export { toRgb } from "./pictures/picture.ts";
 export { presets, resolvePreset } from "./presets/index.ts";
 export type { Preset } from "./presets/schema.ts";
 export { MaskedTarget } from "./reconstruct.ts";
+
 export { CLIP_TOKENS, T5_TOKENS, Tokenizer } from "./text/tokenizer.ts";
+export { type Comparison, openComparison } from "./weights/comparison.ts";
 export { type LoadedEncoder, loadEncoder, loadMaskedDecoder } from "./weights/first-stage.ts";
+export { hasFlowWeights } from "./weights/flow.ts";
 export { shippedWeights } from "./weights/folder.ts";

@@ -1,7 +1,6 @@
-import type { Pose } from "@omni-id/face";
 import { nn, noGrad, scope, type Tensor, tensor, zeros } from "@omni-id/torch";
 import type { Conditions, Steering } from "../flow-base.ts";
-import { type FaceView, fitMeanFace, poseLandmarks } from "../pictures/mean-face.ts";
+import { type FaceView, fitMeanFace, type HeadPose, poseLandmarks } from "../pictures/mean-face.ts";
 import { ControlNet, type ControlNetOptions } from "./controlnet.ts";
 
 /**
@@ -25,7 +24,7 @@ export class LandmarkControl extends ControlNet {
    * Landmarks of the mean face in a pose, 136 numbers in pixels of an aligned crop. Such crops have no roll: the
    * eyes are level.
    */
-  poseLandmarks(pose: Pick<Pose, "yaw" | "pitch">, side: number): Float32Array {
+  poseLandmarks(pose: HeadPose, side: number): Float32Array {
     return poseLandmarks(this.mean_face.toTypedArray() as Float32Array, pose, side);
   }
 

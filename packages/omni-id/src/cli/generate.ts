@@ -7,6 +7,7 @@ import { STEPS } from "../generate/draw-settings.ts";
 import { FaceGenerator } from "../generate/face-generator.ts";
 import { saveGrid } from "../generate/grid.ts";
 import { loadIdentity } from "../identity.ts";
+import { EXPRESSIONS, type ExpressionName, isExpression } from "../pictures/expressions.ts";
 import { photoFiles } from "../pictures/photo-files.ts";
 import { toRgb } from "../pictures/picture.ts";
 import { SOLVER_NAMES, type SolverName } from "../sampling-steps.ts";
@@ -22,6 +23,7 @@ export function generateCommand() {
     .option("--id <file...>", "identity file; two or more are mixed")
     .option("--mix <share>", "share of the second identity of two, 0 … 1", share, 0.5)
     .option("--pose <yaw,pitch,roll>", "degrees: to the image's right, up, clockwise", pose)
+    .option("--expression <name>", `of the face, without a photo: ${EXPRESSIONS.join(", ")}`, expression)
     .option("--landmarks <photo>", "take pose and expression from the face of a photo")
     .option("--prompt <words>", "what else the picture shows, such as: red hair, smiling, studio light")
     .option("-n, --number <pictures>", "how many", count, 4)
@@ -61,6 +63,8 @@ Without --id the bare flow model draws anybody.`,
       checkBase(options);
       if (options.pose && options.landmarks)
         throw new UsageError("--pose and --landmarks both give the pose: choose one");
+      if (options.expression && options.landmarks)
+        throw new UsageError("--expression and --landmarks both give the expression: choose one");
       const inputs = [
         ...(options.id ?? []),
         ...photoFiles(options.references ?? []).files,
@@ -114,15 +118,17 @@ Without --id the bare flow model draws anybody.`,
 }
 
 /** @throws UsageError when options do not go together */
-function checkBase({ base, references, id, pose, landmarks, weights, size }: BaseOptions): void {
+function checkBase({ base, references, id, pose, expression, landmarks, weights, size }: BaseOptions): void {
   if (references && !base) {
     throw new UsageError("--references: only FLUX.2 takes photos as they are; add --base klein");
   }
   if (references && id) throw new UsageError("--references and --id both say whom to draw: choose one");
   if (size !== undefined && (!base || id)) throw new UsageError("--size is of klein alone: the weights have their own");
   if (!base || id) return;
-  if (pose || landmarks) {
-    throw new UsageError("--pose and --landmarks need a ControlNet of ours, and klein alone has none: leave them out");
+  if (pose || expression || landmarks) {
+    throw new UsageError(
+      "--pose, --expression and --landmarks need a ControlNet of ours, and klein alone has none: leave them out",
+    );
   }
   if (weights) throw new UsageError("--weights: klein alone needs none; name an identity (--id), or leave it out");
 }
@@ -132,6 +138,7 @@ interface BaseOptions {
   references?: readonly string[];
   id?: readonly string[];
   pose?: unknown;
+  expression?: string;
   landmarks?: string;
   weights?: string;
   size?: number;
@@ -144,9 +151,10 @@ function readIdentities(generator: FaceGenerator, files: readonly string[], mix:
 
 async function landmarksOf(
   generator: FaceGenerator,
-  options: { pose?: ReturnType<typeof pose>; landmarks?: string },
+  options: { pose?: ReturnType<typeof pose>; expression?: ExpressionName; landmarks?: string },
 ): Promise<ArrayLike<number> | undefined> {
-  if (options.pose) return generator.poseLandmarks(options.pose);
+  const { pose: { yaw, pitch } = { yaw: 0, pitch: 0 }, expression } = options;
+  if (options.pose || expression) return generator.poseLandmarks({ yaw, pitch, expression });
   if (options.landmarks) return generator.photoLandmarks(await loadImage(options.landmarks), options.landmarks);
   return undefined;
 }
@@ -182,6 +190,11 @@ function pose(text: string): { yaw: number; pitch: number; roll: number } {
     throw new InvalidArgumentError("yaw beyond ±75 or pitch beyond ±45 degrees: no face is left to draw.");
   }
   return { yaw, pitch, roll };
+}
+
+function expression(text: string): ExpressionName {
+  if (isExpression(text)) return text;
+  throw new InvalidArgumentError(`choose one of: ${EXPRESSIONS.join(", ")}.`);
 }
 
 function solver(text: string): SolverName {

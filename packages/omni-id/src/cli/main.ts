@@ -26,6 +26,10 @@ const COMMANDS: Readonly<Record<string, Readonly<Record<string, Entry>>>> = {
       about: "draw an identity into a photo of which the decoder sees 5 %",
       load: async () => (await import("./reconstruct.ts")).reconstructCommand(),
     },
+    studio: {
+      about: "all of this in a browser: a page, and its server on this machine",
+      load: async () => (await import("./studio.ts")).studioCommand(),
+    },
   },
   "Training and measuring:": {
     attention: {

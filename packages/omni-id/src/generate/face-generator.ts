@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { FaceAnalyser, type Pose, type RgbImage } from "@omni-id/face";
+import { FaceAnalyser, type RgbImage } from "@omni-id/face";
 import { scope, type Tensor } from "@omni-id/torch";
 import type { LandmarkControl } from "../adapters/landmark-control.ts";
 import { WordEncoder } from "../backbones/words.ts";
@@ -11,7 +11,7 @@ import type { Identity } from "../identity.ts";
 import { checkEncoder } from "../identity-values.ts";
 import { mainFace } from "../pictures/choose-faces.ts";
 import { landmarkPictures } from "../pictures/landmark-pictures.ts";
-import { inAlignedCrop } from "../pictures/mean-face.ts";
+import { type HeadPose, inAlignedCrop } from "../pictures/mean-face.ts";
 import { type LoadedEncoder, loadEncoder } from "../weights/first-stage.ts";
 import {
   CONTROL_FILE,
@@ -95,8 +95,8 @@ export class FaceGenerator {
     );
   }
 
-  /** The mean face's landmarks in a pose, degrees; roll is left to the picture. */
-  poseLandmarks(pose: Pick<Pose, "yaw" | "pitch">): Float32Array {
+  /** The mean face's landmarks in a pose. */
+  poseLandmarks(pose: HeadPose): Float32Array {
     return this.control.poseLandmarks(pose, this.imageSize);
   }
 
@@ -104,6 +104,12 @@ export class FaceGenerator {
   async photoLandmarks(image: RgbImage, name: string): Promise<Float32Array> {
     const face = mainFace(name, image, await (await FaceAnalyser.load()).analyse(image));
     return inAlignedCrop(face.landmarks, this.imageSize);
+  }
+
+  /** The words that prompts may have, where the model knows no others; empty where it knows any. */
+  get words(): readonly string[] {
+    const { prompts } = this.base.base;
+    return prompts instanceof WordEncoder ? prompts.vocabulary : [];
   }
 
   /** Words of a prompt that this model does not know. */

@@ -1,4 +1,5 @@
 import { alignmentMatrix, type Pose, transformPoints } from "@omni-id/face/plain";
+import { type ExpressionName, withExpression } from "./expressions.ts";
 
 /** Rows of a rotation matrix, one after the other. */
 type Rotation = readonly number[];
@@ -33,16 +34,22 @@ export function projectFace(points: ArrayLike<number>, pose: Pose): Float32Array
   return out;
 }
 
+/** How a face in space is held, degrees; roll is left to the picture. */
+export interface HeadPose extends Pick<Pose, "yaw" | "pitch"> {
+  /** Neutral when absent. */
+  expression?: ExpressionName;
+}
+
 /**
  * Landmarks of a face in space in a pose, 136 numbers in pixels of an aligned crop of this side. Such crops have no roll:
  * the eyes are level.
  */
 export function poseLandmarks(
   points: ArrayLike<number>,
-  { yaw, pitch }: Pick<Pose, "yaw" | "pitch">,
+  { yaw, pitch, expression }: HeadPose,
   side: number,
 ): Float32Array {
-  return inAlignedCrop(projectFace(points, { yaw, pitch, roll: 0 }), side);
+  return inAlignedCrop(projectFace(withExpression(points, expression), { yaw, pitch, roll: 0 }), side);
 }
 
 /** 68 landmarks of a photo in pixels of the aligned crop of their face: its pose and expression. */

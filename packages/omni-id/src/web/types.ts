@@ -1,6 +1,7 @@
 import type { AnalysedFace, RgbImage } from "@omni-id/face/plain";
 import type { QueryFocus } from "../evaluate/attention-maps.ts";
 import type { IdentityValues } from "../identity-values.ts";
+import type { ExpressionName } from "../pictures/expressions.ts";
 import type { SolverName } from "../sampling-steps.ts";
 
 /** A tensor as ONNX Runtime has it. */
@@ -101,9 +102,6 @@ export interface EncodedPerson {
   refused: { photo: string; reason: string }[];
   warnings: string[];
 }
-
-/** Names of expressions for {@link PoseOptions}. */
-export type ExpressionName = "neutral" | "smile" | "open mouth" | "raised brows" | "closed eyes";
 
 /** A pose of the mean face. Degrees: yaw to the image's right (±75), pitch up (±45). */
 export interface PoseOptions {

@@ -1,0 +1,11 @@
+/**
+ * Omni-ID in a browser.
+ *
+ * @example
+ * import { startStudio } from "@omni-id/studio";
+ * const { url, close } = await startStudio({ identities: "people" });
+ */
+export type { About, EncodeAnswer, GenerateAnswer, GenerateRequest, IdentityInfo } from "./api.ts";
+export { identityBytes, parseIdentityBytes } from "./identity-file.ts";
+export { type AppSettings, studioApp } from "./server/app.ts";
+export { type Studio, type StudioSettings, startStudio } from "./start.ts";
