@@ -48,7 +48,7 @@ export class NodeEngine {
     const { name, hash, preset } = this.#encoder;
     const told = { encoder: name, hash, realGuidance: REAL_GUIDANCE };
     if (!hasFlowWeights(this.#weights)) {
-      const { imageSize } = preset;
+      const { imageSize } = preset.flow;
       return { ...told, canDraw: false, imageSize, guidance: 1, steps: STEPS, words: [], expressions: [] };
     }
     const generator = await this.#drawing();
@@ -110,8 +110,7 @@ export class NodeEngine {
     const { photo, identities, seed } = asked;
     this.#decoder ??= await loadMaskedDecoder(this.#weights, this.#encoder);
     const { image, face } = await this.#lookAt(photo);
-    const { imageSize, mtd } = this.#encoder.preset;
-    const { maskRatio, tokens } = mtd;
+    const { imageSize, maskRatio, tokens } = this.#encoder.preset.mtd;
     const target = new MaskedTarget(image, face.landmarks, {
       decoder: this.#decoder,
       imageSize,
