@@ -31,4 +31,5 @@ export { type QualityParts, qualityParts, qualityScore } from "./quality.ts";
 export { QualityNet } from "./quality-net.ts";
 export type { FaceDescription } from "./recognise.ts";
 export { RECORDING_SIDE, type RecordingParts, recordingParts, recordingScore } from "./recording.ts";
+export { withoutSubnormals } from "./subnormal.ts";
 export { describeFault, describeNoFace, type Fault, faultOf, isUsable, shareOutside } from "./usable.ts";

@@ -14,7 +14,7 @@ export { type AnalyseOptions, FaceReader, type Networks } from "./face-reader.ts
 export { faceMaskWithoutHair } from "./forehead.ts";
 export { transformPoints, warp } from "./geometry.ts";
 export { fivePoints, POINTS } from "./landmarks.ts";
-export type { Network } from "./network.ts";
+export { type Network, toPlanes } from "./network.ts";
 export type { Affine, Box, RgbImage } from "./picture-types.ts";
 export { portraitOf } from "./portrait.ts";
 export type { Pose } from "./pose.ts";

@@ -44,6 +44,7 @@ export function generateCommand() {
     )
     .option("--references <photo...>", "photos of whom to draw, klein's own way, without an identity (1 to 10)")
     .option("--size <pixels>", "side of the pictures that klein draws alone (default: 1024)", count)
+    .option("--float32", "full precision: slower where the processor has 16 bits, and what a browser draws")
     .option("--preview", "write the file after every step, as far as the pictures are")
     .addOption(weightsOption())
     .addOption(deviceOption())
@@ -101,6 +102,7 @@ Without --id the bare flow model draws anybody.`,
         steps,
         guidance,
         solver,
+        precision: options.float32 ? "float32" : undefined,
         onStep: (step, _, pictures) => {
           bar?.update(step);
           if (options.preview && step < steps) previews.push(save(pictures()));

@@ -3,7 +3,8 @@ import { Command } from "@commander-js/extra-typings";
 import { FaceAnalyser, loadImage } from "@omni-id/face";
 import { loadIdentity } from "../identity.ts";
 import { checkEncoder } from "../identity-values.ts";
-import { mainFace } from "../pictures/choose-faces.ts";
+import { mainPortrait } from "../pictures/choose-faces.ts";
+import { findFaces } from "../pictures/found-photo.ts";
 import { saveSheet, toRgb } from "../pictures/picture.ts";
 import { MaskedTarget } from "../reconstruct.ts";
 import { loadFirstStage } from "../weights/first-stage.ts";
@@ -35,8 +36,8 @@ export function reconstructCommand() {
         return { file, identity };
       });
       const image = await loadImage(photo);
-      const face = mainFace(photo, image, await (await FaceAnalyser.load()).analyse(image));
-      const target = new MaskedTarget(image, face.landmarks, {
+      const portrait = mainPortrait(photo, (await findFaces(await FaceAnalyser.load(), photo, image)).faces);
+      const target = new MaskedTarget(portrait.image, portrait.face.landmarks, {
         decoder,
         imageSize: encoder.preset.mtd.imageSize,
         maskRatio: encoder.preset.mtd.maskRatio,

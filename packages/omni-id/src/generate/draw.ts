@@ -22,6 +22,8 @@ export interface DrawOptions {
   steps?: number;
   /** The model's own when absent, or dpm. */
   solver?: SolverName;
+  /** What products are computed in; the faster one here when absent. */
+  precision?: "float32" | "bfloat16";
   /** Called after each step with the picture that the model sees, `[count, 3, S, S]`. */
   onStep?: (step: number, steps: number, pictures: () => Tensor) => void;
 }
@@ -29,14 +31,14 @@ export interface DrawOptions {
 /** Draws pictures from noise: `[count, 3, S, S]` in [−1, 1]. */
 export function drawPictures(base: FlowBase, options: DrawOptions): Tensor {
   const { drawing } = base;
-  const { count, seed, prompt, conditions, without, onStep } = options;
+  const { count, seed, prompt, conditions, without, onStep, precision = preferredPrecision() } = options;
   const { guidance = drawing.guidance ?? 1, steps = drawing.steps ?? STEPS } = options;
   const { solver = drawing.solver ?? "dpm" } = options;
   checkCount(count);
   return scope(() =>
     noGrad(() => {
       const [tokens, channels] = base.tokenShape;
-      const fast = preferredPrecision() === "bfloat16";
+      const fast = precision === "bfloat16";
       const told = (text: string) => base.prompts.encode(Array.from({ length: count }, () => text));
       const prompts = told(prompt);
       // Where the model has an empty prompt, guidance leads away from that too.

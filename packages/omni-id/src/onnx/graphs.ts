@@ -123,7 +123,7 @@ export function fluxGraph(
     return { velocity: base.velocity(x, t, { txt, y }, { ...conditions, residuals: Object.values(residuals) }) };
   };
   const module = new FluxAndAdapter(base, adapter);
-  return exportOnnx(fn, at(2, 11), { module, second: at(3, 17) });
+  return exportOnnx(fn, at(2, 11), { module, second: at(5, 18) });
 }
 
 /** Tokens `x [B, N, C]` → `pictures [B, 3, S, S]` in [−1, 1]. */

@@ -93,12 +93,19 @@ export function chooseFaces(photos: readonly FoundPhoto[]): Choice {
  */
 export function mainFace(name: string, image: RgbImage, faces: readonly AnalysedFace[]): AnalysedFace {
   if (faces.length === 0) throw new Error(`${name}: ${describeNoFace(image)}`);
-  const standing = faces.map((face) => ({ image, face, width: face.box.width, fault: faultOf(image, face) }));
-  standing.sort((a, b) => prominence(b) - prominence(a));
-  const [first] = standing;
-  const usable = standing.find(({ fault }) => fault?.severity !== "refuse");
+  const standing = faces.map((face) => ({ face, width: face.box.width, fault: faultOf(image, face) }));
+  return mainPortrait(name, standing).face;
+}
+
+/** The same of the faces of a photo, one or more of them. */
+export function mainPortrait<T extends Pick<Portrait, "face" | "width" | "fault">>(
+  name: string,
+  faces: readonly T[],
+): T {
+  const [first, ...others] = [...faces].sort((a, b) => prominence(b) - prominence(a));
+  const usable = [first, ...others].find(({ fault }) => fault?.severity !== "refuse");
   if (!usable) throw new Error(`${name}: ${describeFault(first.fault?.fault ?? "hidden", first.face)}`);
-  return usable.face;
+  return usable;
 }
 
 interface Seen {
@@ -163,7 +170,7 @@ function whyNot({ usable, shaded }: Seen, photos: number, doubtful: boolean): st
 }
 
 /** How much a face stands out: its area, and how sure the detector is that it is one. */
-function prominence({ width, face: { score } }: Portrait): number {
+function prominence({ width, face: { score } }: Pick<Portrait, "face" | "width">): number {
   return width * width * Math.max(0.02, (score - BLOB) / (1 - BLOB));
 }
 

@@ -11,7 +11,7 @@ import type { FoundPhoto, Portrait } from "./choose-faces.ts";
 /** The faces of a photo, with the parts around them. @throws when there is none, and why that may be */
 export async function findFaces(reader: FaceReader, name: string, image: RgbImage): Promise<FoundPhoto> {
   const faces = await reader.analyse(image);
-  if (faces.length === 0) throw new Error(describeNoFace(image));
+  if (faces.length === 0) throw new Error(`${name}: ${describeNoFace(image)}`);
   return { name, faces: faces.map((face) => toPortrait(image, face)) };
 }
 

@@ -13,5 +13,6 @@
  * const file = studio.saveIdentity(identity); // the bytes of alice.safetensors
  */
 export type { IdentityValues } from "../identity-values.ts";
+export { EXPRESSIONS, type ExpressionName } from "../pictures/expressions.ts";
 export { openStudio } from "./open-studio.ts";
 export type * from "./types.ts";

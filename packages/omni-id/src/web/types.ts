@@ -1,6 +1,7 @@
 import type { AnalysedFace, RgbImage } from "@omni-id/face/plain";
 import type { QueryFocus } from "../evaluate/attention-maps.ts";
 import type { IdentityValues } from "../identity-values.ts";
+import type { Portrait } from "../pictures/choose-faces.ts";
 import type { ExpressionName } from "../pictures/expressions.ts";
 import type { SolverName } from "../sampling-steps.ts";
 
@@ -91,7 +92,7 @@ export interface AnalysedPhoto {
   /** The face that would be taken, an index into `faces`; absent where none is. */
   chosen?: number;
   /** The parts of the photo around each face, which encoding needs: in the order of `faces`, in their own pixels. */
-  portraits: { image: RgbImage; face: AnalysedFace }[];
+  portraits: Portrait[];
 }
 
 /** An identity and what became of each photo. */

@@ -7,3 +7,4 @@ export {
   type WeightOptions,
 } from "./export/index.ts";
 export { type ImportOptions, importOnnx, OnnxModule } from "./module.ts";
+export { type RewriteOptions, rewriteOnnx } from "./rewrite.ts";

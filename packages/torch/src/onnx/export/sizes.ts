@@ -41,12 +41,13 @@ export function express({ first, second }: Varying, symbols: readonly FreeSize[]
     const coefficient = first / one;
     if (Number.isInteger(coefficient) && coefficient * two === second) return { symbols: some, coefficient, offset: 0 };
   }
-  for (const symbol of symbols) {
+  const sums = symbols.flatMap((symbol) => {
     const coefficient = (second - first) / (symbol.second - symbol.first);
     const offset = first - coefficient * symbol.first;
-    if (Number.isInteger(coefficient) && coefficient !== 0) return { symbols: [symbol], coefficient, offset };
-  }
-  return undefined;
+    return Number.isInteger(coefficient) && coefficient !== 0 ? [{ symbols: [symbol], coefficient, offset }] : [];
+  });
+  // Something is added to a size more often than to six times another.
+  return sums.sort((a, b) => Math.abs(a.coefficient) - Math.abs(b.coefficient))[0];
 }
 
 /** Not empty, the smallest first. */

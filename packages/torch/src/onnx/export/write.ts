@@ -33,8 +33,11 @@ interface Described {
 }
 
 export interface WeightOptions {
-  /** In how many bits large float32 weights are stored; the graph widens those of 16 again. */
-  weights?: "float32" | "float16";
+  /**
+   * In how many bits large float32 weights are stored; the graph widens those of 16 again. `lossless`: in 16 where every
+   * value of a weight is one of float16, as where they were read from a file of that.
+   */
+  weights?: "float32" | "float16" | "lossless";
 }
 
 export interface SaveOptions extends WeightOptions {
@@ -108,10 +111,11 @@ export class OnnxExport {
   }
 
   /** The graph as it is written: with weights of 16 bits, each is widened once before it is used. */
-  #graph(weights: "float32" | "float16"): WrittenGraph {
+  #graph(weights: NonNullable<WeightOptions["weights"]>): WrittenGraph {
     const { nodes, stored } = this.#builder;
     if (weights === "float32") return { nodes, stored };
-    const halved = [...stored].filter(([, one]) => one.dtype === "float32" && lengthOf(one) >= HALVED);
+    const large = [...stored].filter(([, one]) => one.dtype === "float32" && lengthOf(one) >= HALVED);
+    const halved = weights === "float16" ? large : large.filter(([, one]) => isHalf(one));
     const wide = new Map(halved.map(([name]) => [name, `${name}/float32`]));
     const casts = [...wide].map(([name, output]) => ({
       op: "Cast",
@@ -180,6 +184,14 @@ const lengthOf = ({ dtype, shape }: Stored): number => shape.reduce((size, n) =>
 
 const weightBytes = ({ stored }: WrittenGraph): number =>
   [...stored.values()].reduce((sum, one) => sum + lengthOf(one), 0);
+
+/** Whether float16 holds every value as it is. */
+function isHalf({ shape, read }: Stored): boolean {
+  return scope(() => {
+    const values = fromTypedArray(read(), shape, { device: "cpu" });
+    return Boolean(values.half().float().eq(values).all().item());
+  });
+}
 
 function halfOf({ shape, read }: Stored): Stored {
   const halves = () => scope(() => fromTypedArray(read(), shape, { device: "cpu" }).half().contiguous().data());
