@@ -113,7 +113,7 @@ function describe({ encoder, base, adapter, control }: ExportedWeights): Omit<We
   return {
     format: WEB_FORMAT,
     encoder: { name, hash },
-    imageSize: base.preset.imageSize,
+    imageSize: base.preset.flow.imageSize,
     identity: identityShape,
     blocks: cross_blocks.length,
     backbone: { tokens: backbone.tokens, grid: backbone.grid, inputSize: backbone.inputSize },
@@ -136,6 +136,7 @@ function describe({ encoder, base, adapter, control }: ExportedWeights): Omit<We
     mostWords: prompts instanceof WordEncoder ? prompts.length : 0,
     meanFace: numbers(control.mean_face),
     hidden: {
+      imageSize: preset.mtd.imageSize,
       patchSize: preset.mtd.decoder.patchSize,
       maskRatio: preset.mtd.maskRatio,
       tokens: preset.mtd.tokens,

@@ -61,8 +61,8 @@ export interface WebManifest {
   mostWords: number;
   /** 68 points in space. */
   meanFace: number[];
-  /** How the masked decoder hides a face. */
-  hidden: { patchSize: number; maskRatio: number; tokens: number };
+  /** How the masked decoder hides a face, and the side of that in pixels. */
+  hidden: { imageSize: number; patchSize: number; maskRatio: number; tokens: number };
   files: Readonly<Record<ModelName, ModelFile>>;
 }
 

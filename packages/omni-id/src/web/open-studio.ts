@@ -2,7 +2,6 @@ import { encodeSafetensors, halfBits, parseSafetensors } from "@omni-id/torch/pl
 import { REAL_GUIDANCE } from "../generate/draw-settings.ts";
 import { checkEncoder, type IdentityValues, identityFrom, identityMetadata } from "../identity-values.ts";
 import { mainPortrait, type Portrait } from "../pictures/choose-faces.ts";
-import { withExpression } from "../pictures/expressions.ts";
 import { HiddenFace } from "../pictures/hidden-face.ts";
 import { inAlignedCrop, poseLandmarks } from "../pictures/mean-face.ts";
 import { rgbOf } from "../pictures/planes.ts";
@@ -40,8 +39,7 @@ export async function openStudio(options: StudioOptions): Promise<Studio> {
     checkEncoder(name, identity, encoder.hash);
     return identity;
   };
-  const inPose = ({ expression = "neutral", ...pose }: PoseOptions) =>
-    poseLandmarks(withExpression(meanFace, expression), pose, imageSize);
+  const inPose = (pose: PoseOptions) => poseLandmarks(meanFace, pose, imageSize);
 
   return {
     info: infoOf(models),
@@ -73,15 +71,15 @@ export async function openStudio(options: StudioOptions): Promise<Studio> {
 
     async reconstruct({ target, identity, seed }) {
       const { image, face } = mainOf(target);
-      const hiding = new HiddenFace(image, face.landmarks, { imageSize, ...hidden, seed });
+      const hiding = new HiddenFace(image, face.landmarks, { ...hidden, seed });
       const { index, visible } = hiding.tokens;
       const [made] = await models.run("decoder", {
-        truth: { data: hiding.truth, dims: [1, 3, imageSize, imageSize] },
+        truth: { data: hiding.truth, dims: [1, 3, hiding.side, hiding.side] },
         index: { data: BigInt64Array.from(index, BigInt), dims: [1, index.length] },
         visible: { data: BigInt64Array.from(visible, (one) => BigInt(one)), dims: [1, visible.length] },
         identity: { data: check("the identity", identity).values, dims: [1, ...shape] },
       });
-      const rgb = (planes: Float32Array) => rgbOf(planes, imageSize);
+      const rgb = (planes: Float32Array) => rgbOf(planes, hiding.side);
       return {
         target: rgb(hiding.truth),
         visible: rgb(hiding.visible()),
