@@ -1,18 +1,5 @@
-import {
-  type ExportOptions,
-  exportOnnx,
-  importOnnx,
-  manualSeed,
-  type nn,
-  noGrad,
-  rand,
-  randint,
-  randn,
-  type Tensor,
-} from "@omni-id/torch";
-import { beforeAll, describe, expect, it } from "vitest";
-import { expectClose } from "../../torch/test/close.ts";
-import { runReference, withFile } from "../../torch/test/onnx-graph.ts";
+import { manualSeed, rand, randint, randn } from "@omni-id/torch";
+import { beforeAll, describe, it } from "vitest";
 import { CLIP_H, ClipBackbone } from "../src/backbones/clip.ts";
 import { CLIP_L_TEXT, ClipTextModel } from "../src/backbones/clip-text.ts";
 import { T5Encoder } from "../src/backbones/t5.ts";
@@ -25,29 +12,10 @@ import {
   buildMaskedDecoder,
 } from "../src/weights/build.ts";
 import { shake } from "./flux-small.ts";
+import { checkExport as check, type Inputs } from "./onnx-check.ts";
 import { tinyPreset } from "./tiny-weights.ts";
 
-type Inputs = Record<string, Tensor>;
 beforeAll(() => manualSeed(21));
-
-/** The graph of two examples gives at a third size what the model gives, in onnxruntime and read back by ourselves. */
-async function check(
-  module: nn.Module,
-  fn: (inputs: Inputs) => Tensor,
-  [first, second, third]: readonly [Inputs, Inputs, Inputs],
-  options: ExportOptions = {},
-) {
-  const exported = exportOnnx(fn, first, { module, second, ...options });
-  const bytes = exported.bytes();
-  for (const inputs of [first, third]) {
-    const wanted = noGrad(() => fn(inputs));
-    const [got] = await runReference(bytes, inputs);
-    expect(got.shape).toEqual(wanted.shape);
-    expectClose(got, wanted, { atol: 1e-5, rtol: 1e-5 });
-    const back = withFile(bytes, (path) => importOnnx(path));
-    expectClose(noGrad(() => back.run(inputs, ["output"])).output, wanted, { atol: 1e-5, rtol: 1e-5 });
-  }
-}
 
 describe("as an ONNX graph", () => {
   it("the nano encoder takes any number of people and photos", async () => {

@@ -7,6 +7,7 @@ import { messageType } from "../src/onnx/proto.ts";
 
 keepOnnxRuntimeQuiet();
 const ort = await import("onnxruntime-node");
+type OrtSession = Awaited<ReturnType<typeof ort.InferenceSession.create>>;
 
 /** AttributeProto values: whole numbers become ints unless they are wrapped by {@link float}. */
 export type AttributeValue =
@@ -148,9 +149,18 @@ export async function runReference(model: Uint8Array | string, feeds: Record<str
   const session = await (typeof model === "string"
     ? ort.InferenceSession.create(model, options)
     : ort.InferenceSession.create(model, options));
+  return runSession(session, feeds);
+}
+
+/** The same with an opened session, of Node's or the web's runtime: their tensors are one class. */
+export async function runSession(
+  session: OrtSession,
+  feeds: Record<string, Tensor>,
+  { keep = false } = {},
+): Promise<Tensor[]> {
   const inputs = Object.fromEntries(Object.entries(feeds).map(([name, value]) => [name, toOrt(value)]));
   const results = await session.run(inputs);
-  await session.release();
+  if (!keep) await session.release();
   return session.outputNames.map((name) => fromOrt(results[name]));
 }
 

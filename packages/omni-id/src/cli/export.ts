@@ -20,14 +20,21 @@ import {
   saveFlowBase,
 } from "../weights/flow.ts";
 import { DECODER_FILE, ENCODER_FILE } from "../weights/folder.ts";
+import { exportOnnxFiles, exportWeb } from "./export-models.ts";
 import { jsonOption } from "./options.ts";
 import { outFolder } from "./out-file.ts";
-import { print } from "./output.ts";
+import { print, UsageError } from "./output.ts";
 
 export function exportCommand() {
   return new Command("export")
-    .requiredOption("-o, --out <folder>", "folder of the files to write, such as weights/nano")
-    .option("--weights <folder>", "trained weights: of stage one, or all of them", "runs/weights")
+    .option("-o, --out <folder>", "weights: folder of the files to write, such as weights/nano")
+    .option("--onnx <folder>", "ONNX files for anybody's use, with a README of what goes in and comes out")
+    .option("--web <folder>", "the page with its models, which encodes and draws in a visitor's browser")
+    .option(
+      "--weights <folder>",
+      "trained weights: of stage one, or all of them; --onnx and --web take the shipped ones when this is left out",
+      "runs/weights",
+    )
     .addOption(
       new Option("--dtype <name>", "what parameters are stored as").choices(WEIGHTS_DTYPES).default("float16" as const),
     )
@@ -36,9 +43,20 @@ export function exportCommand() {
       "after",
       `
 Loading gives float32 again. Identities name the encoder by its file's hash: those of the trained weights and those of
-the exported ones do not mix. In a checkout, \`npm run numbers\` fills the cards' tables from results.`,
+the exported ones do not mix. In a checkout, \`npm run numbers\` fills the cards' tables from results.
+
+Examples:
+  omni-id export --onnx out/onnx                 the shipped models for ONNX Runtime
+  omni-id export --web out/studio                a folder that any web server can serve`,
     )
-    .action(async ({ out, weights, dtype, json }) => {
+    .action(async ({ out, onnx, web, dtype, json, ...options }, command) => {
+      const [, ...more] = [out, onnx, web].filter((folder) => folder !== undefined);
+      if (more.length > 0) throw new UsageError("-o, --onnx and --web are each an export of its own: choose one");
+      const { weights } = options;
+      const given = command.getOptionValueSource("weights") === "default" ? undefined : weights;
+      if (onnx !== undefined) return exportOnnxFiles(onnx, { weights: given, dtype, json });
+      if (web !== undefined) return exportWeb(web, { weights: given, json });
+      if (out === undefined) throw new UsageError("say what to export: -o for weights, --onnx or --web");
       outFolder(out, { inputs: [weights] });
       const { encoder, decoder } = await loadFirstStage(weights);
       const { bundle, preset, metadata } = encoder;

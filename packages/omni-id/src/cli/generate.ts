@@ -102,7 +102,7 @@ Without --id the bare flow model draws anybody.`,
         steps,
         guidance,
         solver,
-        precision: options.float32 ? "float32" : undefined,
+        precision: precisionOf(options.float32),
         onStep: (step, _, pictures) => {
           bar?.update(step);
           if (options.preview && step < steps) previews.push(save(pictures()));
@@ -145,6 +145,8 @@ interface BaseOptions {
   weights?: string;
   size?: number;
 }
+
+const precisionOf = (full: boolean | undefined) => (full ? "float32" : undefined);
 
 function readIdentities(generator: FaceGenerator, files: readonly string[], mix: number): Tensor {
   const weights = files.length === 2 ? [1 - mix, mix] : files.map(() => 1);

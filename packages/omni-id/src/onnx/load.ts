@@ -5,24 +5,30 @@ import { type LoadedEncoder, loadFirstStage } from "../weights/first-stage.ts";
 import { hasFlowWeights, type LoadedFlowBase, loadControl, loadFlowAdapter, loadFlowBase } from "../weights/flow.ts";
 import { shippedWeights } from "../weights/folder.ts";
 
-/** All weights of a folder, which belong together. */
-export interface ExportedWeights {
+/** Stage one's weights. */
+export interface ExportedStageOne {
   encoder: LoadedEncoder;
   decoder: MaskedDecoder;
+}
+
+/** What draws new pictures. */
+export interface ExportedFlow {
   base: LoadedFlowBase;
   adapter: FlowAdapter;
   control: LandmarkControl;
 }
 
-/** @throws when a file is missing, damaged, or does not belong to the others */
-export async function loadForExport(folder: string = shippedWeights()): Promise<ExportedWeights> {
-  if (!hasFlowWeights(folder)) {
-    throw new Error(
-      `${folder}: an export takes the weights of all stages, and some of the files for drawing are missing; train them (omni-id train all), or leave --weights out`,
-    );
-  }
+/**
+ * All weights of a folder, which belong together; `flow` where the folder holds a flow model of its own with all that
+ * belongs to it.
+ * @throws when a file is missing, damaged, or does not belong to the others
+ */
+export async function loadForExport(
+  folder: string = shippedWeights(),
+): Promise<ExportedStageOne & { flow?: ExportedFlow }> {
   const { encoder, decoder } = await loadFirstStage(folder);
+  if (!hasFlowWeights(folder)) return { encoder, decoder };
   const base = await loadFlowBase(folder);
   const adapter = await loadFlowAdapter(folder, { encoder, base });
-  return { encoder, decoder, base, adapter, control: await loadControl(folder, base) };
+  return { encoder, decoder, flow: { base, adapter, control: await loadControl(folder, base) } };
 }

@@ -5,10 +5,9 @@ import { gzipSync } from "node:zlib";
 import { detectorModel, landmarkModel, modelFile, poseModel, recogniserModel, withoutSubnormals } from "@omni-id/face";
 import { rewriteOnnx, writeAtomically } from "@omni-id/torch";
 import { LAST, MIDDLE } from "../backbones/recogniser.ts";
-import { WordEncoder } from "../backbones/words.ts";
-import { STEPS } from "../generate/draw-settings.ts";
 import { sortBytes } from "../web/byte-planes.ts";
-import { MODEL_NAMES, type ModelFile, type ModelName, WEB_FORMAT, type WebManifest } from "../web/manifest.ts";
+import { MODEL_NAMES, type ModelFile, type ModelName, type WebManifest } from "../web/manifest.ts";
+import { describeWeights } from "./describe.ts";
 import {
   adapterGraph,
   controlGraph,
@@ -18,7 +17,7 @@ import {
   mapsGraph,
   promptsGraph,
 } from "./graphs.ts";
-import { type ExportedWeights, loadForExport } from "./load.ts";
+import { type ExportedFlow, type ExportedStageOne, loadForExport } from "./load.ts";
 
 export interface WebExport {
   folder: string;
@@ -40,11 +39,20 @@ const [HALF, FULL] = [2, 4];
  * @throws when the weights are not whole, or not of the nano preset
  */
 export async function writeWebModels(folder: string, { weights }: { weights?: string } = {}): Promise<WebExport> {
-  const loaded = await loadForExport(weights);
+  const { flow, ...one } = await loadForExport(weights);
+  if (!flow) {
+    throw new Error(
+      `${weights}: a browser draws with the flow model of the nano preset, and its files are not all there; train them (omni-id train all), or leave --weights out`,
+    );
+  }
+  const loaded = { ...one, ...flow };
   mkdirSync(folder, { recursive: true });
   const files: [ModelName, ModelFile][] = [];
   for (const name of MODEL_NAMES) files.push([name, writeModel(folder, name, modelOf(name, loaded))]);
-  const manifest: WebManifest = { ...describe(loaded), files: Object.fromEntries(files) as WebManifest["files"] };
+  const manifest: WebManifest = {
+    ...describeWeights(loaded),
+    files: Object.fromEntries(files) as WebManifest["files"],
+  };
   const text = `${JSON.stringify(manifest)}\n`;
   writeAtomically(join(folder, "manifest.json"), text);
   removeOthers(folder, new Set(files.map(([, { file }]) => file)));
@@ -56,7 +64,10 @@ interface Model {
   planes: number;
 }
 
-function modelOf(name: ModelName, { encoder, decoder, base, adapter, control }: ExportedWeights): Model {
+function modelOf(
+  name: ModelName,
+  { encoder, decoder, base, adapter, control }: ExportedStageOne & ExportedFlow,
+): Model {
   const half = (graph: ReturnType<typeof fluxGraph>) => ({ onnx: graph.bytes({ weights: "lossless" }), planes: HALF });
   const { preset } = base;
   switch (name) {
@@ -102,44 +113,4 @@ function removeOthers(folder: string, kept: ReadonlySet<string>): void {
     const ours = MODEL_NAMES.some((name) => new RegExp(`^${name}-[0-9a-f]{12}\\.bin$`).test(file));
     if (ours && !kept.has(file)) rmSync(join(folder, file));
   }
-}
-
-function describe({ encoder, base, adapter, control }: ExportedWeights): Omit<WebManifest, "files"> {
-  const { name, hash, bundle, preset } = encoder;
-  const { backbone, carriedTokens, identityShape, cross_blocks } = bundle.encoder;
-  const { drawing, prompts, tokenShape } = base.base;
-  const carried = carriedTokens * identityShape[1];
-  const numbers = (tensor: typeof bundle.identity_mean) => Array.from(tensor.flatten().toTypedArray() as Float32Array);
-  return {
-    format: WEB_FORMAT,
-    encoder: { name, hash },
-    imageSize: base.preset.flow.imageSize,
-    identity: identityShape,
-    blocks: cross_blocks.length,
-    backbone: { tokens: backbone.tokens, grid: backbone.grid, inputSize: backbone.inputSize },
-    carried,
-    ...(carried === 0 && {
-      statistics: { mean: numbers(bundle.identity_mean), deviation: numbers(bundle.identity_deviation) },
-    }),
-    drawing: {
-      guidance: drawing.guidance ?? preset.flow.guidance.classifierFree,
-      steps: drawing.steps ?? STEPS,
-      solver: drawing.solver ?? "dpm",
-      prompt: base.preset.flow.prompt,
-      tokens: tokenShape,
-      width: base.preset.flow.flux.width,
-      residuals: control.controlnet_blocks.length,
-      modulation: adapter.modulation !== undefined,
-      extra: adapter.joined !== undefined,
-    },
-    words: prompts instanceof WordEncoder ? prompts.vocabulary : [],
-    mostWords: prompts instanceof WordEncoder ? prompts.length : 0,
-    meanFace: numbers(control.mean_face),
-    hidden: {
-      imageSize: preset.mtd.imageSize,
-      patchSize: preset.mtd.decoder.patchSize,
-      maskRatio: preset.mtd.maskRatio,
-      tokens: preset.mtd.tokens,
-    },
-  };
 }

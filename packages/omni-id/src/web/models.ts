@@ -73,7 +73,7 @@ export class Models {
 
   #session(name: ModelName): Promise<OrtSession> {
     const known = this.#sessions.get(name);
-    if (known) return known;
+    if (known !== undefined) return known;
     const opened = this.#openSession(name);
     this.#sessions.set(name, opened);
     // What failed may be tried again: the network may be back.

@@ -4,6 +4,7 @@ export {
   exportOnnx,
   OnnxExport,
   type SaveOptions,
+  type SignatureValue,
   type WeightOptions,
 } from "./export/index.ts";
 export { type ImportOptions, importOnnx, OnnxModule } from "./module.ts";

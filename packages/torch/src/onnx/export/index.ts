@@ -7,7 +7,7 @@ import { type FreeSize, sizeOf } from "./sizes.ts";
 import { translate } from "./translate.ts";
 import { OnnxExport } from "./write.ts";
 
-export { OnnxExport, type SaveOptions, type WeightOptions } from "./write.ts";
+export { OnnxExport, type SaveOptions, type SignatureValue, type WeightOptions } from "./write.ts";
 
 /** Inputs by name. */
 export type ExportInputs = Readonly<Record<string, Tensor>>;
@@ -56,9 +56,16 @@ export function exportOnnx(
         dtype,
         shape: shape.map((size, axis) => sizeOf(size, second[name].shape[axis])),
       }));
-      return new OnnxExport({ builder, outputs, inputs: described, symbols });
+      return new OnnxExport({ builder, outputs, inputs: described, symbols, statistics: buffersOf(module) });
     }),
   );
+}
+
+/** Names in the state dict that are no parameters. */
+function buffersOf(module: Module | undefined): Set<string> {
+  const names = new Set(module?.stateDict().keys());
+  for (const [name] of module?.namedParameters() ?? []) names.delete(name);
+  return names;
 }
 
 /** Sizes that differ between the examples; those that differ alike are one. */

@@ -32,9 +32,17 @@ interface Described {
   shape: readonly Size[];
 }
 
+/** An input or output of a graph. */
+export interface SignatureValue {
+  name: string;
+  dtype: DType;
+  shape: (number | string)[];
+}
+
 export interface WeightOptions {
   /**
-   * In how many bits large float32 weights are stored; the graph widens those of 16 again. `lossless`: in 16 where every
+   * In how many bits large float32 weights are stored; the graph widens those of 16 again. `float16`: in 16, but for a
+   * module's buffers. `lossless`: in 16 where every
    * value of a weight is one of float16, as where they were read from a file of that.
    */
   weights?: "float32" | "float16" | "lossless";
@@ -52,6 +60,7 @@ export class OnnxExport {
   readonly #builder: GraphBuilder;
   readonly #described: { inputs: readonly Described[]; outputs: readonly Described[] };
   readonly #symbols: readonly FreeSize[];
+  readonly #statistics: ReadonlySet<string>;
 
   /** @internal Use `exportOnnx`. */
   constructor({
@@ -59,12 +68,16 @@ export class OnnxExport {
     inputs,
     outputs,
     symbols,
+    statistics,
   }: {
     builder: GraphBuilder;
     inputs: readonly Described[];
     outputs: ReadonlyMap<string, Value>;
     symbols: readonly FreeSize[];
+    /** Names of a module's buffers: their smallest values matter. */
+    statistics: ReadonlySet<string>;
   }) {
+    this.#statistics = statistics;
     this.#builder = builder;
     this.#symbols = symbols;
     this.inputs = inputs.map(({ name }) => name);
@@ -115,7 +128,7 @@ export class OnnxExport {
     const { nodes, stored } = this.#builder;
     if (weights === "float32") return { nodes, stored };
     const large = [...stored].filter(([, one]) => one.dtype === "float32" && lengthOf(one) >= HALVED);
-    const halved = weights === "float16" ? large : large.filter(([, one]) => isHalf(one));
+    const halved = large.filter(([name, one]) => (weights === "float16" ? !this.#statistics.has(name) : isHalf(one)));
     const wide = new Map(halved.map(([name]) => [name, `${name}/float32`]));
     const casts = [...wide].map(([name, output]) => ({
       op: "Cast",
@@ -148,12 +161,24 @@ export class OnnxExport {
     return Model.encode(Model.fromObject(model)).finish();
   }
 
-  #valueInfo({ name, dtype, shape }: Described): object {
-    const dim = shape.map((size, axis) => {
-      if (isPlain(size)) return { dimValue: size };
+  /** Inputs and outputs as the file describes them: a size is a number, or the name of one that is free. */
+  get signature(): { inputs: SignatureValue[]; outputs: SignatureValue[] } {
+    const { inputs, outputs } = this.#described;
+    return { inputs: inputs.map((one) => this.#signed(one)), outputs: outputs.map((one) => this.#signed(one)) };
+  }
+
+  #signed({ name, dtype, shape }: Described): SignatureValue {
+    const sizes = shape.map((size, axis) => {
+      if (isPlain(size)) return size;
       const symbol = this.#symbols.find(({ first, second }) => first === size.first && second === size.second);
-      return { dimParam: symbol?.name ?? `${name}_${axis}` };
+      return symbol?.name ?? `${name}_${axis}`;
     });
+    return { name, dtype, shape: sizes };
+  }
+
+  #valueInfo(described: Described): object {
+    const { name, dtype, shape } = this.#signed(described);
+    const dim = shape.map((size) => (typeof size === "number" ? { dimValue: size } : { dimParam: size }));
     return { name, type: { tensorType: { elemType: elementCode(dtype), shape: { dim } } } };
   }
 }
