@@ -72,7 +72,17 @@ static napi_value Exactness(napi_env env, napi_callback_info info) {  // (Tensor
   OMNI_CATCH(env)
 }
 
+// From 2.5 on LibTorch prefers cuDNN's attention on recent cards. On an H200 with 2.11 its backward pass wrote outside its
+// memory (NaN gradients, then "illegal memory access", in five blocks of FLUX); the flash attention next in line did not.
+// Others met it too: pytorch/pytorch#196678, NVIDIA/cudnn-frontend#160.
+static void avoidCudnnAttention() {
+#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 5)
+  at::globalContext().setSDPUseCuDNN(false);
+#endif
+}
+
 void exportAccelerator(napi_env env, napi_value exports) {
+  avoidCudnnAttention();
   const Export list[] = {{"synchronize", Synchronize}, {"deviceMemory", DeviceMemory}, {"emptyCache", EmptyCache}, {"exactness", Exactness}};
   exportAll(env, exports, list);
 }

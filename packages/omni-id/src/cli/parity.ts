@@ -1,5 +1,6 @@
-import { Command } from "@commander-js/extra-typings";
-import { checkParity, LIMIT } from "../parity/parity.ts";
+import { Command, Option } from "@commander-js/extra-typings";
+import { checkParity, LIMIT, type ParityResult } from "../parity/parity.ts";
+import { useDevice } from "./device.ts";
 
 export function parityCommand() {
   return new Command("parity")
@@ -8,10 +9,18 @@ export function parityCommand() {
       "<file>",
       "golden vectors: a .safetensors file of weights, inputs and outputs, or FLUX.2's sampling as JSON",
     )
-    .action((file) => {
-      const results = checkParity(file, ({ name, difference, pass, told }) => {
+    .option("--device <name>", "where the models compute, such as cuda", "cpu")
+    .addOption(
+      new Option("--precision <name>", "bfloat16: as in training; told, not judged")
+        .choices(["float32", "bfloat16"] as const)
+        .default("float32" as const),
+    )
+    .action((file, { device, precision }) => {
+      useDevice(device);
+      const report = ({ name, difference, pass, told }: ParityResult) => {
         process.stdout.write(`${pass ? (told ? "NOTE" : "PASS") : "FAIL"} ${name} ${scientific(difference)}\n`);
-      });
+      };
+      const results = checkParity(file, report, { precision });
       const failed = results.filter(({ pass }) => !pass).length;
       if (failed > 0) throw new Error(`${file}: ${failed} of ${results.length} outputs differ by more than ${LIMIT}`);
     });

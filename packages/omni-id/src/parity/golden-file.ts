@@ -1,4 +1,4 @@
-import { openSafetensors, type SafetensorsFile, type Tensor } from "@omni-id/torch";
+import { defaultDevice, openSafetensors, type SafetensorsFile, type Tensor } from "@omni-id/torch";
 import type { z } from "zod";
 
 /** A file of golden vectors: weights, inputs and outputs of reference implementations, sizes in the metadata. */
@@ -19,10 +19,10 @@ export class GoldenFile {
     return this.#file.has(key);
   }
 
-  /** @throws when the file lacks it */
+  /** On the default device. @throws when the file lacks it */
   get(key: string): Tensor {
     if (!this.has(key)) throw this.error(`the tensor "${key}" is missing`);
-    return this.#file.get(key);
+    return this.#file.get(key).to(defaultDevice());
   }
 
   /** Tensors below a prefix, by the rest of their keys. @throws when there are none */

@@ -1,4 +1,4 @@
-import { noGrad, scope, type Tensor } from "@omni-id/torch";
+import { autocast, noGrad, scope, type Tensor } from "@omni-id/torch";
 import { clipOutputs, t5Outputs } from "./encoder-families.ts";
 import { fluxOutputs } from "./flux-family.ts";
 import { flux2Outputs } from "./flux2-family.ts";
@@ -36,11 +36,17 @@ const families: readonly Family[] = [
 ];
 
 /**
- * Builds the models that a golden file describes, loads its weights and compares every output that it holds.
+ * Builds the models that a golden file describes on the default device, loads its weights and compares every output
+ * that it holds.
  * @param report is told each result at once
+ * @param precision bfloat16: products in bfloat16, as in training; the distance is then told, and is no failure
  * @throws one line for a file that cannot be read, lacks tensors or sizes, or is of no known family
  */
-export function checkParity(path: string, report: (result: ParityResult) => void = () => {}): ParityResult[] {
+export function checkParity(
+  path: string,
+  report: (result: ParityResult) => void = () => {},
+  { precision = "float32" }: { precision?: "float32" | "bfloat16" } = {},
+): ParityResult[] {
   if (path.endsWith(".json")) return checkSampling(path, report);
   const file = new GoldenFile(path);
   const family = families.find(({ signs }) => file.keys().some((key) => signs.some((sign) => key.startsWith(sign))));
@@ -50,30 +56,26 @@ export function checkParity(path: string, report: (result: ParityResult) => void
       `no golden vectors of FLUX, FLUX.2, CLIP, T5 or Qwen3 (its first tensor: "${example}"); see scripts/golden.py`,
     );
   }
-  const results = scope(() =>
-    noGrad(() => {
-      const done: ParityResult[] = [];
-      try {
-        for (const { key, value, told } of family.outputs(file)) {
-          if (!file.has(key)) continue;
-          const name = family.name + key.replace(/(^|\.)io\./, "$1") + (told ? ` in ${told}` : "");
-          const difference = scope(() => relativeDifference(value().float(), file.get(key)));
-          const result = {
-            name,
-            difference,
-            pass: difference <= LIMIT || (told && Number.isFinite(difference)) === true,
-            told,
-          };
-          report(result);
-          done.push(result);
-        }
-      } catch (error) {
-        const { message } = error as Error;
-        throw message.startsWith(path) ? error : file.error(message);
+  const compare = (): ParityResult[] => {
+    const done: ParityResult[] = [];
+    try {
+      for (const { key, value, told: own } of family.outputs(file)) {
+        if (!file.has(key) || (own && precision === "bfloat16")) continue;
+        const told = precision === "bfloat16" ? precision : own;
+        const name = family.name + key.replace(/(^|\.)io\./, "$1") + (told ? ` in ${told}` : "");
+        const difference = scope(() => relativeDifference(value().float(), file.get(key)));
+        const pass = difference <= LIMIT || (told && Number.isFinite(difference)) === true;
+        const result = { name, difference, pass, told };
+        report(result);
+        done.push(result);
       }
-      return done;
-    }),
-  );
+    } catch (error) {
+      const { message } = error as Error;
+      throw message.startsWith(path) ? error : file.error(message);
+    }
+    return done;
+  };
+  const results = scope(() => noGrad(() => autocast({ enabled: precision === "bfloat16" }, compare)));
   if (results.length === 0) throw file.error("it holds weights but no outputs to compare with");
   return results;
 }
