@@ -41,7 +41,7 @@ interface Built {
 function baseOf(preset: Preset): FlowBase {
   const base = buildFlowBase(preset);
   (base.prompts as WordEncoder).vocabulary = ["photo", "person", "man", "red", "hair"];
-  const side = preset.imageSize;
+  const side = preset.flow.imageSize;
   const pictures = randn([64, 3, side, side], { generator: new Generator(4) });
   scope(() => (base.latents as LinearAutoencoder).fit(F.avgPool2d(pictures, [3, 3], { stride: 1, padding: 1 }).tanh()));
   return base;
@@ -72,8 +72,7 @@ const stages: Readonly<Record<string, (preset: Preset, people: People) => Built>
     const identity = { encoder: buildEncoder(preset), decoder: buildFlowAdapter(preset) };
     const model = buildControl(preset, base);
     model.initialiseFrom(base.flux);
-    const { imageSize } = preset;
-    const stage = new ControlStage({ model, base, identity, people, preset: preset.flow, imageSize, seed: 3 });
+    const stage = new ControlStage({ model, base, identity, people, preset: preset.flow, seed: 3 });
     return { stage: stage as unknown as Stage<never>, networks: [model, base, identity.encoder, identity.decoder] };
   },
 };
@@ -105,7 +104,7 @@ export function trainingSteps(overrides: readonly string[] = []) {
 
 function losses(name: string, preset: Preset, device: string, steps: number) {
   return scope(() => {
-    const build = () => stages[name](preset, madePeople(24, { side: preset.imageSize }));
+    const build = () => stages[name](preset, madePeople(24, { side: preset.flow.imageSize }));
     // Every device draws weights of its own: the processor's are taken.
     manualSeed(2);
     const wanted = onDevice("cpu", build);
