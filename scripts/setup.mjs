@@ -19,6 +19,7 @@ try {
   await aptPackages();
   await nodeModules();
   await typescript();
+  await studioPage();
   await models();
   await nativeAddon();
 } catch (error) {
@@ -167,6 +168,24 @@ async function typescript() {
     existsSync(join(root, "packages/omni-id/dist/index.js"));
   await step("TypeScript", !there, async () => {
     await run("npx", ["tsc", "-b"]);
+    writeFileSync(stamp, stdout);
+  });
+}
+
+/** The studio's page: a second or two, and only when its sources or what it is built of have changed. */
+async function studioPage() {
+  const stamp = join(stampFolder, "page");
+  const parts = "packages/studio/page packages/studio/vite.config.ts packages/studio/src packages/omni-id/dist/web";
+  const { stdout } = spawnSync("sh", ["-c", `find ${parts} -type f | sort | xargs sha256sum | sha256sum`], {
+    cwd: root,
+    encoding: "utf8",
+  });
+  const there =
+    existsSync(stamp) &&
+    readFileSync(stamp, "utf8") === stdout &&
+    existsSync(join(root, "packages/studio/dist/page/index.html"));
+  await step("the studio's page", !there, async () => {
+    await run("npm", ["run", "page", "-w", "packages/studio"]);
     writeFileSync(stamp, stdout);
   });
 }

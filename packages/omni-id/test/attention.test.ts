@@ -6,7 +6,7 @@ import sharp from "sharp";
 import { describe, expect, it } from "vitest";
 import { Block } from "../src/blocks.ts";
 import { centre, chooseQueries, queryFocus, relativeEntropy } from "../src/evaluate/attention-maps.ts";
-import { overlay } from "../src/evaluate/attention-sheet.ts";
+import { overlay } from "../src/evaluate/attention-overlay.ts";
 import { cli } from "./command-line.ts";
 import { writePhotos } from "./pictures.ts";
 

@@ -12,7 +12,9 @@
  * const pictures = await studio.generate({ identity, pose: { yaw: 20, pitch: 0 }, n: 4, seed: 1 });
  * const file = studio.saveIdentity(identity); // the bytes of alice.safetensors
  */
+export { chooseQueries } from "../evaluate/attention-maps.ts";
+export { overlay } from "../evaluate/attention-overlay.ts";
 export type { IdentityValues } from "../identity-values.ts";
-export { EXPRESSIONS, type ExpressionName } from "../pictures/expressions.ts";
+export { EXPRESSIONS, type ExpressionName, expressionNamed } from "../pictures/expressions.ts";
 export { openStudio } from "./open-studio.ts";
 export type * from "./types.ts";

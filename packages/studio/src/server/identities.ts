@@ -4,6 +4,7 @@ import { writeAtomically } from "@omni-id/torch";
 import type { IdentityValues } from "omni-id";
 import type { IdentityInfo } from "../api.ts";
 import { identityBytes, parseIdentityBytes } from "../identity-file.ts";
+import { slug } from "../slug.ts";
 import { Refused } from "./guard.ts";
 
 /** An identity as the server holds it: its file's bytes, and what they say. */
@@ -139,15 +140,4 @@ function namesIn(folder: string): string[] {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
     throw error;
   }
-}
-
-/** A name for addresses and files: small letters, digits and hyphens. */
-export function slug(name: string): string {
-  const plain = name.normalize("NFKD").toLowerCase().replace(/\p{M}/gu, "");
-  const letters = plain
-    .replace(/[^a-z0-9]+/g, "-")
-    .replace(/^-+|-+$/g, "")
-    .slice(0, 60)
-    .replace(/-+$/, "");
-  return letters || "person";
 }
