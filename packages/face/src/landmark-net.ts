@@ -22,7 +22,16 @@ export async function placeLandmarks(network: Network, image: RgbImage, box: Box
   return look(network, image, refined);
 }
 
-async function look(network: Network, image: RgbImage, box: Box): Promise<Float32Array> {
+/**
+ * Parts of a pixel that boxes are rounded to. Runtimes differ in the last digits of what they compute; rounded, a browser
+ * and Node cut the very same bytes, which would make more of it.
+ */
+const PARTS = 64;
+const rounded = (value: number) => Math.round(value * PARTS) / PARTS;
+
+async function look(network: Network, image: RgbImage, given: Box): Promise<Float32Array> {
+  const { x, y, width, height } = given;
+  const box = { x: rounded(x), y: rounded(y), width: rounded(width), height: rounded(height) };
   const { data } = cropBox(image, box, SIDE, SIDE);
   const grey = new Float32Array(SIDE * SIDE);
   for (let i = 0; i < grey.length; i++) {

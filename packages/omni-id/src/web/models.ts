@@ -60,7 +60,10 @@ export class Models {
   }
 
   async open(names: readonly ModelName[]): Promise<void> {
-    await Promise.all(names.map((name) => this.#session(name)));
+    // All of them have ended before one is told of: whoever tries again starts afresh.
+    const opened = await Promise.allSettled(names.map((name) => this.#session(name)));
+    const failed = opened.find((one) => one.status === "rejected");
+    if (failed) throw failed.reason;
   }
 
   async close(): Promise<void> {
