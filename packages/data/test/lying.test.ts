@@ -1,6 +1,6 @@
 import type { FaceAnalyser, RgbImage } from "@omni-id/face/analysis";
 import { describe, expect, test } from "vitest";
-import { isAsking, turnOf, whyLying } from "../src/curate/lying.ts";
+import { isAsking, lyingBy, lyingWords, turnOf } from "../src/curate/lying.ts";
 import type { FrameSeen } from "../src/curate/observation.ts";
 
 const box = { x: 0, y: 0, width: 100, height: 100 };
@@ -9,17 +9,18 @@ const frames = (...turns: (number | undefined)[]): FrameSeen[] =>
   turns.map((turn, n) => ({ n, t: n / 5, cut: false, faces: [{ box, score: 0.9, turn }] }));
 
 describe("a film that lies on its side", () => {
-  test("is of no use, with the filter that turns it", () => {
-    expect(whyLying(frames(90, 90, undefined, 90))).toMatch(/lies on its side.*by 90°.*-vf transpose=2 /);
-    expect(whyLying(frames(270, 270, 270))).toMatch(/transpose=1 /);
-    expect(whyLying(frames(180, 180, 0, 180, 180, 180))).toMatch(/stands on its head.*hflip,vflip/);
+  test("is known by its faces", () => {
+    expect(lyingBy(frames(90, 90, undefined, 90))).toBe(90);
+    expect(lyingBy(frames(270, 270, 270))).toBe(270);
+    expect(lyingBy(frames(180, 180, 0, 180, 180, 180))).toBe(180);
+    expect(lyingWords(180)).toMatch(/stands on its head/);
   });
 
   test("an upright one is not, though somebody in it lies down", () => {
-    expect(whyLying(frames(0, 0, 0))).toBeUndefined();
-    expect(whyLying(frames(90, 0, 90, 0, 90, 0))).toBeUndefined();
-    expect(whyLying(frames(90, 90))).toBeUndefined();
-    expect(whyLying(frames(undefined, undefined, undefined))).toBeUndefined();
+    expect(lyingBy(frames(0, 0, 0))).toBeUndefined();
+    expect(lyingBy(frames(90, 0, 90, 0, 90, 0))).toBeUndefined();
+    expect(lyingBy(frames(90, 90))).toBeUndefined();
+    expect(lyingBy(frames(undefined, undefined, undefined))).toBeUndefined();
   });
 
   test("is asked of the first faces alone", () => {

@@ -16,6 +16,7 @@ import { identityId, outcomeOf } from "./outcome-of.ts";
 import { places } from "./places.ts";
 import type { VideoJob } from "./plan.ts";
 import type { SetSettings } from "./settings.ts";
+import type { Turn } from "./video/turn.ts";
 
 /** A picture of a clip, with its second where it comes from a film. */
 export interface Frame {
@@ -35,7 +36,7 @@ export interface SourceKind {
   /** Who is who and which faces are kept, from what was seen in each clip alone. */
   decide(seen: readonly (readonly FrameSeen[])[]): Decision;
   /** Decodes frames a second time: the first time nobody knew which ones would be kept. */
-  revisit(clip: Clip, work: FrameWork): Promise<void>;
+  revisit(clip: Clip, work: FrameWork, turn?: Turn): Promise<void>;
   /** Words for a picture that nobody wrote any for. */
   caption?: Captioner;
 }
@@ -72,7 +73,7 @@ export async function curateSource(job: VideoJob, context: SourceContext): Promi
     const seen = journals.map(({ frames }) => frames);
     const decision = kind.decide(seen);
     const shown = job.sampled ? sampleDropped(seen, decision, kind.settings.seed) : [];
-    const drawn = await drawAll(job.clips, seen, decision, shown, kind);
+    const drawn = await drawAll(job.clips, journals, decision, shown, kind);
     const samples = toSamples(job.video, decision, drawn.pictures);
     if (samples.length > 0) await writeSamples(at.people, samples);
     mkdirSync(dirname(at.outcome), { recursive: true });
@@ -97,7 +98,7 @@ function partOf(i: number, clips: number, { onProgress }: SourceContext): (progr
 /** Decodes again what is to be drawn, clip by clip. */
 async function drawAll(
   clips: readonly Clip[],
-  seen: readonly FrameSeen[][],
+  journals: readonly ClipJournal[],
   { people }: Decision,
   shown: readonly Shown[],
   { settings, revisit, caption }: SourceKind,
@@ -114,7 +115,7 @@ async function drawAll(
     const add = (n: number, task: Parameters<FrameWork["set"]>[1][number]) =>
       work.set(n, [...(work.get(n) ?? []), task]);
     for (const face of byClip.get(number) ?? []) {
-      add(seen[number][face.frame].n, async (frame) => {
+      add(journals[number].frames[face.frame].n, async (frame) => {
         const words = clip.caption ?? caption;
         pictures.set(face, await drawFace(frame, face.seen, { size: settings.size, clip: clip.name, caption: words }));
       });
@@ -126,7 +127,7 @@ async function drawAll(
         thumbs.push({ why, second: Math.round(t * 10) / 10, quality, detail, size, picture });
       });
     }
-    if (work.size > 0) await revisit(clip, work);
+    if (work.size > 0) await revisit(clip, work, journals[number].turn);
   }
   return { pictures, thumbs };
 }

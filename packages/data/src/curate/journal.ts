@@ -2,6 +2,7 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, statSync, truncate
 import { dirname } from "node:path";
 import type { Clip } from "./clip.ts";
 import { type FrameSeen, frameLine, parseFrame } from "./observation.ts";
+import type { Turn } from "./video/turn.ts";
 
 /** How the observation of a clip ended. */
 export interface ClipEnd {
@@ -21,6 +22,8 @@ export class ClipJournal {
   readonly path: string;
   readonly frames: FrameSeen[] = [];
   end?: ClipEnd;
+  /** How the film was found to lie: the frames are those of the upright one. */
+  turn?: Turn;
 
   private constructor(path: string) {
     this.path = path;
@@ -56,8 +59,9 @@ export class ClipJournal {
   }
 
   #take(line: string): void {
-    const { end } = JSON.parse(line) as { end?: ClipEnd };
+    const { end, turn } = JSON.parse(line) as { end?: ClipEnd; turn?: Turn };
     if (end) this.#close(end);
+    else if (turn) this.#turned(turn);
     else {
       const frame = parseFrame(line);
       const last = this.frames.at(-1);
@@ -73,6 +77,17 @@ export class ClipJournal {
     const kept = parseFrame(line);
     this.frames.push(kept);
     return kept;
+  }
+
+  /** The film lies so: it is looked at anew, upright. */
+  turnBy(turn: Turn): void {
+    appendFileSync(this.path, `${JSON.stringify({ turn })}\n`);
+    this.#turned(turn);
+  }
+
+  #turned(turn: Turn): void {
+    this.turn = turn;
+    this.frames.length = 0;
   }
 
   finish(end: ClipEnd): void {

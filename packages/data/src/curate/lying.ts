@@ -1,5 +1,6 @@
 import type { Detection, FaceAnalyser, RgbImage } from "@omni-id/face/analysis";
 import type { FrameSeen } from "./observation.ts";
+import { TURNS, type Turn } from "./video/turn.ts";
 
 /** Faces of a clip that are looked at in other turns too, and frames within which they must come. */
 const ASKED_FACES = 6;
@@ -25,21 +26,19 @@ export async function turnOf(
   return turned?.turn ?? (strength >= UPRIGHT ? 0 : undefined);
 }
 
-/** Why a clip is of no use because of how it was filmed; `undefined` for one that is upright, or not known yet. */
-export function whyLying(frames: readonly FrameSeen[]): string | undefined {
+/** How a film lies whose faces are turned clockwise; `undefined` for one that is upright, or not known yet. */
+export function lyingBy(frames: readonly FrameSeen[]): Turn | undefined {
   const turns = turnsOf(frames);
-  for (const [turn, filter] of Object.entries(UPRIGHTING)) {
-    const lying = turns.filter((one) => one === Number(turn)).length;
-    const upright = turns.filter((one) => one === 0 || one === 45 || one === 315).length;
-    if (lying < LEAST_LYING || lying <= 2 * upright) continue;
-    const way = turn === "180" ? "stands on its head" : "lies on its side";
-    return `the film ${way} (faces are turned by ${turn}°); turn it first, with ffmpeg -i FILM -vf ${filter} OUT.mp4`;
-  }
-  return undefined;
+  const upright = turns.filter((one) => one === 0 || one === 45 || one === 315).length;
+  return TURNS.find((turn) => {
+    const lying = turns.filter((one) => one === turn).length;
+    return lying >= LEAST_LYING && lying > 2 * upright;
+  });
 }
 
-/** The filter of ffmpeg that brings a film upright whose faces are turned clockwise. */
-const UPRIGHTING = { 90: "transpose=2", 180: "hflip,vflip", 270: "transpose=1" } as const;
+/** In words. */
+export const lyingWords = (turn: Turn): string =>
+  `${turn === 180 ? "stands on its head" : "lies on its side"} (faces are turned by ${turn}°)`;
 
 const turnsOf = (frames: readonly FrameSeen[]): number[] =>
   frames.flatMap(({ faces }) => faces.flatMap(({ turn }) => (turn === undefined ? [] : [turn])));

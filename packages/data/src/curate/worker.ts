@@ -16,5 +16,5 @@ serve<CurateJob>(({ settings, ffmpeg }, faces) => ({
   settings,
   observe: (clip, journal, onProgress) => observeClip(clip, journal, { ...faces, settings }, { ffmpeg, onProgress }),
   decide: (seen) => decideVideo(seen, settings),
-  revisit: (clip, work) => revisit(clip, work, { ffmpeg, fps: settings.fps }),
+  revisit: (clip, work, turn) => revisit(clip, work, { ffmpeg, fps: settings.fps, turn }),
 }));

@@ -2,6 +2,7 @@ import type { Box, RgbImage } from "@omni-id/face/analysis";
 import { boxIn, type Clip } from "../clip.ts";
 import { complaint, type Ffmpeg, LOCAL_ONLY, startVideoProcess, VideoError, type VideoProcess } from "./ffmpeg.ts";
 import type { VideoInfo } from "./probe.ts";
+import { UPRIGHTING } from "./turn.ts";
 
 /** A decoded frame. */
 export interface VideoFrame {
@@ -148,6 +149,7 @@ function decodeArguments(path: string, { start, end, region }: FramePlan, option
     // Frames side by side in time, so that no ffmpeg fills the gaps that `select` made.
     `setpts=N/${fps}/TB`,
     ...(info.hdr ? [TONEMAP] : []),
+    ...(info.turn ? [UPRIGHTING[info.turn]] : []),
     `scale=${info.width}:${info.height}`, // square pixels; also holds the size where a stream changes its own
     ...(whole ? [] : [`crop=${width}:${height}:${x}:${y}:exact=1`]),
   ];

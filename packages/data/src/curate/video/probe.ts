@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { statSync } from "node:fs";
 import { complaint, type Ffmpeg, LOCAL_ONLY, VideoError } from "./ffmpeg.ts";
+import type { Turn } from "./turn.ts";
 
 /** What a file's header says of its video; upright and with square pixels. */
 export interface VideoInfo {
@@ -13,6 +14,8 @@ export interface VideoInfo {
   /** Seconds that the header claims. */
   seconds?: number;
   hdr: boolean;
+  /** How its pictures lie, against what the header says; width and height are those of the upright picture. */
+  turn?: Turn;
 }
 
 /** No camera is larger; a header that claims more lies. */
