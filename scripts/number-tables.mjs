@@ -1,5 +1,6 @@
 // The tables of numbers in README.md, docs and the model cards: how each is drawn from its file in `results`.
 import { BENCH_TABLES } from "./bench-tables.mjs";
+import { GPU_TABLE } from "./gpu-table.mjs";
 import { fixed, interval, percent, share, signed, source, table } from "./markdown.mjs";
 
 /** The recognisers of a report: the two of the house, then further ones (`--judge`). */
@@ -258,6 +259,7 @@ export const TABLES = {
     },
   },
   ...BENCH_TABLES,
+  gpu: GPU_TABLE,
 };
 
 /** The same figures of other weights than the shipped ones: what the paper's own form gives beside ours. */
