@@ -31,7 +31,10 @@ const shell: Plugin = {
       .filter((name) => statSync(join(out, name)).isFile() && name !== "sw.js")
       .sort();
     const worker = join(out, "sw.js");
-    writeFileSync(worker, readFileSync(worker, "utf8").replace('"SHELL"', JSON.stringify(JSON.stringify(files))));
+    const before = readFileSync(worker, "utf8");
+    const after = before.replace(/JSON\.parse\((["'`])SHELL\1\)/, JSON.stringify(files));
+    if (after === before) throw new Error("sw.js: the place for the list of the page's files is not there");
+    writeFileSync(worker, after);
   },
 };
 

@@ -1,6 +1,8 @@
 import { once } from "node:events";
+import { resolve } from "node:path";
 import { Command } from "@commander-js/extra-typings";
 import { InvalidArgumentError } from "commander";
+import { serveExport } from "./server/static-host.ts";
 import { startStudio } from "./start.ts";
 
 /** `omni-id studio`: loaded by the command line of omni-id where this package is installed. */
@@ -16,6 +18,7 @@ export function studioCommand() {
     .option("--results <folder>", "results that are shown", "results")
     .option("--weights <folder>", "folder of the weights (default: the shipped ones)")
     .option("--device <name>", "cpu or cuda", "cpu")
+    .option("--export <folder>", "serve what `omni-id export --web` wrote, and nothing else")
     .addHelpText(
       "after",
       `
@@ -23,10 +26,14 @@ Photos stay in the memory of this process; nothing is written unless it is saved
 
 Examples:
   omni-id studio --identities people
+  omni-id export --web out/studio && omni-id studio --export out/studio
   omni-id studio --address 0.0.0.0 --name studio.example.org`,
     )
-    .action(async ({ name, sets = ["data", "mfhq"], runs, results, ...options }) => {
-      const { url, close } = await startStudio({ ...options, names: name, places: { runs, sets, results } });
+    .action(async ({ name, sets = ["data", "mfhq"], runs, results, export: folder, ...options }) => {
+      const { url, close } =
+        folder === undefined
+          ? await startStudio({ ...options, names: name, places: { runs, sets, results } })
+          : await serveExport(resolve(folder), { ...options, names: name });
       process.stdout.write(`${url}\n`);
       process.stderr.write("open this address in a browser; Ctrl-C ends the studio\n");
       await Promise.race([once(process, "SIGINT"), once(process, "SIGTERM")]);

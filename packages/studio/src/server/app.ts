@@ -1,5 +1,4 @@
 import { existsSync, readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import fastifyStatic from "@fastify/static";
 import swagger from "@fastify/swagger";
 import type { FastifyPluginAsyncTypebox, TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
@@ -8,6 +7,7 @@ import { openComparison, shippedWeights } from "omni-id";
 import Type from "typebox";
 import { About, Failure } from "../api.ts";
 import type { TaskRunner } from "../engine/thread.ts";
+import { builtPage } from "../page.ts";
 import { failureOf } from "./answer.ts";
 import { Budget } from "./budget.ts";
 import { type GuardSettings, guard, Refused } from "./guard.ts";
@@ -43,9 +43,6 @@ const MEMORY = 600_000_000;
 /** JSON bodies: a request to draw has 136 landmarks at most. */
 const BODY = 100_000;
 const REQUEST_TIMEOUT = 300_000;
-
-/** Where the built page lies. */
-export const builtPage = (): string => fileURLToPath(new URL("../page", import.meta.url));
 
 /** The studio's server, not listening yet. */
 export async function studioApp(settings: AppSettings): Promise<FastifyInstance> {
