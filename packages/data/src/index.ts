@@ -42,8 +42,22 @@ export {
   outlierBounds,
 } from "./statistics.ts";
 export { renderStats, type ShardStats, shardStats } from "./stats.ts";
+export { PREPARED_VERSION, type PreparedManifest } from "./stream/format.ts";
+export { Keeper } from "./stream/keeper.ts";
+export { type PictureEntry, PictureLoader } from "./stream/picture-loader.ts";
+export { type Origin, Place } from "./stream/place.ts";
+export { isPrepared, type OpenPreparedOptions, PreparedSet } from "./stream/prepared-set.ts";
+export {
+  type CutPerson,
+  type CutPicture,
+  isWritten,
+  readManifest,
+  writeManifest,
+  writePreparedShard,
+} from "./stream/prepared-writer.ts";
+export { type Patience, Remote } from "./stream/remote.ts";
 export { drawPerson, type Person } from "./synth/person.ts";
 export { type SyntheticIdentity, SynthPool, syntheticId } from "./synth/pool.ts";
 export { Portrait, renderPerson, renderPictures, type SyntheticImage } from "./synth/render.ts";
 export { drawView, type View } from "./synth/view.ts";
-export { compiledWorker } from "./worker-pool.ts";
+export { compiledWorker, type WorkerMessage, WorkerPool } from "./worker-pool.ts";

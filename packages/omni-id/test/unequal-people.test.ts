@@ -184,7 +184,7 @@ describe("another real view", () => {
 });
 
 describe("training on unequal people", () => {
-  it("a step of stage one names the photos that it drew, and learns", () => {
+  it("a step of stage one names the photos that it drew, and learns", async () => {
     const preset = resolvePreset("nano", [...TINY_FIRST_STAGE, "mtd.batch=2", "mtd.loss.likeness=0"]);
     const model = new MtdModel(buildEncoder(preset), buildMaskedDecoder(preset));
     const stage = new MtdStage({ model, people, preset: preset.mtd, seed: 1 });
@@ -194,6 +194,6 @@ describe("training on unequal people", () => {
     );
     const { loss } = stage.loss(batch, 1);
     expect(Number.isFinite(loss.item())).toBe(true);
-    expect(trainingIdentities(model.encoder, people).shape[0]).toBe(counts.length);
+    expect((await trainingIdentities(model.encoder, people)).shape[0]).toBe(counts.length);
   });
 });

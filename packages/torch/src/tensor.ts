@@ -101,11 +101,16 @@ export class Tensor extends TensorMethods {
     return indexTensor(this, index);
   }
 
-  /** Converts dtype and device; gradients flow through. Without `copy`, nothing is copied when nothing changes. */
-  to(target: DType | (string & {}) | { dtype?: DType; device?: string; copy?: boolean }): Tensor {
-    const { dtype, device, copy } =
+  /**
+   * Converts dtype and device; gradients flow through. Without `copy`, nothing is copied when nothing changes. With
+   * `nonBlocking` a copy between pinned memory and a card goes on beside the program: the source must not change meanwhile.
+   */
+  to(
+    target: DType | (string & {}) | { dtype?: DType; device?: string; copy?: boolean; nonBlocking?: boolean },
+  ): Tensor {
+    const { dtype, device, copy, nonBlocking } =
       typeof target !== "string" ? target : isDType(target) ? { dtype: target } : { dtype: this.dtype, device: target };
-    return wrap(call(toOp.id, this.handle, dtype, undefined, device, undefined, false, copy ?? false));
+    return wrap(call(toOp.id, this.handle, dtype, undefined, device, undefined, nonBlocking ?? false, copy ?? false));
   }
   float(): Tensor {
     return this.to("float32");

@@ -16,6 +16,8 @@ export interface Backbone extends nn.Module, FaceCut {
   readonly grid: { readonly first: number; readonly side: number };
   /** What the maps are computed by: caches of them are named by it. */
   readonly fingerprint: string;
+  /** Nothing is computed ahead: pictures are kept as they are, as bytes. */
+  readonly mapsArePhotos?: boolean;
   /** Photos `[B, 3, S, S]` in [−1, 1] to what is computed once, `[B, …]`, without gradient. */
   maps(photos: Tensor): Tensor;
   /** That to image tokens `[B, tokens, width]`. */

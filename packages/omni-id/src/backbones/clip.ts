@@ -105,6 +105,7 @@ export class ClipBackbone extends nn.Module implements Backbone {
   readonly grid: { first: number; side: number };
   readonly inputSize: number;
   readonly crop = "aligned";
+  readonly mapsArePhotos = true;
   readonly fingerprint: string;
   readonly clip: ClipVisionModel;
   readonly #mean: Tensor;
@@ -118,7 +119,7 @@ export class ClipBackbone extends nn.Module implements Backbone {
     this.grid = { first: 1, side };
     this.tokens = side ** 2 + 1;
     this.inputSize = options.imageSize;
-    this.fingerprint = `photos of ${options.imageSize} px, aligned`;
+    this.fingerprint = `photos of ${options.imageSize} px, aligned, as bytes`;
     this.#mean = scope(() => tensor(MEAN).view([3, 1, 1])).keep();
     this.#deviation = scope(() => tensor(DEVIATION).view([3, 1, 1])).keep();
   }

@@ -19,6 +19,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
       "join what `data curate` or `data import` wrote with --shard i/n into one set; people of a video in two parts are taken once",
     load: async () => (await import("./curate.ts")).mergeCommand(),
   },
+  prepare: {
+    about: "cut a set's pictures once, at a preset's sizes, into shards that training streams from here or elsewhere",
+    load: async () => (await import("./data-prepare.ts")).prepareCommand(),
+  },
   remove: {
     about: "take a person, or everybody of a video, out of a set (consent withdrawn), and prove it",
     load: async () => (await import("./curate.ts")).removeCommand(),

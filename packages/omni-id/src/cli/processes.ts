@@ -26,6 +26,13 @@ export const processesOptions = () => [
 /** Whether torchrun, srun or `--processes` started this process as one of several. */
 export const isOneOfSeveral = () => (distributed.rendezvousOf()?.worldSize ?? 1) > 1;
 
+/** This process's number among those of its machine, and how many these are. */
+export function ownPlace(): { localRank: number; localCount: number } {
+  const { localRank = 0, worldSize = 1 } = distributed.rendezvousOf() ?? {};
+  const told = Number(process.env.LOCAL_WORLD_SIZE ?? process.env.SLURM_NTASKS_PER_NODE);
+  return { localRank, localCount: Math.max(localRank + 1, told > 0 ? told : worldSize) };
+}
+
 /** The card of this process, where all were told "cuda". */
 export function ownDevice(device: string): string {
   return device === "cuda" && isOneOfSeveral() ? `cuda:${distributed.rendezvousOf()?.localRank ?? 0}` : device;

@@ -1,7 +1,9 @@
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { Command, Option } from "@commander-js/extra-typings";
 import { manualSeed, preferredPrecision, setNumThreads } from "@omni-id/torch";
 import { InvalidArgumentError } from "commander";
+import type { StreamOptions } from "../people/streamed-pictures.ts";
 import { resolvePreset } from "../presets/index.ts";
 import type { Optimisation, Preset } from "../presets/schema.ts";
 import type { ExportNote } from "../train/export.ts";
@@ -14,7 +16,7 @@ import { useDevice } from "./device.ts";
 import { count, deviceOption, jsonOption, whole } from "./options.ts";
 import { outFolder } from "./out-file.ts";
 import { Interrupted, interruptible, print, UsageError } from "./output.ts";
-import { isOneOfSeveral, openTeam, ownDevice, processesOptions, runProcesses } from "./processes.ts";
+import { isOneOfSeveral, openTeam, ownDevice, ownPlace, processesOptions, runProcesses } from "./processes.ts";
 
 /** A stage that is ready to be trained. */
 export interface OpenedStage<Batch> {
@@ -38,6 +40,8 @@ export interface StageRun {
   data: readonly string[];
   weight?: readonly number[];
   cache: string;
+  /** How prepared sets are streamed. */
+  stream?: StreamOptions;
   out: string;
   preset: Preset;
   seed: number;
@@ -57,7 +61,21 @@ export async function runStage<Batch>(
   entry: StageEntry<Batch>,
   run: StageRun,
 ): Promise<{ folder: string; steps: number; told: string }> {
-  const { data, weight, cache, out, preset, seed, precision, resume, every, weights, partOf, team = SOLO } = run;
+  const {
+    data,
+    weight,
+    cache,
+    stream,
+    out,
+    preset,
+    seed,
+    precision,
+    resume,
+    every,
+    weights,
+    partOf,
+    team = SOLO,
+  } = run;
   const inputs = [...data, cache, ...Object.values(weights).filter((folder) => folder !== undefined)];
   outFolder(out, { inputs });
   const told = new RunLog(out);
@@ -65,7 +83,7 @@ export async function runStage<Batch>(
   const together = team.share.count > 1 ? `, ${team.share.count} processes` : "";
   log.note(`stage ${entry.name}, preset ${preset.name}, ${precision}, seed ${seed}${together}`);
   manualSeed(seed); // of the first weights: left alone, LibTorch draws a seed of its own for each process
-  const open = () => entry.open({ data, weight, cache, preset, seed, note: (text) => log.note(text) }, weights);
+  const open = () => entry.open({ data, weight, cache, stream, preset, seed, note: (text) => log.note(text) }, weights);
   // What is prepared once for all is prepared by one.
   const first = team.leads ? await open() : undefined;
   await team.meet("the people are prepared");
@@ -122,6 +140,7 @@ export function stageCommand<Batch>(entry: StageEntry<Batch>): Command {
       data,
       weight,
       cache,
+      stream: streamOf(options),
       out,
       preset,
       seed,
@@ -137,6 +156,13 @@ export function stageCommand<Batch>(entry: StageEntry<Batch>): Command {
     print({ weights: folder, steps, told }, { json, text: `weights (moving average) in ${folder}: ${told}` });
   });
   return command as unknown as Command;
+}
+
+/** Threads by the cores, shared with the other processes of this machine. */
+function streamOf({ workers, keepShards }: { workers?: number; keepShards: number }): StreamOptions {
+  const { localRank: rank, localCount: count } = ownPlace();
+  const own = Math.floor(availableParallelism() / count);
+  return { workers: workers ?? Math.max(2, Math.min(8, own)), keep: keepShards * 1e9, keeps: { rank, count } };
 }
 
 interface ProcessesChosen {
@@ -161,9 +187,11 @@ function examples(name: string): string {
 /** Options of every training. */
 export function withTrainingOptions(command: Command) {
   return command
-    .option("--data <folders...>", "WebDataset shards, such as those of: omni-id data synth; several are mixed", [
-      "data/synth",
-    ])
+    .option(
+      "--data <folders...>",
+      "WebDataset shards, such as those of: omni-id data synth, or sets of: omni-id data prepare, which may lie at https:// or s3://; several are mixed",
+      ["data/synth"],
+    )
     .option(
       "--weight <numbers...>",
       "how often each folder of --data is drawn from, such as 3 1 (default: by its people)",
@@ -179,7 +207,13 @@ export function withTrainingOptions(command: Command) {
       ] as const),
     )
     .option("--threads <number>", "processor threads (default: one a core)", count)
-    .option("--cache <folder>", "prepared crops and feature maps", "data/cache")
+    .option("--cache <folder>", "prepared crops and feature maps, and what is streamed from elsewhere", "data/cache")
+    .option(
+      "--workers <number>",
+      "threads that read and decode streamed pictures (default: 2 to 8, by the cores)",
+      count,
+    )
+    .option("--keep-shards <gigabytes>", "disk that streamed shards from elsewhere may take here", whole, 100)
     .option("--log-every <steps>", "steps between log lines", count, 25)
     .option("--save-every <steps>", "steps between checkpoints (default: the preset's every.save)", count)
     .option("--keep-every <steps>", "keep a checkpoint of its own every so many steps; 0: none", whole)

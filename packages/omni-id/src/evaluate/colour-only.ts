@@ -77,9 +77,8 @@ function meanColours(people: People, sets: readonly (readonly number[])[]): Tens
 
 function pictureColours(people: People, rows: readonly number[]): Tensor {
   return scope(() => {
-    const index = tensor(rows, { dtype: "int64" });
-    const pictures = toUnit(people.crops.indexSelect(0, index));
-    const face = people.masks.indexSelect(0, index).unsqueeze(1).float();
+    const pictures = toUnit(people.cropsOf(rows));
+    const face = people.masksOf(rows).unsqueeze(1).float();
     // Hair: the upper third between the temples, outside the face.
     const side = pictures.shape[3];
     const above = face.mul(-1).add(1);

@@ -5,6 +5,7 @@ import { type MaskedDecoder, putTokens, takeTokens } from "../masked-decoder.ts"
 import { chunk } from "../people/chunk.ts";
 import { encodeRows } from "../people/encode-rows.ts";
 import type { People } from "../people/people.ts";
+import type { Pictures } from "../people/picture-source.ts";
 import { chooseTokens } from "../pictures/hidden-tokens.ts";
 import { patchify, unpatchify } from "../pictures/patches.ts";
 import { toUnit } from "../pictures/rgb-batch.ts";
@@ -45,12 +46,17 @@ export interface ReconstructOptions {
 const TASKS_AT_ONCE = 22;
 
 /** Identities of all tests at each input count, `[tasks, L, C]`. */
-export function encodeTasks(encoder: Encoder, people: People, tasks: readonly HeldOutTask[], inputs: number): Tensor {
+export function encodeTasks(
+  encoder: Encoder,
+  pictures: Pick<Pictures, "maps">,
+  tasks: readonly Pick<HeldOutTask, "inputs">[],
+  inputs: number,
+): Tensor {
   const parts = chunk(tasks, 44).map((some) =>
     scope(() =>
       encodeRows(
         encoder,
-        people,
+        pictures,
         some.flatMap((task) => task.inputs.slice(0, inputs)),
         some.length,
       ).float(),
@@ -96,9 +102,8 @@ function decodeTasks(
   return scope(() => {
     const p = decoder.patchSize;
     const targets = numbers.flatMap((task) => tasks[task].targets);
-    const rows = tensor(targets, { dtype: "int64" });
-    const truth = toUnit(people.crops.indexSelect(0, rows));
-    const maskBytes = people.masks.indexSelect(0, rows);
+    const truth = toUnit(people.cropsOf(targets));
+    const maskBytes = people.masksOf(targets);
     const patches = patchify(truth, p);
     const all = patches.shape[1];
     const face = faceTokens(maskBytes, p);

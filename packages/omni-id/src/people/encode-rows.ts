@@ -1,5 +1,5 @@
 import { scope, type Tensor } from "@omni-id/torch";
-import type { People } from "./people.ts";
+import type { Pictures } from "./picture-source.ts";
 
 /** What makes an identity of prepared photos: the encoder, told by what is asked of it. */
 export interface SetEncoder {
@@ -8,9 +8,14 @@ export interface SetEncoder {
 }
 
 /** Identities of `sets` sets of rows, one after the other in `rows`: `[sets, L, C]`. */
-export function encodeRows(encoder: SetEncoder, people: People, rows: readonly number[], sets: number): Tensor {
+export function encodeRows(
+  encoder: SetEncoder,
+  pictures: Pick<Pictures, "maps">,
+  rows: readonly number[],
+  sets: number,
+): Tensor {
   return scope(() => {
-    const tokens = encoder.backbone.fromMaps(people.maps(rows));
+    const tokens = encoder.backbone.fromMaps(pictures.maps(rows));
     return encoder.fromTokens(tokens.reshape([sets, -1, tokens.shape[2]]));
   });
 }

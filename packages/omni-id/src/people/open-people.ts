@@ -1,9 +1,11 @@
-import { ShardSet, splitOf } from "@omni-id/data";
+import { isPrepared, ShardSet, splitOf } from "@omni-id/data";
 import { LEAST_TESTED, type People } from "./people.ts";
 import { type Describer, type PhotoBackbone, type PrepareOptions, prepareJoined, prepareParts } from "./prepare.ts";
+import { openStreamed } from "./streamed-people.ts";
+import { type StreamOptions, streamTools } from "./streamed-pictures.ts";
 
 export interface OpenPeopleOptions {
-  /** Folders of shards. */
+  /** Folders of shards, or folders and addresses of prepared sets. */
   data: readonly string[];
   /** How often each folder is drawn from, over the sum of all; where absent, by its people. */
   weight?: readonly number[];
@@ -16,6 +18,8 @@ export interface OpenPeopleOptions {
   alterSingles?: boolean;
   backbone: PhotoBackbone;
   recogniser: () => Describer;
+  /** How prepared sets are streamed. */
+  stream?: StreamOptions;
   note: (text: string) => void;
 }
 
@@ -28,6 +32,8 @@ export interface OpenedPeople {
 
 /** The people of folders of shards, prepared; what was prepared before is used again. */
 export async function openPeople(options: OpenPeopleOptions): Promise<OpenedPeople> {
+  const streamed = options.data.filter((place) => isPrepared(place));
+  if (streamed.length > 0) return openPreparedSets(options, streamed);
   const sets = await setsOf(options);
   const people = await prepareJoined(sets.map(({ train, weight }) => ({ options: train, weight })));
   const watched = sets.flatMap(({ validation }) => (validation.ids.length > 0 ? [validation] : []));
@@ -40,9 +46,40 @@ export async function openPeople(options: OpenPeopleOptions): Promise<OpenedPeop
   for (const { train, weight } of sets.length > 1 ? sets : []) {
     options.note(`${train.shards.folder}: ${train.ids.length} people, weight ${weight}`);
   }
-  const tested = validation?.withPhotos(LEAST_TESTED);
-  // One person alone has nobody to be compared with.
-  return { people, validation: tested && tested.ids.length > 1 ? tested : undefined };
+  return { people, validation: tested(validation) };
+}
+
+/** The people of sets that were cut and encoded ahead (`omni-id data prepare`). */
+async function openPreparedSets(
+  { data, weight, cache, imageSize, backbone, stream = { workers: 2, keep: 0 }, note }: OpenPeopleOptions,
+  prepared: readonly string[],
+): Promise<OpenedPeople> {
+  const other = data.find((place) => !prepared.includes(place));
+  if (other !== undefined) {
+    throw new Error(`${prepared[0]} is a prepared set, and ${other} is none: prepare it too (omni-id data prepare)`);
+  }
+  if (!backbone.mapsArePhotos) {
+    throw new Error(
+      `${prepared[0]}: this preset's frozen backbone wants maps that are computed ahead; name the shards themselves`,
+    );
+  }
+  checkWeights(data, weight);
+  const sides = { crops: imageSize, maps: backbone.inputSize };
+  const { people, validation, held } = await openStreamed({ data, weight, cache, sides, tools: streamTools(stream) });
+  note(`${people.ids.length} people to train on, ${validation?.ids.length ?? 0} for validation, ${held} held out`);
+  return { people, validation: tested(validation) };
+}
+
+/** One person alone has nobody to be compared with. */
+function tested(validation: People | undefined): People | undefined {
+  const some = validation?.withPhotos(LEAST_TESTED);
+  return some && some.ids.length > 1 ? some : undefined;
+}
+
+function checkWeights(data: readonly string[], weight: readonly number[] | undefined): void {
+  if (weight && weight.length !== data.length) {
+    throw new Error(`${data.length} folders of people, but ${weight.length} weights; give one for each`);
+  }
 }
 
 /** Prepares the same people for stages that will open them. */
@@ -54,9 +91,7 @@ export async function prepareAhead(options: OpenPeopleOptions): Promise<void> {
 }
 
 async function setsOf({ data, weight, ...options }: OpenPeopleOptions) {
-  if (weight && weight.length !== data.length) {
-    throw new Error(`${data.length} folders of people, but ${weight.length} weights; give one for each`);
-  }
+  checkWeights(data, weight);
   const sets = await Promise.all(data.map((folder) => partsOf(folder, options)));
   return sets.map((set, i) => ({ ...set, weight: weight?.[i] ?? set.train.ids.length }));
 }

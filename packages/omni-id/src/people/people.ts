@@ -1,5 +1,7 @@
 import type { Pose } from "@omni-id/face";
-import { cat, defaultDevice, onDevice, scope, stack, type Tensor } from "@omni-id/torch";
+import { scope, type Tensor, tensor } from "@omni-id/torch";
+import type { FetchedPictures, PictureRows, PictureSource, Pictures } from "./picture-source.ts";
+import { type PeopleIndex, type PeoplePart, PreparedPictures, pointsTensor, rowsIn } from "./prepared-pictures.ts";
 import type { PeopleShare } from "./share.ts";
 
 /** Photos that a person must have to be tested: one to go in, another one to compare with. */
@@ -8,53 +10,45 @@ export const LEAST_TESTED = 2;
 /** People in one file of the cache. */
 export const PEOPLE_PER_PART = 64;
 
-/** One file of the cache. */
-export interface PeoplePart {
-  tensors: Map<string, Tensor>;
-  captions: string[];
-}
-
 /** Rows of all people: what {@link People} and its views look into. */
 interface Table {
-  crops: Tensor;
-  masks: Tensor;
-  points: Tensor;
-  features: Tensor;
-  landmarks: Tensor;
-  poses: Tensor;
-  captions: readonly string[];
-  /** Maps of each part, with the number of its first row. */
-  maps: readonly { first: number; tensor: Tensor }[];
+  index: PeopleIndex;
+  /** Where they lie at hand. */
+  prepared?: PreparedPictures;
+  /** Where they come from, else. */
+  source?: PictureSource;
+}
+
+/** Who is among some people, and which rows are whose. */
+export interface PeopleList {
+  ids: readonly string[];
+  /** Photos of each person, in the order of the rows. */
+  counts: readonly number[];
+  /**
+   * People behind whose photos a row more stands: an altered copy of the only one, which is never drawn but as an input.
+   */
+  altered?: readonly boolean[];
+  /** Sets among them and their weights; where absent, everybody is drawn alike. */
+  shares?: readonly PeopleShare[];
 }
 
 /**
- * Identities with everything that a step needs at hand: aligned target crops and masks on the default device, the
- * frozen backbone's maps in memory-mapped files. A row is one image; each person has a list of rows of its own, for
- * people have unequal numbers of photos.
+ * Identities with everything that a step needs: landmarks, poses and captions of all in memory, pictures at hand or
+ * fetched. A row is one image; each person has a list of rows of its own, for people have unequal numbers of photos.
  */
-export class People {
+export class People implements Pictures {
   readonly ids: readonly string[];
+  /** Photos of each person. */
+  readonly counts: readonly number[];
+  /** Of whom there is an altered copy, person by person. */
+  readonly altered: readonly boolean[];
   /** Sets that were joined, and how often each is drawn from. */
   readonly shares: readonly PeopleShare[];
-  /** Aligned crops, `[rows, 3, S, S]` uint8. */
-  readonly crops: Tensor;
-  /** Face masks of the crops, 0 or 1, `[rows, S, S]` uint8. */
-  readonly masks: Tensor;
-  /** Five landmarks in pixels of the crop, `[rows, 5, 2]` float32. */
-  readonly points: Tensor;
-  /** The recogniser's feature of each image, of length 1, `[rows, 512]` float32. */
-  readonly features: Tensor;
-  /** 68 landmarks in pixels of the crop, `[rows, 68, 2]` float32, in main memory. */
-  readonly landmarks: Tensor;
-  /** Yaw, pitch and roll of the head in the photo, degrees, `[rows, 3]` float32, in main memory. */
-  readonly poses: Tensor;
-  /** What each picture shows, in words; "" where nobody wrote it down. */
-  readonly captions: readonly string[];
-  /** Rows of altered copies, of people who have one; see {@link People.from}. */
+  /** Rows of altered copies, of people who have one; see {@link PeopleList}. */
   readonly #copies: ReadonlyMap<number, number>;
   readonly #rows: readonly (readonly number[])[];
-  readonly #places = new Map<number, readonly [person: number, image: number]>();
   readonly #table: Table;
+  #places: Map<number, readonly [person: number, image: number]> | undefined;
 
   private constructor(
     ids: readonly string[],
@@ -65,69 +59,36 @@ export class People {
   ) {
     this.ids = ids;
     this.shares = shares;
-    this.crops = table.crops;
-    this.masks = table.masks;
-    this.points = table.points;
-    this.features = table.features;
-    this.landmarks = table.landmarks;
-    this.poses = table.poses;
-    this.captions = table.captions;
+    this.counts = rows.map(({ length }) => length);
+    this.altered = rows.map((_, person) => copies.has(person));
     this.#rows = rows;
     this.#copies = copies;
     this.#table = table;
-    for (const [person, own] of rows.entries())
-      for (const [image, row] of own.entries()) this.#places.set(row, [person, image]);
-    for (const [person, row] of copies) this.#places.set(row, [person, rows[person].length]);
   }
 
-  /**
-   * @param counts photos of each person, in the order of the parts' rows
-   * @param altered people behind whose photos a row more stands: an altered copy of the only one, which is never drawn
-   * but as an input
-   * @param shares sets among them and their weights; where absent, everybody is drawn alike
-   * @throws when the parts hold other numbers of rows
-   */
+  /** People whose pictures lie at hand. @throws when the parts hold other numbers of rows */
   static from(
     ids: readonly string[],
     counts: readonly number[],
     parts: readonly PeoplePart[],
-    {
-      altered = [],
-      shares = [{ people: ids.length, weight: 1 }],
-    }: { altered?: readonly boolean[]; shares?: readonly PeopleShare[] } = {},
+    { altered, shares }: Pick<PeopleList, "altered" | "shares"> = {},
   ): People {
-    const joined = (key: string, device = defaultDevice()) =>
-      scope(() => onDevice("cpu", () => cat(parts.map((part) => take(part.tensors, key)))).to(device)).keep();
-    const maps: { first: number; tensor: Tensor }[] = [];
-    let first = 0;
-    for (const { tensors } of parts) {
-      const tensor = take(tensors, "maps").keep();
-      maps.push({ first, tensor });
-      first += tensor.shape[0];
-    }
-    let next = 0;
-    const copies = new Map<number, number>();
-    const rows = counts.map((count, person) => {
-      const own = Array.from({ length: count }, () => next++);
-      if (altered[person]) copies.set(person, next++);
-      return own;
-    });
-    if (next !== first || counts.length !== ids.length) {
+    const list = { ids, counts, altered, shares };
+    const rows = rowsOf(list);
+    const found = parts.reduce((sum, part) => sum + rowsIn(part), 0);
+    if (rows.count !== found || counts.length !== ids.length) {
       throw new Error(
-        `the cache of prepared people holds ${first} photos, not ${next}; delete its folder and run again`,
+        `the cache of prepared people holds ${found} photos, not ${rows.count}; delete its folder and run again`,
       );
     }
-    return new People(ids, rows, copies, shares, {
-      crops: joined("crops"),
-      masks: joined("masks"),
-      points: joined("points"),
-      features: joined("features"),
-      // Read as numbers, row by row.
-      landmarks: joined("landmarks", "cpu"),
-      poses: joined("poses", "cpu"),
-      captions: parts.flatMap(({ captions }) => captions),
-      maps,
-    });
+    const prepared = new PreparedPictures(parts);
+    return new People(ids, rows.own, rows.copies, sharesOf(list), { index: prepared, prepared });
+  }
+
+  /** People whose pictures are fetched as they are wanted. */
+  static streamed(list: PeopleList, index: PeopleIndex, source: PictureSource): People {
+    const rows = rowsOf(list);
+    return new People(list.ids, rows.own, rows.copies, sharesOf(list), { index, source });
   }
 
   /** The people who have at least so many photos, looking into the same rows. */
@@ -148,23 +109,72 @@ export class People {
     );
   }
 
-  /** The frozen backbone's maps of some rows, `[rows, tokens, channels]` float32. */
+  /** Starts fetching pictures; undefined where all of them lie at hand. */
+  fetch(wanted: PictureRows): Promise<FetchedPictures> | undefined {
+    return this.#table.source?.fetch(wanted);
+  }
+
+  /** The pictures of some rows, fetched or at hand; to be disposed of. */
+  async pictures(wanted: PictureRows): Promise<FetchedPictures> {
+    const fetched = await this.fetch(wanted);
+    const { cropsOf, masksOf, maps } = this;
+    const own = { cropsOf: cropsOf.bind(this), masksOf: masksOf.bind(this), maps: maps.bind(this) };
+    return fetched ?? { ...own, [Symbol.dispose]: () => {} };
+  }
+
+  /** Of pictures at hand; as all of the following. @throws where pictures are fetched */
+  cropsOf(rows: readonly number[]): Tensor {
+    return this.#prepared.cropsOf(rows);
+  }
+  masksOf(rows: readonly number[]): Tensor {
+    return this.#prepared.masksOf(rows);
+  }
   maps(rows: readonly number[]): Tensor {
-    // Kept as float16, which autocast on the CPU cannot join; the files lie in main memory.
-    const joined = () => stack(rows.map((row) => this.#mapOf(row).float()));
-    return scope(() => onDevice("cpu", joined).to(defaultDevice()));
+    return this.#prepared.maps(rows);
+  }
+  /** Aligned crops, `[rows, 3, S, S]` uint8. */
+  get crops(): Tensor {
+    return this.#prepared.crops;
+  }
+  /** Face masks of the crops, 0 or 1, `[rows, S, S]` uint8. */
+  get masks(): Tensor {
+    return this.#prepared.masks;
+  }
+  /** Five landmarks in pixels of the crop, `[rows, 5, 2]` float32. */
+  get points(): Tensor {
+    return this.#prepared.points;
   }
 
-  #mapOf(row: number): Tensor {
-    const { maps } = this.#table;
-    let part = maps.length - 1;
-    while (maps[part].first > row) part--;
-    return maps[part].tensor.select(0, row - maps[part].first);
+  /** The recogniser's feature of each image, of length 1, `[rows, 512]` float32. @throws where nobody computed them */
+  get features(): Tensor {
+    const { features } = this.#prepared;
+    if (features) return features;
+    throw new Error("the recogniser's features of these people were not computed; name their own shards as --data");
   }
 
-  /** Photos of each person. */
-  get counts(): number[] {
-    return this.#rows.map(({ length }) => length);
+  get #prepared(): PreparedPictures {
+    const { prepared } = this.#table;
+    if (prepared) return prepared;
+    throw new Error(
+      "the pictures of these people are streamed, and were asked for as if they lay at hand; name their own shards as --data",
+    );
+  }
+
+  /** Five landmarks of some rows, in pixels of the crop, `[rows, 5, 2]` float32. */
+  pointsOf(rows: readonly number[]): Tensor {
+    const { prepared, index } = this.#table;
+    if (!prepared) return pointsTensor(index, rows);
+    return scope(() => prepared.points.indexSelect(0, tensor(rows, { dtype: "int64" })));
+  }
+
+  /** What each picture shows, in words, row by row; "" where nobody wrote it down. */
+  get captions(): readonly string[] {
+    return this.#table.index.captions;
+  }
+
+  /** For each token of a row's crop, in patches of so many pixels: 1 where it touches the face. */
+  faceTokens(patchSize: number): (row: number) => Uint8Array {
+    return this.#table.index.faceTokens(patchSize);
   }
 
   /** All rows, person by person. */
@@ -185,11 +195,6 @@ export class People {
     return row;
   }
 
-  /** Of whom there is an altered copy, person by person. */
-  get altered(): boolean[] {
-    return this.#rows.map((_, person) => this.#copies.has(person));
-  }
-
   /** Whose photo a row is. */
   personOf(row: number): number {
     return this.#place(row)[0];
@@ -201,21 +206,29 @@ export class People {
   }
 
   #place(row: number): readonly [person: number, image: number] {
+    this.#places ??= this.#findPlaces();
     const place = this.#places.get(row);
     if (!place) throw new RangeError(`row ${row} is none of these people's`);
     return place;
   }
 
-  /** 68 landmarks of some rows, 136 numbers each. */
+  /** Made when it is asked for: of a million rows it is the largest of all. */
+  #findPlaces(): Map<number, readonly [person: number, image: number]> {
+    const places = new Map<number, readonly [person: number, image: number]>();
+    for (const [person, own] of this.#rows.entries())
+      for (const [image, row] of own.entries()) places.set(row, [person, image]);
+    for (const [person, row] of this.#copies) places.set(row, [person, this.#rows[person].length]);
+    return places;
+  }
+
+  /** 68 landmarks of some rows in pixels of the crop, 136 numbers each. */
   landmarksOf(rows: readonly number[]): Float32Array[] {
-    const all = this.landmarks.data() as Float32Array;
-    return rows.map((row) => all.subarray(136 * row, 136 * (row + 1)));
+    return rows.map((row) => this.#table.index.landmarks(row));
   }
 
   /** Pose of a row, degrees. */
   poseOf(row: number): Pose {
-    const [yaw, pitch, roll] = (this.poses.data() as Float32Array).subarray(3 * row, 3 * row + 3);
-    return { yaw, pitch, roll };
+    return this.#table.index.pose(row);
   }
 
   /** What to call a row in a message. */
@@ -225,8 +238,20 @@ export class People {
   }
 }
 
-function take(part: ReadonlyMap<string, Tensor>, key: string): Tensor {
-  const found = part.get(key);
-  if (!found) throw new Error(`the cache of prepared people lacks "${key}"; delete its folder and run again`);
-  return found;
+/** Rows of each person and of altered copies, one after the other. */
+function rowsOf({ counts, altered = [] }: PeopleList): {
+  own: number[][];
+  copies: Map<number, number>;
+  count: number;
+} {
+  let next = 0;
+  const copies = new Map<number, number>();
+  const own = counts.map((count, person) => {
+    const rows = Array.from({ length: count }, () => next++);
+    if (altered[person]) copies.set(person, next++);
+    return rows;
+  });
+  return { own, copies, count: next };
 }
+
+const sharesOf = ({ ids, shares = [{ people: ids.length, weight: 1 }] }: PeopleList) => shares;

@@ -1,26 +1,17 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { KeyedRandom, type LoadedIdentity, type ShardSet } from "@omni-id/data";
-import {
-  ARCFACE_TEMPLATE,
-  alignedCrop,
-  cropToFive,
-  faceMaskWithoutHair,
-  fivePoints,
-  loadImage,
-  type Pose,
-  type RgbImage,
-  transformPoints,
-  warp,
-} from "@omni-id/face";
+import type { KeyedRandom, LoadedIdentity, ShardSet } from "@omni-id/data";
+import { ARCFACE_TEMPLATE, cropToFive, fivePoints, loadImage, type Pose, type RgbImage } from "@omni-id/face";
 import { cat, loadSafetensors, saveSafetensors, scope, stack, type Tensor, tensor } from "@omni-id/torch";
 import { alteredCopy } from "../pictures/altered.ts";
 import { type FaceCut, faceInput } from "../pictures/face-input.ts";
 import { rgbBatch, toUnit } from "../pictures/rgb-batch.ts";
 import type { Preset } from "../presets/schema.ts";
 import { chunk } from "./chunk.ts";
-import { PEOPLE_PER_PART, People, type PeoplePart } from "./people.ts";
+import { ALTERED, type CutFace, cutFace, randomOf } from "./cut.ts";
+import { PEOPLE_PER_PART, People } from "./people.ts";
+import type { PeoplePart } from "./prepared-pictures.ts";
 
 /** Raise when crops or maps are computed in another way: caches of the old way are then not used. */
 const CACHE_VERSION = 2;
@@ -41,6 +32,8 @@ export interface Describer {
 export interface PhotoBackbone extends FaceCut, Partial<Describer> {
   /** What the maps are computed by: caches of them are named by it. */
   readonly fingerprint: string;
+  /** Nothing is computed ahead: the maps are the photos, which are kept as bytes, and not at all where the crops are the same. */
+  readonly mapsArePhotos?: boolean;
   /** Photos `[B, 3, S, S]` in [−1, 1] to what is computed once, `[B, …]`, without gradient. */
   maps(photos: Tensor): Tensor;
 }
@@ -130,7 +123,7 @@ export async function prepareParts(options: PrepareOptions): Promise<string[]> {
 }
 
 /** Where every picture has its mask beside it, both rules give the same: they share a cache. */
-function checkMasks(shards: ShardSet, ids: readonly string[]): void {
+export function checkMasks(shards: ShardSet, ids: readonly string[]): void {
   for (const id of ids) {
     const picture = shards.withoutMask(id);
     if (picture === undefined) continue;
@@ -165,11 +158,15 @@ async function preparePart(
       scope(() => {
         const { maps, feature } = recogniser.describe(toUnit(rgbBatch(some.map((row) => row.arcface))));
         if (describes(backbone)) return { maps: maps.half(), feature };
+        if (backbone.mapsArePhotos) return { feature };
         return { maps: backbone.maps(toUnit(rgbBatch(some.map((row) => row.input)))).half(), feature };
       }),
     );
+    const maps = described.flatMap((some) => (some.maps ? [some.maps] : []));
+    const kept = backbone.mapsArePhotos && !sameCut(backbone, imageSize);
     const tensors = {
-      maps: cat(described.map((some) => some.maps)),
+      ...(maps.length > 0 && { maps: cat(maps) }),
+      ...(kept && { photos: rgbBatch(rows.map((row) => row.input)) }),
       features: cat(described.map((some) => some.feature)),
       crops: rgbBatch(rows.map((row) => row.crop)),
       masks: stack(rows.map((row) => tensor(row.mask, { shape: [imageSize, imageSize] }))),
@@ -183,17 +180,14 @@ async function preparePart(
   });
 }
 
-interface PreparedImage {
+/** Whether a backbone's view of a photo is the decoders'. */
+const sameCut = ({ crop, inputSize }: FaceCut, imageSize: number) => crop === "aligned" && inputSize === imageSize;
+
+interface PreparedImage extends CutFace {
   /** What the recogniser sees, 112 px. */
   arcface: RgbImage;
   /** What the backbone sees. */
   input: RgbImage;
-  /** What the decoder draws. */
-  crop: RgbImage;
-  /** 0 or 1. */
-  mask: Uint8Array;
-  /** 68 landmarks, pixels of the crop. */
-  landmarks: Float32Array;
   pose: Pose;
   caption: string;
 }
@@ -209,21 +203,14 @@ async function prepareImage(
   const image = alter ? await alteredCopy(photo, alter) : photo;
   const { landmarks, pose, caption } = record.images[index];
   const five = fivePoints(landmarks);
-  const { image: crop, matrix } = alignedCrop(image, landmarks, size);
-  const png = await record.mask(index);
-  const mask = png
-    ? warp(await loadImage(png, { name: `${record.id}.${index}.mask.png` }), matrix, size, size).data.filter(
-        (_, i) => i % 3 === 0,
-      )
-    : faceMaskWithoutHair(crop, transformPoints(landmarks, matrix));
+  const told = { landmarks, mask: await record.mask(index), name: `${record.id}.${index}.mask.png` };
+  const cut = await cutFace(image, told, size);
   const seen = jitter ? shifted(five, randomOf(record.id, alter ? ALTERED + 1 : index)) : five;
   const arcface = cropToFive(image, seen, ARCFACE_TEMPLATE, INPUT_SIDE).image;
   return {
     arcface,
     input: backbone.crop === "arcface" ? arcface : faceInput(backbone, image, landmarks),
-    crop,
-    mask: mask.map((byte) => Number(byte > 127)),
-    landmarks: transformPoints(landmarks, matrix),
+    ...cut,
     pose,
     caption,
   };
@@ -236,9 +223,3 @@ function shifted(five: Float32Array, random: KeyedRandom): Float32Array {
   const scale = Math.hypot(eyes[0] - mouth[0], eyes[1] - mouth[1]) / templateLength;
   return five.map((value) => value + random.normal() * INPUT_JITTER * scale);
 }
-
-/** Purpose of the draws of an altered copy: beyond the numbers of photos. */
-const ALTERED = 1_000_000;
-
-const randomOf = (id: string, purpose: number) =>
-  new KeyedRandom(createHash("sha256").update(id).digest().readInt32LE(), purpose);

@@ -1,9 +1,10 @@
 import { copyFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { provenance } from "@omni-id/data";
-import { scope } from "@omni-id/torch";
+import type { Encoder } from "../encoder.ts";
 import { trainingIdentities } from "../evaluate/training-identities.ts";
 import type { FlowBase } from "../flow-base.ts";
+import type { People } from "../people/people.ts";
 import type { Preset } from "../presets/schema.ts";
 import { EncoderBundle, saveEncoder, saveMaskedDecoder, saveWeights } from "../weights/first-stage.ts";
 import { saveControl, saveFlowAdapter, saveFlowBase } from "../weights/flow.ts";
@@ -51,9 +52,19 @@ export async function exportFirstStage(folder: string, first: FirstStage, note: 
     return `masked decoder for the encoder ${kept.hash.slice(0, 12)}`;
   }
   const bundle = new EncoderBundle(model.encoder);
-  scope(() => bundle.standardise(trainingIdentities(model.encoder, people, 2048)));
+  await standardise(bundle, first);
   const hash = await saveWeights(folder, { bundle, decoder: model.decoder, preset, metadata });
   return `encoder ${hash.slice(0, 12)}`;
+}
+
+/** Mean and deviation of ℓ over training people. */
+async function standardise(
+  bundle: EncoderBundle,
+  { model, people }: { model: { encoder: Encoder }; people: People },
+): Promise<void> {
+  const identities = await trainingIdentities(model.encoder, people, 2048);
+  bundle.standardise(identities);
+  identities.dispose();
 }
 
 /** Writes a trained flow base; returns what to tell of it. */
@@ -85,7 +96,7 @@ async function exportEncoder(
     copyFileSync(encoderFile, join(folder, ENCODER_FILE));
     return encoder.hash;
   }
-  scope(() => encoder.bundle.standardise(trainingIdentities(model.encoder, people, 2048)));
+  await standardise(encoder.bundle, { model, people });
   return saveEncoder(folder, { bundle: encoder.bundle, preset, metadata: afterwards(encoder.metadata, metadata) });
 }
 

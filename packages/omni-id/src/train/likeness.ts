@@ -56,6 +56,13 @@ export class LikenessLoss {
     });
   }
 
+  /** What `perceptual` is divided by: the size of the true faces' inner map, added up; see {@link compare}. */
+  size(target: Tensor, points: Tensor): Tensor {
+    return scope(() =>
+      noGrad(() => (target.shape[0] === 0 ? zeros([]) : this.#describe(target, points).map.abs().sum())),
+    );
+  }
+
   /**
    * 1 − cosine between faces `[B, 3, S, S]` and wanted features of length 1, `[B, 512]`: a scalar, whose mean over the
    * processes is that of all faces together.

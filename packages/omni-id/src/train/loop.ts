@@ -1,13 +1,17 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { autocast, type DType, type nn, scope } from "@omni-id/torch";
+import { autocast, deviceMemory, optim, scope } from "@omni-id/torch";
+import type { FetchedPictures } from "../people/picture-source.ts";
 import { completePreset, presetDifferences } from "../presets/index.ts";
 import type { Preset } from "../presets/schema.ts";
+import { Ahead } from "./ahead.ts";
 import { type CheckpointInfo, lastCheckpoint, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import { Optimisers } from "./optimisers.ts";
+import { Pieces } from "./pieces.ts";
 import type { TrainLog } from "./run-log.ts";
 import { Saver } from "./saver.ts";
 import type { Stage } from "./stage.ts";
+import { type Precision, takeStep } from "./step.ts";
 import { SOLO, type Team } from "./team.ts";
 
 export interface TrainOptions {
@@ -16,7 +20,7 @@ export interface TrainOptions {
   seed: number;
   preset: Preset;
   optimisation: Preset["mtd"]["optimisation"];
-  precision: Extract<DType, "bfloat16" | "float32">;
+  precision: Precision;
   log: TrainLog;
   /** Go on from this checkpoint; `true`: from the newest one of `out`. */
   resume?: string | true;
@@ -26,6 +30,8 @@ export interface TrainOptions {
   signal?: AbortSignal;
   /** The processes that train together; alone when left out. */
   team?: Team;
+  /** Into how many pieces, one after the other, a process divides its share of a step. Default 1. */
+  pieces?: number;
 }
 
 /** Steps between log lines, saved checkpoints, those that stay (0: none), and held-out reports. */
@@ -54,7 +60,8 @@ export async function train<Batch>(stage: Stage<Batch>, options: TrainOptions): 
   const every: Intervals = { log: 25, ...preset.every, ...options.every };
   mkdirSync(out, { recursive: true });
 
-  const optimisers = new Optimisers(stage.groups, optimisation, team.divides);
+  const scaler = precision === "float16" ? new optim.GradScaler() : undefined;
+  const optimisers = new Optimisers(stage.groups, optimisation, team.divides, scaler);
   const start = resume(stage, optimisers, options);
   if (team.any(team.figures({ start }).start !== start))
     throw new Error(`the processes found different checkpoints in ${out}; it has to be a folder that all of them see`);
@@ -64,49 +71,29 @@ export async function train<Batch>(stage: Stage<Batch>, options: TrainOptions): 
 
   let step = start;
   const saver = new Saver(start);
+  const pieces = new Pieces(stage, share, options.pieces ?? 1);
+  const ahead = new Ahead(stage, pieces.shares, optimisation.steps);
   while (step < optimisation.steps && !team.any(signal?.aborted ?? false)) {
     step++;
     saver.check();
-    const done = scope((): StepOutcome => {
-      const batch = stage.part ? stage.part(stage.batch(step), share) : stage.batch(step);
-      const { loss, metrics } = autocast({ dtype: precision, enabled: precision !== "float32" }, () =>
-        stage.loss(batch, step, share),
-      );
-      const means = team.figures({ loss: loss.item(), ...metrics });
-      const { loss: value } = means;
-      // Before the step: weights that have met a NaN cannot be saved.
-      if (!Number.isFinite(value)) {
-        return { trouble: `the loss is ${value}`, batch: stage.describe(batch) };
-      }
-      loss.backward();
-      const norm = optimisers.clip();
-      if (!Number.isFinite(norm)) {
-        const key = firstNotFinite(stage.model);
-        const trouble = `the gradient${key ? ` of "${key}"` : ""} is not finite (norm ${norm}), though the loss is ${value}`;
-        return { trouble, batch: stage.describe(batch) };
-      }
-      optimisers.step(step);
-      return { figures: { ...means, norm } };
-    });
+    const pictures = await ahead.of(step);
+    const done = takeStep({ stage, optimisers, team, precision, pieces }, step, pictures);
     if ("trouble" in done) {
       await saver.finish();
       throw new NotFinite({ step, what: done.trouble, batch: done.batch, saved: saver.sound });
     }
     log.step(step, done.figures);
 
-    if (step === 1 || step % every.log === 0)
-      log.line(
-        step,
-        scope(() => stage.probe?.(step, share) ?? {}),
-      );
-    if (every.keep > 0 && step % every.keep === 0) {
-      await save({ keep: true });
-    }
-    if (step % every.save === 0) await save();
-    if (stage.heldOut && step % every.heldOut === 0 && step < optimisation.steps) await report(step);
+    const due = dueAt(step, every);
+    if (due.line) log.line(step, { ...probe(pictures?.[0]), ...memoryFigures() });
+    for (const fetched of pictures ?? []) fetched[Symbol.dispose]();
+    if (due.keep) await save({ keep: true });
+    if (due.save) await save();
+    if (due.report && stage.heldOut && step < optimisation.steps) await report(step);
     await new Promise(setImmediate); // lets Ctrl-C and the loader in
   }
 
+  await ahead.close();
   const checkpoint = await save();
   await saver.finish();
   await team.meet(`the checkpoint of step ${step}`);
@@ -116,27 +103,50 @@ export async function train<Batch>(stage: Stage<Batch>, options: TrainOptions): 
   if (!interrupted) optimisers.average.swap();
   return { step, checkpoint, interrupted };
 
+  function probe(pictures: FetchedPictures | undefined): Record<string, number> {
+    return scope(() => stage.probe?.(step, pieces.first, pictures) ?? {});
+  }
+
   function save({ keep = false } = {}): Promise<string> {
     return saver.save(step, () => saveCheckpoint(out, info(step), stage.model, optimisers, { keep, writes: leads }));
   }
 
   async function report(at: number): Promise<void> {
-    if (leads) await reportAlone(at);
+    if (leads) await reportAlone(stage, optimisers, options, at);
     await team.meet(`the report on held-out people at step ${at}`);
-  }
-
-  async function reportAlone(at: number): Promise<void> {
-    optimisers.average.swap();
-    const held = autocast({ dtype: precision, enabled: precision !== "float32" }, () => stage.heldOut?.(at));
-    optimisers.average.swap();
-    if (!held) return;
-    log.heldOut(at, held.metrics);
-    await held.picture?.(join(out, `held-out-${String(at).padStart(6, "0")}.png`));
   }
 }
 
-/** What a step came to. */
-type StepOutcome = { figures: Record<string, number> } | { trouble: string; batch: string };
+/** Figures and a picture of held-out people, with the averaged weights in place. */
+async function reportAlone<Batch>(
+  stage: Stage<Batch>,
+  optimisers: Optimisers,
+  { out, precision, log }: Pick<TrainOptions, "out" | "precision" | "log">,
+  at: number,
+): Promise<void> {
+  optimisers.average.swap();
+  const held = autocast({ dtype: precision, enabled: precision !== "float32" }, () => stage.heldOut?.(at));
+  optimisers.average.swap();
+  if (!held) return;
+  log.heldOut(at, held.metrics);
+  await held.picture?.(join(out, `held-out-${String(at).padStart(6, "0")}.png`));
+}
+
+/** What is due after a step. */
+function dueAt(step: number, every: Intervals): Record<"line" | "keep" | "save" | "report", boolean> {
+  return {
+    line: step === 1 || step % every.log === 0,
+    keep: every.keep > 0 && step % every.keep === 0,
+    save: step % every.save === 0,
+    report: step % every.heldOut === 0,
+  };
+}
+
+/** What the card's memory holds, in GB; nothing on a CPU. */
+function memoryFigures(): Record<string, number> {
+  const memory = deviceMemory(undefined, { reset: true });
+  return memory ? { memory_gb: memory.allocated / 1e9, memory_peak_gb: memory.peak / 1e9 } : {};
+}
 
 /** Loads the checkpoint to go on from; returns the steps it has done. */
 function resume<Batch>(stage: Stage<Batch>, optimisers: Optimisers, options: TrainOptions): number {
@@ -169,11 +179,4 @@ export class NotFinite extends Error {
     super(`step ${step}: ${what}. Batch: ${batch}. ${sound}; ${remedy} a lower rate or another seed.`);
     this.name = "NotFinite";
   }
-}
-
-/** Key of the first parameter whose gradient holds a NaN or an infinity. */
-function firstNotFinite(model: nn.Module): string | undefined {
-  return scope(
-    () => model.namedParameters().find(([, { grad }]) => grad && !grad.float().isfinite().all().item())?.[0],
-  );
 }

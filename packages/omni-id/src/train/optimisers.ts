@@ -9,16 +9,29 @@ export function rateFactor(step: number, { steps, warmup, decay }: Optimisation)
   return Math.max(0, Math.min(1, rising, falling));
 }
 
+type StateHolder = Pick<distributed.Optimiser, "stateTensors" | "loadStateTensors">;
+
 /** The optimisers of a stage, and the moving average of what they train. */
 export class Optimisers {
   readonly parameters: Tensor[];
   readonly average: optim.EMA;
+  /** For gradients that are computed in float16. */
+  readonly scaler: optim.GradScaler | undefined;
   readonly #parts: { optimiser: distributed.Optimiser; rate: number }[];
   readonly #settings: Optimisation;
 
-  /** @param divides processes among whom the optimisers' state is divided */
-  constructor(groups: readonly ParameterGroup[], settings: Optimisation, divides?: distributed.ProcessGroup) {
+  /**
+   * @param divides processes among whom the optimisers' state is divided
+   * @param scaler for float16
+   */
+  constructor(
+    groups: readonly ParameterGroup[],
+    settings: Optimisation,
+    divides?: distributed.ProcessGroup,
+    scaler?: optim.GradScaler,
+  ) {
     this.#settings = settings;
+    this.scaler = scaler;
     this.parameters = groups.flatMap((group) => group.parameters);
     this.average = new optim.EMA(this.parameters, { decay: settings.ema });
     this.#parts = groups.map(({ optimiser: wanted, rate, parameters }) => {
@@ -49,6 +62,11 @@ export class Optimisers {
     this.average.update();
   }
 
+  /** Forgets the gradients of a step that is left out. */
+  skip(): void {
+    for (const { optimiser } of this.#parts) optimiser.zeroGrad();
+  }
+
   /** Everything that a resumed run needs, by key. */
   stateTensors(): Map<string, Tensor> {
     const state = new Map<string, Tensor>();
@@ -65,8 +83,9 @@ export class Optimisers {
     }
   }
 
-  #sources(): [string, Pick<distributed.Optimiser, "stateTensors" | "loadStateTensors">][] {
-    const parts = this.#parts.map(({ optimiser }, i) => [`optimiser.${i}`, optimiser] as const);
-    return [...parts.map(([name, part]): [string, distributed.Optimiser] => [name, part]), ["average", this.average]];
+  #sources(): [string, StateHolder][] {
+    const parts = this.#parts.map(({ optimiser }, i): [string, StateHolder] => [`optimiser.${i}`, optimiser]);
+    const scaler: [string, StateHolder][] = this.scaler ? [["scaler", this.scaler]] : [];
+    return [...parts, ["average", this.average], ...scaler];
   }
 }

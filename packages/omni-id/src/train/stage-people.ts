@@ -1,6 +1,7 @@
 import { RecogniserBackbone } from "../backbones/recogniser.ts";
 import { type OpenedPeople, type OpenPeopleOptions, openPeople } from "../people/open-people.ts";
 import type { PhotoBackbone } from "../people/prepare.ts";
+import type { StreamOptions } from "../people/streamed-pictures.ts";
 import type { Preset } from "../presets/schema.ts";
 
 /** What every stage is opened with. */
@@ -11,6 +12,8 @@ export interface OpenStageOptions {
   weight?: readonly number[];
   /** Folder of prepared people. */
   cache: string;
+  /** How prepared sets are streamed. */
+  stream?: StreamOptions;
   preset: Preset;
   seed: number;
   note: (text: string) => void;
@@ -30,7 +33,7 @@ export function openStagePeople(options: OpenStageOptions, view: StageView): Pro
 }
 
 export function stagePeopleOptions(
-  { data, weight, cache, preset, note }: OpenStageOptions,
+  { data, weight, cache, stream, preset, note }: OpenStageOptions,
   { imageSize, backbone = RecogniserBackbone.load({ width: preset.backbone.width }) }: StageView,
 ): OpenPeopleOptions {
   const recogniser = () => RecogniserBackbone.load({ width: preset.backbone.width });
@@ -38,6 +41,7 @@ export function stagePeopleOptions(
     data,
     weight,
     cache,
+    stream,
     imageSize,
     faceMask: preset.faceMask,
     alterSingles: preset.singles === "altered",

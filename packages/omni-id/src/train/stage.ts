@@ -1,5 +1,6 @@
 import type { nn, Tensor } from "@omni-id/torch";
 import type { Encoder } from "../encoder.ts";
+import type { FetchedPictures, Pictures } from "../people/picture-source.ts";
 import type { Share } from "./share.ts";
 
 export interface ParameterGroup {
@@ -36,13 +37,29 @@ export interface Stage<Batch> {
   batch(step: number): Batch;
   /** A share of a batch; a stage without it is trained by one process only. */
   part?(batch: Batch, share: Share): Batch;
+  /**
+   * Starts fetching the pictures of a batch, which its step will be given; undefined where they lie at hand. The loop asks
+   * ahead of the step.
+   */
+  fetch?(batch: Batch): Promise<FetchedPictures> | undefined;
   /** What to tell a person about a batch whose loss was not finite. */
   describe(batch: Batch): string;
-  loss(batch: Batch, step: number, share?: Share): StepResult;
+  loss(batch: Batch, step: number, share?: Share, pictures?: Pictures): StepResult;
+  /**
+   * What the loss of a batch is going to ask `share.total` for, in that order: of a step in pieces it is added up before
+   * the first one.
+   */
+  totals?(batch: Batch, step: number, share: Share, pictures?: Pictures): Tensor[];
   /** Cheap figures to steer by, taken at each log line by all processes, such as the identity gap. */
-  probe?(step: number, share?: Share): Record<string, number>;
+  probe?(step: number, share?: Share, pictures?: Pictures): Record<string, number>;
   /** Figures and a picture on held-out data, with the averaged weights in place. */
   heldOut?(step: number): HeldOutReport;
+}
+
+/** A share of a step's batch. */
+export function batchOf<Batch>(stage: Stage<Batch>, step: number, share: Share): Batch {
+  const batch = stage.batch(step);
+  return stage.part ? stage.part(batch, share) : batch;
 }
 
 /** Keys of hidden matrices: inside blocks, but not the modulations, which answer to the time and start at zero. */

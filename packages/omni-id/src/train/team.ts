@@ -13,6 +13,8 @@ export interface Team {
   readonly divides: distributed.ProcessGroup | undefined;
   /** Gives all processes one set of weights, and has `backward` average gradients from here on. */
   join(model: nn.Module): void;
+  /** Runs a backward pass whose gradients are only added up here: all but the last of a step in pieces. */
+  alone(backward: () => void): void;
   /** Means over all processes. All must bring the same names. */
   figures(own: Record<string, number>): Record<string, number>;
   /** Whether any process says yes. */
@@ -27,6 +29,7 @@ export const SOLO: Team = {
   leads: true,
   divides: undefined,
   join: () => {},
+  alone: (backward) => backward(),
   figures: (own) => own,
   any: (own) => own,
   meet: async () => {},
@@ -56,6 +59,7 @@ export function teamOf(group: distributed.ProcessGroup, { divide = false }: { di
       parallel?.close();
       parallel = new distributed.DataParallel(group, model);
     },
+    alone: (backward) => (parallel ? parallel.noSync(backward) : backward()),
     figures: (own) => {
       const names = Object.keys(own);
       const means = all(Object.values(own), "mean", `the step's ${names.join(", ")}`);

@@ -1,4 +1,4 @@
-import { noGrad, randn, scope, type Tensor, tensor, zeros } from "@omni-id/torch";
+import { noGrad, randn, scope, type Tensor, zeros } from "@omni-id/torch";
 import { LinearAutoencoder } from "../../backbones/linear-autoencoder.ts";
 import { WordEncoder } from "../../backbones/words.ts";
 import type { FlowBase } from "../../flow-base.ts";
@@ -36,7 +36,7 @@ export async function openBaseStage(options: OpenStageOptions): Promise<OpenedBa
   const { people, validation } = await openStagePeople(options, { imageSize: preset.flow.imageSize });
   const model = buildFlowBase(preset);
   startFromZero(model);
-  fitLatents(model, people, note);
+  await fitLatents(model, people, note);
   if (model.prompts instanceof WordEncoder && preset.flow.prompts.kind === "words") {
     model.prompts.vocabulary = vocabularyOf([preset.flow.prompt, ...people.captions], preset.flow.prompts.vocabulary);
   }
@@ -45,11 +45,12 @@ export async function openBaseStage(options: OpenStageOptions): Promise<OpenedBa
 }
 
 /** Principal directions of the training people's patches, where the preset's latents are linear. */
-function fitLatents({ latents }: FlowBase, people: People, note: (text: string) => void): void {
+async function fitLatents({ latents }: FlowBase, people: People, note: (text: string) => void): Promise<void> {
   if (!(latents instanceof LinearAutoencoder)) return;
+  const rows = sample(people, FIT_ON);
+  using fetched = await people.pictures({ crops: rows });
   scope(() => {
-    const rows = sample(people, FIT_ON);
-    const pictures = toUnit(people.crops.indexSelect(0, tensor(rows, { dtype: "int64" })));
+    const pictures = toUnit(fetched.cropsOf(rows));
     latents.fit(pictures);
     note(
       `latents: PSNR ${psnr(latents.decode(latents.encode(pictures)), pictures).toFixed(1)} dB on training pictures`,

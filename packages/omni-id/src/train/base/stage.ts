@@ -3,6 +3,7 @@ import { scope } from "@omni-id/torch";
 import { type FlowBase, flowError, noised } from "../../flow-base.ts";
 import { drawFlow, type FlowDraws, keyedGenerator } from "../../people/draws.ts";
 import type { People } from "../../people/people.ts";
+import type { FetchedPictures, Pictures } from "../../people/picture-source.ts";
 import { Urn } from "../../people/sample.ts";
 import type { FlowPreset } from "../../presets/schema.ts";
 import { peopleTokens } from "../people-tokens.ts";
@@ -72,8 +73,17 @@ export class BaseStage implements Stage<BaseBatch> {
     return rows.map((row) => this.#people.nameOf(row)).join(" ");
   }
 
-  loss({ rows, prompts, t, noise }: BaseBatch): StepResult {
-    const x = peopleTokens(this.model, this.#people, rows);
+  fetch({ rows }: BaseBatch): Promise<FetchedPictures> | undefined {
+    return this.#people.fetch({ crops: rows });
+  }
+
+  loss(
+    { rows, prompts, t, noise }: BaseBatch,
+    _step?: number,
+    _share?: Share,
+    pictures: Pictures = this.#people,
+  ): StepResult {
+    const x = peopleTokens(this.model, pictures, rows);
     const velocity = this.model.velocity(noised(x, noise, t), t, this.model.prompts.encode(prompts));
     return { loss: flowError(velocity, x, noise).mean(), metrics: {} };
   }

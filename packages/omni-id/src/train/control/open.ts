@@ -1,4 +1,4 @@
-import { noGrad, scope, type Tensor, tensor } from "@omni-id/torch";
+import { noGrad, scope, type Tensor } from "@omni-id/torch";
 import type { LandmarkControl } from "../../adapters/landmark-control.ts";
 import { drawPictures } from "../../generate/draw.ts";
 import { encodeRows } from "../../people/encode-rows.ts";
@@ -91,8 +91,7 @@ function reportOn(
     const photo = (person: number, image: number) => people.row(person, image % people.rowsOf(person).length);
     const targets = shown.map((person, i) => photo(person, (i % 5) + 3));
     const inputs = shown.flatMap((person) => [0, 1, 2].map((image) => photo(person, image)));
-    const real = (rows: readonly number[]) =>
-      scope(() => toUnit(people.crops.indexSelect(0, tensor(rows, { dtype: "int64" }))));
+    const real = (rows: readonly number[]) => scope(() => toUnit(people.cropsOf(rows)));
     const made = scope(() => {
       const pictures = landmarkPictures(people.landmarksOf(targets), imageSize);
       const settings = { count: shown.length, seed: 1, steps: 16, prompt };

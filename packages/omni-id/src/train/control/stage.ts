@@ -8,6 +8,7 @@ import type { FlowAdapter } from "../../flow-decoder.ts";
 import { drawFlow, type FlowDraws, keyedGenerator } from "../../people/draws.ts";
 import { encodeRows } from "../../people/encode-rows.ts";
 import type { People } from "../../people/people.ts";
+import type { FetchedPictures, Pictures } from "../../people/picture-source.ts";
 import { Urn } from "../../people/sample.ts";
 import { landmarkPictures } from "../../pictures/landmark-pictures.ts";
 import type { FlowPreset } from "../../presets/schema.ts";
@@ -93,34 +94,39 @@ export class ControlStage implements Stage<ControlBatch> {
     return rows.map((row) => this.#options.people.nameOf(row)).join(" ");
   }
 
-  loss(batch: ControlBatch): StepResult {
-    return { loss: this.#error(batch, batch.rows).mean(), metrics: {} };
+  fetch({ rows, inputs }: ControlBatch): Promise<FetchedPictures> | undefined {
+    const { identity, people } = this.#options;
+    return people.fetch({ crops: rows, maps: identity && inputs });
+  }
+
+  loss(batch: ControlBatch, _step?: number, _share?: Share, pictures: Pictures = this.#options.people): StepResult {
+    return { loss: this.#error(batch, batch.rows, pictures).mean(), metrics: {} };
   }
 
   /** How much worse the loss gets with somebody else's landmarks, over the loss with the right ones. */
-  probe(step: number, share: Share = ALONE): Record<string, number> {
+  probe(step: number, share: Share = ALONE, pictures: Pictures = this.#options.people): Record<string, number> {
     return noGrad(() => {
       const batch = this.part(this.batch(step), share);
       const [first, ...rest] = batch.rows;
-      const error = (landmarksOf: number[]) => meanOf(share, this.#error(batch, landmarksOf).mean());
+      const error = (landmarksOf: number[]) => meanOf(share, this.#error(batch, landmarksOf, pictures).mean());
       return { gap: error([...rest, first]) / error(batch.rows) - 1 };
     });
   }
 
-  #error({ rows, inputs, t, noise }: ControlBatch, landmarksOf: readonly number[]): Tensor {
+  #error({ rows, inputs, t, noise }: ControlBatch, landmarksOf: readonly number[], pictures: Pictures): Tensor {
     const { base, people, preset } = this.#options;
-    const x = peopleTokens(base, people, rows);
-    const pictures = landmarkPictures(people.landmarksOf(landmarksOf), preset.imageSize);
+    const x = peopleTokens(base, pictures, rows);
+    const lines = landmarkPictures(people.landmarksOf(landmarksOf), preset.imageSize);
     const prompts = base.prompts.encode(rows.map(() => preset.prompt));
-    const steering = this.model.steer(pictures, this.#identity(rows.length, inputs));
+    const steering = this.model.steer(lines, this.#identity(rows.length, inputs, pictures));
     return flowError(base.velocity(noised(x, noise, t), t, prompts, steering), x, noise);
   }
 
-  #identity(count: number, inputs: readonly number[] | undefined): Conditions | undefined {
-    const { identity, people } = this.#options;
+  #identity(count: number, inputs: readonly number[] | undefined, pictures: Pictures): Conditions | undefined {
+    const { identity } = this.#options;
     if (!inputs || !identity) return undefined;
     return noGrad(() =>
-      scope(() => identity.decoder.conditions(encodeRows(identity.encoder, people, inputs, count).float())),
+      scope(() => identity.decoder.conditions(encodeRows(identity.encoder, pictures, inputs, count).float())),
     );
   }
 }

@@ -55,7 +55,11 @@ export async function openFlowStage(options: OpenFlowStageOptions): Promise<Open
 
   const decoder = buildFlowAdapter(preset);
   const model = new FlowModel(network, decoder);
-  if (preset.flow.adapter.standardise) scope(() => decoder.standardise(trainingIdentities(network, people, 1024)));
+  if (preset.flow.adapter.standardise) {
+    const identities = await trainingIdentities(network, people, 1024);
+    decoder.standardise(identities);
+    identities.dispose();
+  }
   if (decoder.joined) {
     const { joined } = decoder;
     scope(() => noGrad(() => joined.startFrom(promptTokens(base, preset.flow.prompt))));
@@ -159,12 +163,7 @@ function drawSheet(
         .unbind(0)
         .map(toRgb);
     });
-  const real = (rows: readonly number[]) =>
-    scope(() =>
-      toUnit(validation.crops.indexSelect(0, tensor(rows, { dtype: "int64" })))
-        .unbind(0)
-        .map(toRgb),
-    );
+  const real = (rows: readonly number[]) => scope(() => toUnit(validation.cropsOf(rows)).unbind(0).map(toRgb));
   const columns = [
     ...[0, 1, 2].map((i) => real(shown.map((task) => tasks[task].inputs[i]))),
     real(shown.map((task) => tasks[task].targets[0])),

@@ -7,6 +7,7 @@ import type { FlowAdapter } from "../../flow-decoder.ts";
 import { drawFlow, type FlowDraws, keyedGenerator } from "../../people/draws.ts";
 import { encodeRows } from "../../people/encode-rows.ts";
 import type { People } from "../../people/people.ts";
+import type { FetchedPictures, Pictures } from "../../people/picture-source.ts";
 import type { FlowPreset } from "../../presets/schema.ts";
 import type { LikenessLoss } from "../likeness.ts";
 import { peopleTokens } from "../people-tokens.ts";
@@ -121,11 +122,15 @@ export class FlowStage implements Stage<FlowBatch> {
       .join(", ");
   }
 
-  loss(batch: FlowBatch, _step: number, share: Share = ALONE): StepResult {
+  fetch({ tasks, targets }: FlowBatch): Promise<FetchedPictures> | undefined {
+    return this.#people.fetch({ maps: this.#inputs(tasks), crops: targets });
+  }
+
+  loss(batch: FlowBatch, _step: number, share: Share = ALONE, pictures: Pictures = this.#people): StepResult {
     const { adapter } = this.#preset;
-    const x = peopleTokens(this.#base, this.#people, batch.targets);
+    const x = peopleTokens(this.#base, pictures, batch.targets);
     const xt = noised(x, batch.noise, batch.t);
-    const velocity = this.#velocity(xt, batch, this.#conditions(this.#encode(batch)));
+    const velocity = this.#velocity(xt, batch, this.#conditions(this.#encode(batch, pictures)));
     const flow = flowError(velocity, x, batch.noise).mean();
     if (!this.#likeness || adapter.likeness === 0) return { loss: flow, metrics: {} };
 
@@ -139,24 +144,26 @@ export class FlowStage implements Stage<FlowBatch> {
    * How much worse the flow loss gets with another person's identity, and with none (the bare base), over the loss
    * with the right one: what proves that ℓ is used.
    */
-  probe(step: number, share: Share = ALONE): Record<string, number> {
+  probe(step: number, share: Share = ALONE, pictures: Pictures = this.#people): Record<string, number> {
     return noGrad(() => {
       const batch = this.part(this.batch(step), share);
-      const x = peopleTokens(this.#base, this.#people, batch.targets);
+      const x = peopleTokens(this.#base, pictures, batch.targets);
       const xt = noised(x, batch.noise, batch.t);
       const error = (conditions: Conditions | undefined) =>
         meanOf(share, flowError(this.#velocity(xt, batch, conditions), x, batch.noise).mean());
-      const identities = this.#encode(batch);
+      const identities = this.#encode(batch, pictures);
       const right = error(this.#conditions(identities));
       const other = error(this.#conditions(identities.roll([1], [0])));
       return { gap: other / right - 1, gap_none: error(undefined) / right - 1 };
     });
   }
 
-  #encode({ tasks }: FlowBatch): Tensor {
-    const people = this.#people;
-    const rows = tasks.flatMap(({ person, inputs }) => inputs.map((image) => people.row(person, image)));
-    return encodeRows(this.model.encoder, people, rows, tasks.length).float();
+  #inputs(tasks: readonly FewToManyTask[]): number[] {
+    return tasks.flatMap(({ person, inputs }) => inputs.map((image) => this.#people.row(person, image)));
+  }
+
+  #encode({ tasks }: FlowBatch, pictures: Pictures): Tensor {
+    return encodeRows(this.model.encoder, pictures, this.#inputs(tasks), tasks.length).float();
   }
 
   #conditions(identities: Tensor): Conditions {
@@ -188,12 +195,11 @@ export class FlowStage implements Stage<FlowBatch> {
       const pick = (all: Tensor) => all.indexSelect(0, places);
       const predicted = pick(xt).sub(pick(velocity).mul(pick(batch.t).view([-1, 1, 1])));
       const rows = seen.map((place) => batch.targets[place]);
-      const { features, points } = this.#people;
-      const index = tensor(rows, { dtype: "int64" });
+      const { features } = this.#people;
       return likeness.unlike(
         this.#base.pictures(predicted),
-        features.indexSelect(0, index),
-        points.indexSelect(0, index),
+        features.indexSelect(0, tensor(rows, { dtype: "int64" })),
+        this.#people.pointsOf(rows),
         { share, faces },
       );
     });

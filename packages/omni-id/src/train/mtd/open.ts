@@ -4,10 +4,11 @@ import { modelFile, recogniserModel } from "@omni-id/face";
 import { noGrad, scope } from "@omni-id/torch";
 import { startFromPretrained } from "../../checkpoints/clip-vision.ts";
 import { heldOutTasks } from "../../evaluate/protocol.ts";
-import { pictureL1, reconstruct } from "../../evaluate/reconstruct.ts";
+import { encodeTasks, pictureL1, reconstruct } from "../../evaluate/reconstruct.ts";
 import { saveReconstructionSheet } from "../../evaluate/sheet.ts";
-import { trainingIdentities } from "../../evaluate/training-identities.ts";
+import { trainingSets } from "../../evaluate/training-identities.ts";
 import type { People } from "../../people/people.ts";
+import type { Pictures } from "../../people/picture-source.ts";
 import { sample } from "../../people/sample.ts";
 import type { Preset } from "../../presets/schema.ts";
 import { buildEncoder, buildMaskedDecoder } from "../../weights/build.ts";
@@ -52,6 +53,7 @@ export async function openFirstStage(options: OpenFirstStageOptions): Promise<Fi
   const decoder = buildMaskedDecoder(preset);
   const before = options.decoder ? await startMaskedDecoder(decoder, options.decoder) : undefined;
   const model = new MtdModel(encoder, decoder);
+  const report = validation && (await reporter(model, people, validation, preset));
   const { likeness, perceptual } = preset.mtd.loss;
   const stage = new MtdStage({
     model,
@@ -59,7 +61,7 @@ export async function openFirstStage(options: OpenFirstStageOptions): Promise<Fi
     preset: preset.mtd,
     seed,
     likeness: likeness > 0 || perceptual > 0 ? new LikenessLoss(modelFile(recogniserModel)) : undefined,
-    heldOut: validation && ((step) => reportOn(model, people, validation, preset, step)),
+    heldOut: report,
   });
   const kept =
     given && preset.mtd.encoderRate === 0
@@ -68,12 +70,30 @@ export async function openFirstStage(options: OpenFirstStageOptions): Promise<Fi
   return { stage, model, people, kept, before };
 }
 
-function reportOn(model: MtdModel, people: People, validation: People, preset: Preset, step: number): HeldOutReport {
+/** Reports on validation people; training people whose mean stands for no identity have their photos at hand. */
+async function reporter(
+  model: MtdModel,
+  people: People,
+  validation: People,
+  preset: Preset,
+): Promise<(step: number) => HeldOutReport> {
+  const sets = trainingSets(people);
+  const pictures = await people.pictures({ maps: sets.flatMap(({ inputs }) => inputs) });
+  return (step) => reportOn(model, { sets, pictures }, validation, preset, step);
+}
+
+function reportOn(
+  model: MtdModel,
+  known: { sets: { inputs: number[] }[]; pictures: Pictures },
+  validation: People,
+  preset: Preset,
+  step: number,
+): HeldOutReport {
   return noGrad(() => {
     const tasks = heldOutTasks(validation);
     const { encoder, decoder } = model;
     const made = scope(() => {
-      const meanIdentity = trainingIdentities(encoder, people).mean([0]);
+      const meanIdentity = encodeTasks(encoder, known.pictures, known.sets, 3).mean([0]);
       return reconstruct({
         encoder,
         decoder,

@@ -5,11 +5,12 @@ import { type FewToManyTask, sampleFewToMany } from "../../few-to-many.ts";
 import { type MaskedDecoder, maskedL1, putTokens, takeTokens } from "../../masked-decoder.ts";
 import { encodeRows } from "../../people/encode-rows.ts";
 import type { People } from "../../people/people.ts";
+import type { FetchedPictures, Pictures } from "../../people/picture-source.ts";
 import { chooseTokens } from "../../pictures/hidden-tokens.ts";
 import { patchify, unpatchify } from "../../pictures/patches.ts";
 import { toUnit } from "../../pictures/rgb-batch.ts";
 import type { TargetTokens } from "../../pictures/target-tokens.ts";
-import { faceTokens, toTargetTokens } from "../../pictures/target-tokens.ts";
+import { toTargetTokens } from "../../pictures/target-tokens.ts";
 import type { MtdPreset } from "../../presets/schema.ts";
 import type { LikenessLoss } from "../likeness.ts";
 import { ALONE, meanOf, partOf, placeOf, rowsOf, type Share } from "../share.ts";
@@ -64,9 +65,8 @@ export class MtdStage implements Stage<MtdBatch> {
   readonly #preset: MtdPreset;
   readonly #seed: number;
   readonly #likeness: LikenessLoss | undefined;
-  /** For each row and target token: 1 where the token touches the face. */
-  readonly #face: Uint8Array;
-  readonly #tokensPerImage: number;
+  /** For each target token of a row: 1 where the token touches the face. */
+  readonly #face: (row: number) => Uint8Array;
 
   constructor({ model, people, preset, seed, likeness, heldOut }: MtdStageOptions) {
     if ((preset.loss.likeness > 0 || preset.loss.perceptual > 0) && !likeness) {
@@ -78,8 +78,7 @@ export class MtdStage implements Stage<MtdBatch> {
     this.#preset = preset;
     this.#seed = seed;
     this.#likeness = likeness;
-    this.#face = faceTokens(people.masks, preset.decoder.patchSize);
-    this.#tokensPerImage = this.#face.length / people.masks.shape[0];
+    this.#face = people.faceTokens(preset.decoder.patchSize);
     const { encoder, decoder } = model;
     this.groups = [...parameterGroups(decoder), ...(preset.encoderRate > 0 ? encoderGroups(encoder, preset) : [])];
   }
@@ -112,16 +111,20 @@ export class MtdStage implements Stage<MtdBatch> {
       .join(", ");
   }
 
-  loss(batch: MtdBatch, step: number, share: Share = ALONE): StepResult {
-    const { loss: weights, optimisation } = this.#preset;
-    const identity = this.#encode(batch.tasks);
-    const { decoded, target, mask } = this.#decode(batch, identity);
+  fetch({ tasks, targets }: MtdBatch): Promise<FetchedPictures> | undefined {
+    return this.#people.fetch({ maps: this.#inputs(tasks), crops: targets, masks: targets });
+  }
+
+  loss(batch: MtdBatch, step: number, share: Share = ALONE, pictures: Pictures = this.#people): StepResult {
+    const { loss: weights } = this.#preset;
+    const identity = this.#encode(batch.tasks, pictures);
+    const { decoded, target, mask } = this.#decode(batch, identity, pictures);
     const l1 = this.#l1(decoded, target, mask, share);
     const metrics: Record<string, number> = { l1: l1.item() / 2 };
     let loss = l1;
 
-    if (this.#likeness && step > weights.from * optimisation.steps) {
-      const { cosine, perceptual } = this.#compare(this.#likeness, batch, decoded, { step, share });
+    if (this.#likeness && this.#weighsLikeness(step)) {
+      const { cosine, perceptual } = this.#compare(this.#likeness, batch, decoded, { step, share, pictures });
       loss = loss.add(cosine.mul(weights.likeness)).add(perceptual.mul(weights.perceptual));
       metrics.likeness = 1 - cosine.item();
       metrics.perceptual = perceptual.item();
@@ -129,16 +132,26 @@ export class MtdStage implements Stage<MtdBatch> {
     return { loss, metrics };
   }
 
+  totals(batch: MtdBatch, step: number, share: Share, pictures: Pictures = this.#people): Tensor[] {
+    return noGrad(() => {
+      const { masks } = this.#targetPatches(batch.targets, pictures);
+      const size = takeTokens(masks, batch.tokens.index).repeat([1, 1, 3]).sum();
+      if (!this.#likeness || !this.#weighsLikeness(step)) return [size];
+      const { faces, points } = this.#facesOf(batch, { step, share, pictures });
+      return [size, this.#likeness.size(faces, points)];
+    });
+  }
+
   /**
    * The identity gap: how much worse the loss gets with another person's identity, over the loss with the right one.
    * It is the number to steer by: L1 falls for many reasons, the gap opens only when ℓ is used.
    */
-  probe(step: number, share: Share = ALONE): Record<string, number> {
+  probe(step: number, share: Share = ALONE, pictures: Pictures = this.#people): Record<string, number> {
     return noGrad(() => {
       const batch = this.part(this.batch(step), share);
-      const right = this.#encode(batch.tasks);
+      const right = this.#encode(batch.tasks, pictures);
       const l1 = (identity: Tensor) => {
-        const { decoded, target, mask } = this.#decode(batch, identity);
+        const { decoded, target, mask } = this.#decode(batch, identity, pictures);
         return meanOf(share, this.#l1(decoded, target, mask, share));
       };
       return { gap: l1(right.roll([1], [0])) / l1(right) - 1 };
@@ -153,57 +166,72 @@ export class MtdStage implements Stage<MtdBatch> {
     });
   }
 
-  #encode(tasks: readonly FewToManyTask[]): Tensor {
-    const people = this.#people;
-    const rows = tasks.flatMap(({ person, inputs }) => inputs.map((image) => people.row(person, image)));
-    return encodeRows(this.model.encoder, people, rows, tasks.length);
+  #inputs(tasks: readonly FewToManyTask[]): number[] {
+    return tasks.flatMap(({ person, inputs }) => inputs.map((image) => this.#people.row(person, image)));
+  }
+
+  #encode(tasks: readonly FewToManyTask[], pictures: Pictures): Tensor {
+    return encodeRows(this.model.encoder, pictures, this.#inputs(tasks), tasks.length);
   }
 
   #chooseTokens(targets: readonly number[], random: KeyedRandom): TargetTokens {
     const { maskRatio, tokens: count } = this.#preset;
-    const all = this.#tokensPerImage;
-    const chosen = targets.map((row) =>
-      chooseTokens(random, this.#face.subarray(row * all, (row + 1) * all), { maskRatio, count }),
-    );
+    const chosen = targets.map((row) => chooseTokens(random, this.#face(row), { maskRatio, count }));
     return toTargetTokens(chosen);
   }
 
   /** Decodes a batch's targets: all `[targets, K, 3·p·p]`. */
-  #decode({ targets, tokens }: MtdBatch, identity: Tensor): { decoded: Tensor; target: Tensor; mask: Tensor } {
-    const { patchSize } = this.#preset.decoder;
-    const { pixels, masks } = this.#targetPatches(targets, patchSize);
+  #decode(
+    { targets, tokens }: MtdBatch,
+    identity: Tensor,
+    pictures: Pictures,
+  ): { decoded: Tensor; target: Tensor; mask: Tensor } {
+    const { pixels, masks } = this.#targetPatches(targets, pictures);
     const target = takeTokens(pixels, tokens.index);
     const perTarget = identity.repeatInterleave(this.#preset.targets, 0);
     const decoded = this.model.decoder.forward(target, tokens, perTarget);
     return { decoded, target, mask: takeTokens(masks, tokens.index).repeat([1, 1, 3]) };
   }
 
-  #targetPatches(rows: readonly number[], patchSize: number): { pixels: Tensor; masks: Tensor } {
-    const index = tensor(rows, { dtype: "int64" });
-    const pixels = patchify(toUnit(this.#people.crops.indexSelect(0, index)), patchSize);
-    const masks = patchify(this.#people.masks.indexSelect(0, index).unsqueeze(1).float(), patchSize);
+  #targetPatches(rows: readonly number[], pictures: Pictures): { pixels: Tensor; masks: Tensor } {
+    const { patchSize } = this.#preset.decoder;
+    const pixels = patchify(toUnit(pictures.cropsOf(rows)), patchSize);
+    const masks = patchify(pictures.masksOf(rows).unsqueeze(1).float(), patchSize);
     return { pixels, masks };
   }
 
   /** Likeness of some of the reconstructions. Tokens that were not decoded keep the target's pixels. */
-  #compare(likeness: LikenessLoss, batch: MtdBatch, decoded: Tensor, { step, share }: { step: number; share: Share }) {
+  #compare(
+    likeness: LikenessLoss,
+    batch: MtdBatch,
+    decoded: Tensor,
+    { step, share, pictures }: { step: number; share: Share; pictures: Pictures },
+  ) {
     const { patchSize } = this.#preset.decoder;
-    const all = batch.targets.length * share.count;
-    const faces = Math.min(this.#preset.loss.likenessBatch, all);
-    const { start, length } = placeOf(share, all, "targets");
-    const some = new KeyedRandom(this.#seed, step, DRAW.likeness)
-      .choose(all, faces)
-      .flatMap((place) => (place >= start && place < start + length ? [place - start] : []));
-    const rows = some.map((place) => batch.targets[place]);
+    const { some, pixels, mask, faces, points, inAll } = this.#facesOf(batch, { step, share, pictures });
     const places = tensor(some, { dtype: "int64" });
-    const { pixels, masks } = this.#targetPatches(rows, patchSize);
     const index = batch.tokens.index.indexSelect(0, places);
     const made = putTokens(decoded.indexSelect(0, places), index, pixels.shape[1], pixels);
+    return likeness.compare(unpatchify(made, patchSize).mul(mask), faces, points, { share, faces: inAll });
+  }
+
+  #weighsLikeness(step: number): boolean {
+    return step > this.#preset.loss.from * this.#preset.optimisation.steps;
+  }
+
+  /** The targets of a share whose likeness is weighed, grey outside the face, and how many these are in the whole batch. */
+  #facesOf(batch: MtdBatch, { step, share, pictures }: { step: number; share: Share; pictures: Pictures }) {
+    const { patchSize } = this.#preset.decoder;
+    const all = batch.targets.length * share.count;
+    const inAll = Math.min(this.#preset.loss.likenessBatch, all);
+    const { start, length } = placeOf(share, all, "targets");
+    const some = new KeyedRandom(this.#seed, step, DRAW.likeness)
+      .choose(all, inAll)
+      .flatMap((place) => (place >= start && place < start + length ? [place - start] : []));
+    const rows = some.map((place) => batch.targets[place]);
+    const { pixels, masks } = this.#targetPatches(rows, pictures);
     const mask = unpatchify(masks, patchSize);
-    const points = this.#people.points.indexSelect(0, tensor(rows, { dtype: "int64" }));
-    return likeness.compare(unpatchify(made, patchSize).mul(mask), unpatchify(pixels, patchSize).mul(mask), points, {
-      share,
-      faces,
-    });
+    const faces = unpatchify(pixels, patchSize).mul(mask);
+    return { some, pixels, mask, faces, points: this.#people.pointsOf(rows), inAll };
   }
 }
