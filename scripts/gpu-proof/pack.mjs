@@ -6,7 +6,7 @@ import { createRequire } from "node:module";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { cacheFolder, modelFile, recogniserModel } from "@omni-id/face";
-import { rolldown } from "rolldown";
+import { build } from "vite";
 
 const [folder = "gpu-proof"] = process.argv.slice(2);
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -27,16 +27,24 @@ writeFileSync(join(folder, "package.json"), '{ "type": "module" }\n');
 // No picture file is read in the proof: the library for them stays at home.
 const noPictures = {
   name: "no-pictures",
-  resolveId: (id) => (id === "sharp" ? id : null),
-  load: (id) => (id === "sharp" ? "export default undefined;" : null),
+  enforce: "pre",
+  resolveId: (id) => (id === "sharp" ? "\0sharp" : null),
+  load: (id) => (id === "\0sharp" ? "export default undefined;" : null),
 };
-const bundle = await rolldown({
-  input: fileURLToPath(new URL("main.mjs", import.meta.url)),
-  platform: "node",
-  external: [/^node:/, "onnxruntime-node"],
+await build({
+  configFile: false,
+  logLevel: "warn",
   plugins: [noPictures],
+  ssr: { noExternal: true, external: ["onnxruntime-node"] },
+  build: {
+    ssr: fileURLToPath(new URL("main.mjs", import.meta.url)),
+    outDir: folder,
+    emptyOutDir: false,
+    target: "node20",
+    minify: false,
+    rollupOptions: { output: { entryFileNames: "main.mjs" } },
+  },
 });
-await bundle.write({ file: join(folder, "main.mjs"), format: "esm", codeSplitting: false });
 
 const node = join(folder, "node");
 cpSync(process.execPath, node);
