@@ -1,6 +1,8 @@
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type Film, findFfmpeg, shootFilms } from "@omni-id/data";
+import { loadImage } from "@omni-id/face";
 import { openSafetensors } from "@omni-id/torch";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { cli } from "./command-line.ts";
@@ -73,6 +75,39 @@ describe("the paper preset at tiny sizes", () => {
       expect(somebody.equals(nobody)).toBe(false);
       expect(posed.equals(somebody)).toBe(false);
     }
+  });
+
+  it("goes from videos to generated pictures, streamed, by two processes", async () => {
+    const actor = (identity: number) => ({ seed: 21, identity, look: 0, motion: "turns" as const });
+    const film = (name: string, ...identities: number[]): Film => ({
+      ...{ name, height: 160, fps: 8, crf: 20 },
+      shots: [{ seconds: 2.2, actors: identities.map(actor) }],
+    });
+    const films = [film("alone", 0), film("pair", 3, 4), film("zebra", 5)];
+    await shootFilms(films, { out: place("videos"), workers: 2, ffmpeg: findFfmpeg().ffmpeg });
+    const recipe = ["fps=8", "minSize=72", "size=96", "minQuality=0.02", "clusters=10"];
+    await done("data", "curate", place("videos"), "-o", place("mfhq"), "--workers", "2", "--set", ...recipe);
+    const cut = ["--people-per-shard", "2", "--set", ...TINY_PAPER_SET];
+    const prepared = await done("data", "prepare", place("mfhq"), "-o", place("prepared"), "--json", ...cut);
+    expect(JSON.parse(prepared.out)).toMatchObject({ people: 4, shards: 2, sizes: [28, 64] });
+
+    const train = async (stage: string, ...more: string[]) => {
+      const common = ["--preset", "paper", "--data", place("prepared"), "--cache", place("cache"), "--log-every", "1"];
+      const out = ["--out", place("two", stage), "--processes", "2", "--threads", "2"];
+      const { err } = await done("train", stage, ...common, ...out, ...more, "--set", ...TINY_PAPER_SET);
+      expect(err).toMatch(/2 processes/);
+      expect(err).toMatch(/4 people to train on, 0 for validation, 0 held out/);
+    };
+    await train("mtd");
+    await train("flow", "--encoder", place("two", "mtd", "weights"));
+    await train("control", "--flow", place("two", "flow", "weights"));
+    const all = place("two", "weights");
+    for (const stage of ["flow", "control"]) cpSync(place("two", stage, "weights"), all, { recursive: true });
+    const id = place("two.safetensors");
+    await done("encode", ...(await writePhotos(root, 2, 2)), "--weights", all, "-o", id);
+    const posed = ["--id", id, "--pose", "20,0,0", "-n", "2", "--steps", "2", "-o", place("two.png")];
+    await done("generate", "--weights", all, ...posed);
+    expect((await loadImage(place("two.png"))).width).toBe(256 + 4 + 256);
   });
 
   it("an adapter whose base is nowhere is an error, not a shorter export", async () => {

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { defaultDevice } from "./device.ts";
 import type { DType } from "./dtype.ts";
@@ -30,14 +31,34 @@ export function autocast<T>(
 }
 
 let preferred: "bfloat16" | "float32" | undefined;
+let preferredOnCard: "bfloat16" | "float32" | undefined;
 
-/** The faster precision here: bfloat16 where the processor multiplies it in hardware, and on a GPU; else float32. */
+/**
+ * The faster precision here: bfloat16 where the processor, or the card (from compute capability 8.0 on), multiplies it in
+ * hardware; else float32.
+ */
 export function preferredPrecision(): "bfloat16" | "float32" {
-  if (defaultDevice() !== "cpu") return "bfloat16";
+  if (defaultDevice() !== "cpu") {
+    preferredOnCard ??= cardCapability() < 8 ? "float32" : "bfloat16";
+    return preferredOnCard;
+  }
   preferred ??= processorFlags().some((flag) => flag === "avx512_bf16" || flag === "amx_bf16" || flag === "bf16")
     ? "bfloat16"
     : "float32";
   return preferred;
+}
+
+/** The least of this machine's cards, as NVIDIA's own tool tells; where there is none to ask, a recent one is assumed. */
+export function cardCapability(): number {
+  const { stdout } = spawnSync("nvidia-smi", ["--query-gpu=compute_cap", "--format=csv,noheader"], {
+    encoding: "utf8",
+    timeout: 10_000,
+  });
+  const told = (stdout ?? "")
+    .split("\n")
+    .map((line) => Number.parseFloat(line))
+    .filter(Number.isFinite);
+  return told.length > 0 ? Math.min(...told) : Number.POSITIVE_INFINITY;
 }
 
 function processorFlags(): string[] {

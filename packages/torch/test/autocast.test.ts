@@ -1,5 +1,7 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
   autocast,
@@ -15,7 +17,8 @@ import {
   version,
   zeros,
 } from "@omni-id/torch";
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test, vi } from "vitest";
+import { cardCapability } from "../src/autocast.ts";
 
 const fixture = (name: string) => fileURLToPath(new URL(`fixtures/${name}`, import.meta.url));
 const [B, W, DEPTH, H, P, IMG] = [8, 64, 2, 2, 8, 32];
@@ -153,5 +156,21 @@ describe("autocast", () => {
   test("an async function is refused; the precision is one of the two", () => {
     expect(() => autocast({}, async () => 1)).toThrow("must not be async");
     expect(["bfloat16", "float32"]).toContain(preferredPrecision());
+  });
+  test("a card is asked what it multiplies; the least of several counts", () => {
+    const folder = mkdtempSync(join(tmpdir(), "omni-id-card-"));
+    const tool = join(folder, "nvidia-smi");
+    const answers = (text: string) => {
+      writeFileSync(tool, `#!/bin/sh\n${text}\n`);
+      chmodSync(tool, 0o755);
+      vi.stubEnv("PATH", `${folder}:${process.env.PATH}`);
+      const capability = cardCapability();
+      vi.unstubAllEnvs();
+      return capability;
+    };
+    expect(answers("printf '9.0\\n7.5\\n'")).toBe(7.5);
+    expect(answers("printf '8.0\\n'")).toBe(8);
+    expect(answers("echo no devices were found; exit 6")).toBe(Number.POSITIVE_INFINITY);
+    rmSync(folder, { recursive: true });
   });
 });

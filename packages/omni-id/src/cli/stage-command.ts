@@ -1,16 +1,18 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { Command, Option } from "@commander-js/extra-typings";
-import { manualSeed, preferredPrecision, setNumThreads } from "@omni-id/torch";
+import { manualSeed, preferredPrecision, setExactness, setNumThreads } from "@omni-id/torch";
+import { setProcessEnvironment } from "@omni-id/torch/environment";
 import { InvalidArgumentError } from "commander";
 import type { StreamOptions } from "../people/streamed-pictures.ts";
-import { resolvePreset } from "../presets/index.ts";
+import { presetValue, resolvePreset } from "../presets/index.ts";
 import type { Optimisation, Preset } from "../presets/schema.ts";
 import type { ExportNote } from "../train/export.ts";
 import { type Intervals, train } from "../train/loop.ts";
 import { RunLog, SILENT_LOG } from "../train/run-log.ts";
 import type { Stage } from "../train/stage.ts";
 import type { OpenStageOptions } from "../train/stage-people.ts";
+import type { Precision } from "../train/step.ts";
 import { SOLO, type Team } from "../train/team.ts";
 import { useDevice } from "./device.ts";
 import { count, deviceOption, jsonOption, whole } from "./options.ts";
@@ -33,6 +35,8 @@ export interface StageEntry<Batch, Need extends string = string> {
   /** Folders of weights that the stage builds on, each an option of its own. */
   needs: Readonly<Record<Need, { about: string; default?: string }>>;
   optimisation: (preset: Preset) => Optimisation;
+  /** The preset's key of the batch of a step, of all processes together. */
+  batch: string;
   open: (options: OpenStageOptions, weights: Partial<Record<Need, string>>) => Promise<OpenedStage<Batch>>;
 }
 
@@ -45,7 +49,9 @@ export interface StageRun {
   out: string;
   preset: Preset;
   seed: number;
-  precision: "bfloat16" | "float32";
+  precision: Precision;
+  /** Rows of a step's batch that a device computes at once; all of its share when left out. */
+  perDevice?: number;
   resume?: string | true;
   every: Intervals;
   /** Folders of the weights that the stage builds on. */
@@ -76,12 +82,14 @@ export async function runStage<Batch>(
     partOf,
     team = SOLO,
   } = run;
+  const pieces = piecesOf(entry, run);
   const inputs = [...data, cache, ...Object.values(weights).filter((folder) => folder !== undefined)];
   outFolder(out, { inputs });
   const told = new RunLog(out);
   const log = team.leads ? told : SILENT_LOG;
   const together = team.share.count > 1 ? `, ${team.share.count} processes` : "";
-  log.note(`stage ${entry.name}, preset ${preset.name}, ${precision}, seed ${seed}${together}`);
+  const apart = pieces > 1 ? `, a step in ${pieces} pieces` : "";
+  log.note(`stage ${entry.name}, preset ${preset.name}, ${precision}, seed ${seed}${together}${apart}`);
   manualSeed(seed); // of the first weights: left alone, LibTorch draws a seed of its own for each process
   const open = () => entry.open({ data, weight, cache, stream, preset, seed, note: (text) => log.note(text) }, weights);
   // What is prepared once for all is prepared by one.
@@ -90,7 +98,7 @@ export async function runStage<Batch>(
   const opened = first ?? (await open());
   const { signal, release } = interruptible();
   const optimisation = entry.optimisation(preset);
-  const settings = { out, seed, preset, optimisation, precision, log, resume, every, signal, team };
+  const settings = { out, seed, preset, optimisation, precision, log, resume, every, signal, team, pieces };
   const result = await train(opened.stage, settings).finally(release);
   if (result.interrupted) throw new Interrupted();
   const folder = join(out, "weights");
@@ -109,11 +117,32 @@ export async function runStage<Batch>(
   return { folder, steps: result.step, told: saved };
 }
 
+/** Into how many pieces a process divides its share of a step. @throws UsageError when they would not be alike */
+function piecesOf({ batch: key }: { batch: string }, { preset, perDevice, team = SOLO }: StageRun): number {
+  if (perDevice === undefined) return 1;
+  const batch = presetValue(preset, key) as number;
+  const { count } = team.share;
+  if (batch % (count * perDevice) === 0) return batch / count / perDevice;
+  throw new UsageError(
+    `--batch-per-device ${perDevice}: ${count} devices of so many each do not divide a batch of ${batch} evenly; choose another, or another --batch`,
+  );
+}
+
 /** `omni-id train <stage>`. */
 export function stageCommand<Batch>(entry: StageEntry<Batch>): Command {
   const { name, about, help, needs } = entry;
   const command = withTrainingOptions(new Command(name).description(about))
     .option("--out <folder>", "checkpoints, logs, pictures, and at the end the weights", `runs/${name}`)
+    .option(
+      "--batch <number>",
+      `batch of a step, of all devices together (default: the preset's ${entry.batch})`,
+      count,
+    )
+    .option(
+      "--batch-per-device <number>",
+      "of that, how much a device computes at once; the rest follows in pieces",
+      count,
+    )
     .option("--resume [checkpoint]", "go on from the newest checkpoint of --out, or from this one")
     .addOption(new Option("--part-of <command>").hideHelp())
     .addHelpText(
@@ -124,16 +153,18 @@ export function stageCommand<Batch>(entry: StageEntry<Batch>): Command {
   for (const [need, option] of Object.entries(needs)) {
     command.option(`--${need} <folder>`, option.about, option.default);
   }
-  command.action(async (options) => {
+  command.action(async (given) => {
+    const batch = given.batch === undefined ? [] : [`${entry.batch}=${given.batch}`];
+    const options = { ...given, set: [...(given.set ?? []), ...batch] };
     const shared = options as unknown as ProcessesChosen;
     if (shared.processes !== undefined && shared.processes > 1 && !isOneOfSeveral()) {
       presetOf(options); // a wrong command line is told once
       await runProcesses({ ...shared, processes: shared.processes, threads: options.threads });
       return;
     }
-    const { data, weight, cache, out, seed, resume, json, partOf, ...rest } = options;
-    const given = rest as unknown as Readonly<Record<string, string | undefined>>;
-    const weights = Object.fromEntries(Object.keys(needs).map((need) => [need, given[need]]));
+    const { data, weight, cache, out, seed, resume, json, partOf, batchPerDevice: perDevice, ...rest } = options;
+    const folders = rest as unknown as Readonly<Record<string, string | undefined>>;
+    const weights = Object.fromEntries(Object.keys(needs).map((need) => [need, folders[need]]));
     const { preset, precision, every } = settingsOf(options);
     const { team, close } = await openTeam({ ...shared, device: options.device });
     const { folder, steps, told } = await runStage(entry, {
@@ -145,6 +176,7 @@ export function stageCommand<Batch>(entry: StageEntry<Batch>): Command {
       preset,
       seed,
       precision,
+      perDevice,
       resume,
       every,
       weights,
@@ -201,11 +233,12 @@ export function withTrainingOptions(command: Command) {
     .option("--set <key=value...>", "replace values of the preset, such as mtd.optimisation.steps=300")
     .option("--seed <number>", "seed of the first weights, of batches, masks and noise", whole, 0)
     .addOption(
-      new Option("--precision <name>", "default: bfloat16 where the machine is fast in it, else float32").choices([
-        "bfloat16",
-        "float32",
-      ] as const),
+      new Option(
+        "--precision <name>",
+        "default: bfloat16 where the machine is fast in it, else float32; float16 is for cards without bfloat16",
+      ).choices(["bfloat16", "float16", "float32"] as const),
     )
+    .option("--deterministic", "the same bits from every run on a GPU, some operators slower (a CPU gives them anyway)")
     .option("--threads <number>", "processor threads (default: one a core)", count)
     .option("--cache <folder>", "prepared crops and feature maps, and what is streamed from elsewhere", "data/cache")
     .option(
@@ -237,7 +270,8 @@ interface TrainingOptions {
   preset: string;
   set?: string[];
   device: string;
-  precision?: "bfloat16" | "float32";
+  precision?: Precision;
+  deterministic?: boolean;
   threads?: number;
   logEvery: number;
   saveEvery?: number;
@@ -248,6 +282,14 @@ interface TrainingOptions {
 /** Puts device and threads in place, and resolves the preset. @throws UsageError when the preset or a key is unknown */
 export function settingsOf(options: TrainingOptions): Pick<StageRun, "preset" | "precision" | "every"> {
   const preset = presetOf(options);
+  if (options.precision === "float16" && options.device === "cpu") {
+    throw new UsageError("--precision float16 is for a GPU; on the CPU choose bfloat16 or float32");
+  }
+  if (options.deterministic) {
+    // Read when the first product is computed.
+    setProcessEnvironment("CUBLAS_WORKSPACE_CONFIG", ":4096:8");
+    setExactness({ deterministic: true });
+  }
   useDevice(ownDevice(options.device));
   if (options.threads) setNumThreads(options.threads);
   const { save, keep, heldOut } = preset.every;

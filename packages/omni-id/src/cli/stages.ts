@@ -20,6 +20,7 @@ export const STAGES = {
       decoder: { about: "start from the masked decoder of this folder, whichever encoder it was trained with" },
     },
     optimisation: (preset) => preset.mtd.optimisation,
+    batch: "mtd.batch",
     open: async (options, weights) => {
       const first = await openFirstStage({ ...options, ...weights });
       return { stage: first.stage, save: (folder, note) => exportFirstStage(folder, first, note) };
@@ -31,6 +32,7 @@ export const STAGES = {
     help: "Held-out figures are the flow loss at four times, by the fixed prompt and by captions.",
     needs: {},
     optimisation: (preset) => preset.flow.base.optimisation,
+    batch: "flow.base.batch",
     open: async (options) => {
       const base = await openBaseStage(options);
       return { stage: base.stage, save: (folder, note) => exportFlowBase(folder, base.model, note) };
@@ -44,6 +46,7 @@ export const STAGES = {
       "They prove that the identity is used.",
     needs: { encoder: { about: "folder of stage one's weights", default: "runs/mtd/weights" }, base: BASE },
     optimisation: (preset) => preset.flow.adapter.optimisation,
+    batch: "flow.adapter.batch",
     open: async (options, weights) => {
       const flow = await openFlowStage({ ...options, ...(weights as Required<typeof weights>) });
       return { stage: flow.stage, save: (folder, note) => exportFlow(folder, flow, note) };
@@ -55,6 +58,7 @@ export const STAGES = {
     help: "gap: how much worse the flow loss gets with somebody else's landmarks.",
     needs: { flow: { about: "folder of stage two's weights", default: "runs/flow/weights" }, base: BASE },
     optimisation: (preset) => preset.flow.control.optimisation,
+    batch: "flow.control.batch",
     open: async (options, weights) => {
       const control = await openControlStage({ ...options, ...weights, base: weights.base as string });
       return { stage: control.stage, save: (folder, note) => exportControl(folder, control, note) };

@@ -41,6 +41,7 @@ export function trainAllCommand() {
         ...["--cache", options.cache, "--preset", options.preset],
         ...["--seed", `${options.seed}`, "--precision", precision, "--device", options.device],
         ...["--threads", `${Math.max(1, Math.floor(threads / most))}`, "--log-every", `${options.logEvery}`],
+        ...(options.deterministic ? ["--deterministic"] : []),
         ...["--save-every", `${every.save}`, "--keep-every", `${every.keep}`],
         ...["--held-out-every", `${every.heldOut}`, "--resume"],
         ...["--part-of", stageCommandLine({ stage: "all", preset, seed: options.seed, precision })],

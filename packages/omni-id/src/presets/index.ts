@@ -88,6 +88,9 @@ function valuesOf(node: Values, prefix = ""): Map<string, unknown> {
   );
 }
 
+/** A value by its dotted key; undefined for one that is not known. */
+export const presetValue = (preset: Preset, key: string): unknown => valuesOf(preset).get(key);
+
 /** Keys whose values differ between two presets, with both as JSON; `undefined` where one lacks the key. */
 export function compare(before: Preset, after: Preset): { key: string; was?: string; is?: string }[] {
   const [old, now] = [before, after].map((preset) => valuesOf(preset));
