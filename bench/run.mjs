@@ -161,6 +161,33 @@ function curationMemory() {
   };
 }
 
+/** The loader's threads against plain decoding on the same cores, turn by turn, on one core and on all that are used. */
+function streaming() {
+  const folder = mkdtempSync(join(tmpdir(), "omni-id-stream-"));
+  const on = (cores, mode) => {
+    const pinned = ["-c", cores === 1 ? "0" : `0-${cores - 1}`, process.execPath, here("loader.mjs")];
+    return json("taskset", [...pinned, mode, folder, cores]).perSecond;
+  };
+  try {
+    ours("loader.mjs", "make", folder);
+    const cores = [1, THREADS];
+    const rounds = [0, 1, 2].map(() => cores.map((count) => [on(count, "plain"), on(count, "stream")]));
+    const of = (core, who) => median(rounds.map((round) => round[core][who]));
+    const share = (core) => median(rounds.map((round) => round[core][1] / round[core][0]));
+    return {
+      streamedPerSecond: of(1, 1),
+      plainPerSecond: of(1, 0),
+      share: share(1),
+      shareOfOneCore: share(0),
+      growth: median(rounds.map(([one, all]) => all[1] / one[1])),
+      cores: THREADS,
+      side: 224,
+    };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
 const benchmarks = {
   "train step, bfloat16": { run: () => trainStep("bfloat16"), goal: ["ratio", "≤", 0.75] },
   "train step, float32": { run: () => trainStep("float32"), goal: ["ratio", "≤", 0.9] },
@@ -180,6 +207,7 @@ const benchmarks = {
   rendering: { run: () => ours("render.mjs") },
   curation: { run: () => ours("curate.mjs", "speed") },
   "curation memory, 10 minutes": { run: curationMemory, goal: ["ratio", "≤", 1.1] },
+  "streamed pictures": { run: streaming, goal: ["share", "≥", 0.8] },
   "face analysis against face-api": { run: faceAnalysis, goal: ["timesFaster", "≥", 5] },
 };
 

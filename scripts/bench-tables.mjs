@@ -33,6 +33,11 @@ const SENTENCES = [
     (r) => against(r.ratio, `${fixed(r.microseconds, 2)} µs`, `${fixed(r.pytorchMicroseconds, 2)} µs`, "PyTorch"),
   ],
   [
+    "streamedPerSecond",
+    (r) =>
+      `**${percent(r.share)}** of plain decoding on ${r.cores} cores (${fixed(r.streamedPerSecond, 0)} pictures of ${r.side} px a second), ${percent(r.shareOfOneCore)} on one; **${fixed(r.growth, 2)}** times as many on ${r.cores} cores as on one`,
+  ],
+  [
     "bfloat16Share",
     (r) =>
       `**${percent(r.share)}** of the machine's matrix-product rate in float32, **${percent(r.bfloat16Share)}** in bfloat16; ${gigabytes(r.peakMB)}`,
