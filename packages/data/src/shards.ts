@@ -86,6 +86,20 @@ export class ShardSet {
     };
   }
 
+  /** Pictures of all identities together. */
+  get pictures(): number {
+    let count = 0;
+    for (const files of this.#files.values()) for (const name of files.keys()) if (/^\d+\.jpg$/.test(name)) count++;
+    return count;
+  }
+
+  /** Bytes of all their files together. */
+  get bytes(): number {
+    let bytes = 0;
+    for (const files of this.#files.values()) for (const { size } of files.values()) bytes += size;
+    return bytes;
+  }
+
   /** Name of an identity's first picture that has no mask beside it; nothing is read. */
   withoutMask(id: string): string | undefined {
     const files = this.#files.get(id) ?? new Map();

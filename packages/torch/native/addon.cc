@@ -25,6 +25,8 @@ NAPI_MODULE_INIT() {
   omni::exportRuntime(env, exports);
   omni::exportProfile(env, exports);
   omni::exportAccelerator(env, exports);
+  omni::exportRehearsal(env, exports);
+  omni::exportMemory(env, exports);
   omni::exportDistributed(env, exports);
   return exports;
 }

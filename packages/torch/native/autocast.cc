@@ -2,12 +2,13 @@
 #include "compat.h"
 #include "convert.h"
 #include "exports.h"
+#include "rehearsal/rehearsal.h"
 
 namespace omni {
 static napi_value AutocastEnter(napi_env env, napi_callback_info info) {  // (device, enabled, dtype) -> [enabled, dtype] before
   OMNI_TRY
   Args<3> a(env, info);
-  auto device = c10::Device(toString(env, a[0])).type();
+  auto device = rehearsal::deviceOf(toString(env, a[0])).type();
   napi_value before = makeArray(env, 2);
   napi_set_element(env, before, 0, makeBool(env, autocastIsOn(device)));
   napi_set_element(env, before, 1, makeString(env, dtypeName(autocastDtype(device))));
@@ -22,7 +23,7 @@ static napi_value AutocastEnter(napi_env env, napi_callback_info info) {  // (de
 static napi_value AutocastState(napi_env env, napi_callback_info info) {  // (device) -> [enabled, dtype]
   OMNI_TRY
   Args<1> a(env, info);
-  auto device = c10::Device(toString(env, a[0])).type();
+  auto device = rehearsal::deviceOf(toString(env, a[0])).type();
   napi_value state = makeArray(env, 2);
   napi_set_element(env, state, 0, makeBool(env, autocastIsOn(device)));
   napi_set_element(env, state, 1, makeString(env, dtypeName(autocastDtype(device))));
@@ -34,7 +35,7 @@ static napi_value AutocastState(napi_env env, napi_callback_info info) {  // (de
 static napi_value AutocastLeave(napi_env env, napi_callback_info info) {  // (device, enabled, dtype): as returned by enter
   OMNI_TRY
   Args<3> a(env, info);
-  auto device = c10::Device(toString(env, a[0])).type();
+  auto device = rehearsal::deviceOf(toString(env, a[0])).type();
   if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
   turnAutocast(device, toBool(env, a[1]));
   setAutocastDtype(device, toDType(env, a[2]));

@@ -1,4 +1,5 @@
 #include "convert.h"
+#include "rehearsal/rehearsal.h"
 #include "generator.h"
 #include "compat.h"
 #include <ATen/core/jit_type.h>
@@ -130,7 +131,7 @@ IValue toIValue(napi_env env, const ArgumentSpec& spec, napi_value v) {
     case Kind::DType: return static_cast<int64_t>(toDType(env, v));
     case Kind::Layout: return static_cast<int64_t>(at::kStrided);
     case Kind::MemoryFormat: return static_cast<int64_t>(toMemoryFormat(env, v));
-    case Kind::Device: return c10::Device(toString(env, v));
+    case Kind::Device: return rehearsal::deviceOf(toString(env, v));
     case Kind::Generator: return toGenerator(env, v);
     case Kind::Tensors: return toTensors(env, v);
     case Kind::OptionalTensors: {

@@ -10,6 +10,8 @@ void exportStorage(napi_env env, napi_value exports);
 void exportRuntime(napi_env env, napi_value exports);
 void exportProfile(napi_env env, napi_value exports);
 void exportAccelerator(napi_env env, napi_value exports);
+void exportRehearsal(napi_env env, napi_value exports);
+void exportMemory(napi_env env, napi_value exports);
 void exportDistributed(napi_env env, napi_value exports);
 void registerMetaFallback();
 }  // namespace omni

@@ -1,5 +1,6 @@
 // Random number generators: own ones (an object that owns one, collected with it) and the default ones.
 #include "generator.h"
+#include "rehearsal/rehearsal.h"
 #include "tensor_table.h"
 #include <ATen/Context.h>
 #include <algorithm>
@@ -65,7 +66,7 @@ static napi_value NewGenerator(napi_env env, napi_callback_info info) {  // (see
   OMNI_TRY
   Args<2> a(env, info);
   // A clone of the default one works for every device without naming the device's own generator class.
-  auto g = std::make_unique<at::Generator>(defaultGenerator(c10::Device(toString(env, a[1]))).clone());
+  auto g = std::make_unique<at::Generator>(defaultGenerator(rehearsal::deviceOf(toString(env, a[1]))).clone());
   seed(*g, toSeed(env, a[0]));
   return makeTagged(env, kGeneratorTag, g.release(), [](napi_env, void* p, void*) { delete static_cast<at::Generator*>(p); });
   OMNI_CATCH(env)

@@ -2,6 +2,7 @@
 #include "backing_store.h"
 #include "convert.h"
 #include "exports.h"
+#include "rehearsal/rehearsal.h"
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 #include <c10/core/WrapDimMinimal.h>
@@ -179,7 +180,7 @@ static napi_value Info(napi_env env, napi_callback_info info) {
   napi_value o;
   napi_create_object(env, &o);
   setProperty(env, o, "dtype", makeString(env, dtypeName(t.scalar_type())));
-  setProperty(env, o, "device", makeString(env, t.device().str()));
+  setProperty(env, o, "device", makeString(env, rehearsal::deviceName(t.device())));
   setProperty(env, o, "requiresGrad", makeBool(env, t.requires_grad()));
   setProperty(env, o, "isLeaf", makeBool(env, t.is_leaf()));
   setProperty(env, o, "isContiguous", makeBool(env, t.is_contiguous()));

@@ -1,4 +1,5 @@
 #include "tensor_table.h"
+#include "rehearsal/rehearsal.h"
 #include "references.h"
 #include <algorithm>
 #include <random>
@@ -79,7 +80,7 @@ void TensorTable::countUnscoped(const Slot& slot, int sign) {
 static int64_t ownBytes(const at::Tensor& t) {
   if (!t.has_storage() || t.is_meta()) return 0;
   const auto& storage = t.unsafeGetTensorImpl()->storage();
-  return storage.use_count() > 1 || !storage.resizable() ? 0 : int64_t(storage.nbytes());
+  return rehearsal::on() || storage.use_count() > 1 || !storage.resizable() ? 0 : int64_t(storage.nbytes());
 }
 
 void TensorTable::watch(napi_env env, Handle handle, napi_value owner, bool kept) {

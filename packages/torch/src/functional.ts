@@ -1,5 +1,6 @@
 import { call, hasOperator, Operator, optionalHandle, wrap } from "./dispatch.ts";
 import type { Generator } from "./generator.ts";
+import { isRehearsing } from "./rehearsing.ts";
 import type { Tensor } from "./tensor.ts";
 
 export {
@@ -17,6 +18,7 @@ export * from "./generated/functional.generated.ts";
 const ops = {
   embedding: new Operator("aten::embedding"),
   sdpa: new Operator("aten::scaled_dot_product_attention"),
+  rehearsedAttention: new Operator("omni_id::rehearsed_attention"),
   gridSampler: new Operator("aten::grid_sampler"),
   nearest: new Operator("aten::upsample_nearest2d"),
   bilinear: new Operator("aten::upsample_bilinear2d"),
@@ -70,6 +72,9 @@ export function scaledDotProductAttention(
   { mask, causal = false, scale }: AttentionOptions = {},
 ): Tensor {
   fusedAttention ??= hasOperator("aten::scaled_dot_product_attention");
+  if (isRehearsing() && (fusedAttention || q.device !== "cpu")) {
+    return wrap(call(ops.rehearsedAttention.id, q.handle, k.handle, v.handle));
+  }
   if (fusedAttention) {
     // Scale the query: the operator takes `scale` only from 2.1 on.
     const width = q.shape[q.ndim - 1];

@@ -44,7 +44,17 @@ export * as nn from "./nn/index.ts";
 export * from "./onnx/index.ts";
 export { type OperatorArgument, type OperatorResult, op } from "./op.ts";
 export * as optim from "./optim/index.ts";
-export { getNumThreads, heapBytes, type ProfileRow, profile, setNumThreads, type Version, version } from "./runtime.ts";
+export { type Moment, type Places, Rehearsal, rehearse } from "./rehearsal.ts";
+export {
+  getNumThreads,
+  heapBytes,
+  measureMemory,
+  type ProfileRow,
+  profile,
+  setNumThreads,
+  type Version,
+  version,
+} from "./runtime.ts";
 export * from "./safetensors/index.ts";
 export { Scope, scope } from "./scope.ts";
 export { type Index, Tensor } from "./tensor.ts";

@@ -145,6 +145,14 @@ export interface Native {
   // runtime
   profileStart(): void;
   profileStop(): [string, number, number][];
+  memoryStart(): void;
+  memoryStop(): [held: number, peak: number];
+  // rehearsal
+  rehearsalStart(device: string): void;
+  rehearsalStop(): void;
+  rehearsalCounts(): [moment: number, flops: number, calls: number];
+  rehearsalAllocations(): ArrayBuffer;
+  rehearsalPlaces(tensors: Handle[]): number[];
   threads(n?: number): number;
   simdLevels(use?: string): string[];
   heapBytes(): number;

@@ -15,6 +15,22 @@ export function heapBytes(): number {
   return native.heapBytes();
 }
 
+/**
+ * Runs `fn` and says how much memory its tensors took, on the CPU and on cards together, as LibTorch's allocators tell:
+ * bytes of what was made meanwhile, at most and at the end. What libraries take for themselves is no part of it.
+ */
+export function measureMemory(fn: () => void): { peak: number; held: number } {
+  native.memoryStart();
+  let measured: [held: number, peak: number];
+  try {
+    fn();
+  } finally {
+    measured = native.memoryStop();
+  }
+  const [held, peak] = measured;
+  return { peak, held };
+}
+
 /** What a LibTorch is. */
 export interface Version {
   readonly libtorch: string;

@@ -40,6 +40,10 @@ const COMMANDS: Readonly<Record<string, Readonly<Record<string, Entry>>>> = {
       about: "make, look at and count training data",
       load: async (words) => (await import("./data.ts")).dataCommand(words),
     },
+    plan: {
+      about: "what a training takes before it is started: memory, hours, disk",
+      load: async () => (await import("./plan.ts")).planCommand(),
+    },
     train: {
       about: "train a stage; resumable, bit for bit",
       load: async () => (await import("./train.ts")).trainCommand(),

@@ -4,8 +4,10 @@ import { join } from "node:path";
 import { Command } from "@commander-js/extra-typings";
 import { provenance } from "@omni-id/data";
 import { prepareAhead } from "../people/open-people.ts";
+import { presetOverrides } from "../presets/index.ts";
 import type { Preset } from "../presets/schema.ts";
 import { stageCommandLine } from "../train/commands.ts";
+import { decoderAgain } from "../train/decoder-again.ts";
 import { RunLog } from "../train/run-log.ts";
 import { stagePeopleOptions } from "../train/stage-people.ts";
 import { ADAPTER_FILE, CONTROL_FILE, FLUX_FILE } from "../weights/flow.ts";
@@ -97,7 +99,7 @@ function partsOf(preset: Preset, out: string, common: readonly string[], set: re
   // A frozen encoder leaves stage one's decoder as good as it was.
   if (preset.flow.adapter.encoderRate > 0) {
     const again = ["--encoder", flow, "--decoder", mtd];
-    parts.push(part("mtd-decoder", DECODER_FILE, ["flow"], again, decoderOnly(preset)));
+    parts.push(part("mtd-decoder", DECODER_FILE, ["flow"], again, presetOverrides(preset, decoderAgain(preset))));
   }
   return parts;
 }
@@ -110,16 +112,4 @@ function gather(parts: readonly Part[], out: string, together: string): void {
       copyFileSync(join(folder, file), join(together, file));
     }
   }
-}
-
-/**
- * Stage one once more for a finished encoder: the decoder alone, a fifth of the steps, likeness from the first one. At
- * the full rates it would forget more than it learns: a quarter of them is for an encoder that has moved a little.
- */
-function decoderOnly({ mtd }: Preset): string[] {
-  const { steps, muon, adamw } = mtd.optimisation;
-  return [
-    ...["mtd.encoderRate=0", "mtd.loss.from=0", `mtd.optimisation.steps=${Math.ceil(steps / 5)}`],
-    ...[`mtd.optimisation.muon=${muon / 4}`, `mtd.optimisation.adamw=${adamw / 4}`],
-  ];
 }

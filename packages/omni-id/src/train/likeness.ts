@@ -17,15 +17,15 @@ export interface LikenessShare {
  * is trained by L1 alone; an option of the nano preset. The independent recogniser that measures is never used here.
  */
 export class LikenessLoss {
-  readonly #network: OnnxModule;
+  readonly network: OnnxModule;
   readonly #input: string;
   readonly #output: string;
 
   constructor(modelFile: string) {
-    this.#network = importOnnx(modelFile);
-    this.#network.requiresGrad_(false);
-    [this.#input] = this.#network.inputs;
-    [this.#output] = this.#network.outputs;
+    this.network = importOnnx(modelFile);
+    this.network.requiresGrad_(false);
+    [this.#input] = this.network.inputs;
+    [this.#output] = this.network.outputs;
   }
 
   /**
@@ -86,7 +86,7 @@ export class LikenessLoss {
 
   #describe(faces: Tensor, points: Tensor): { feature: Tensor; map: Tensor } {
     const crops = cropBatch(faces, points, ARCFACE_TEMPLATE, CROP);
-    const values = this.#network.run({ [this.#input]: recogniserInput(crops) }, [MIDDLE, this.#output]);
+    const values = this.network.run({ [this.#input]: recogniserInput(crops) }, [MIDDLE, this.#output]);
     return { feature: F.normalize(values[this.#output].float(), { dim: 1 }), map: values[MIDDLE].float() };
   }
 }

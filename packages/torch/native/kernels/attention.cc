@@ -127,7 +127,7 @@ void forwardHeads(const Shape& s, const Packed& q, const Packed& k, const Packed
   using P = Products<Pairs>;
   using Element = typename P::Element;
   const int64_t d = padded(s.depth), m = padded(s.keys);
-  at::parallel_for(0, s.batch * s.heads, 1, [&](int64_t first, int64_t last) {
+  inParallel(0, s.batch * s.heads, 1, [&](int64_t first, int64_t last) {
     Scratch scratch(4 * s.keys * d + d * m + kRows * (2 * d + 2 * m) + 2 * d);
     auto *keys = scratch.take<Element>(s.keys * d), *values = scratch.take<Element>(s.keys * d), *queries = scratch.take<Element>(kRows * d),
          *half = scratch.take<Element>(kRows * m);
@@ -165,7 +165,7 @@ void backwardHeads(const Shape& s, const Packed& q, const Packed& k, const Packe
   using P = Products<Pairs>;
   using Element = typename P::Element;
   const int64_t d = padded(s.depth), m = padded(s.keys);
-  at::parallel_for(0, s.batch * s.heads, 1, [&](int64_t first, int64_t last) {
+  inParallel(0, s.batch * s.heads, 1, [&](int64_t first, int64_t last) {
     Scratch scratch(5 * s.keys * d + d * m + kRows * (5 * d + 5 * m) + 4 * d);
     auto *keys = scratch.take<Element>(s.keys * d), *values = scratch.take<Element>(s.keys * d), *queries = scratch.take<Element>(kRows * d),
          *dresult = scratch.take<Element>(kRows * d), *p = scratch.take<Element>(kRows * m), *half = scratch.take<Element>(kRows * m);
@@ -209,10 +209,13 @@ Packed packedWeights(const at::Tensor& weights) {
   if (!weights.defined()) return {nullptr, 0, 0, false};
   return {static_cast<char*>(weights.data_ptr()), 0, weights.size(3), weights.scalar_type() == at::kBFloat16};
 }
+double products(const Shape& s, int count) { return 2.0 * count * double(s.batch * s.heads * s.queries) * double(s.keys * s.depth); }
 void attentionForward(const Shape& s, const Packed& q, const Packed& k, const Packed& v, const Packed& out, const at::Tensor& weights) {
+  rehearsal::count(products(s, 2));
   (usePairs(q, s) ? forwardHeads<true> : forwardHeads<false>)(s, q, k, v, out, packedWeights(weights));
 }
 void attentionBackward(const Shape& s, const Packed& q, const Packed& k, const Packed& v, const at::Tensor& weights, const Packed& dout, const Packed& dq, const Packed& dk, const Packed& dv) {
+  rehearsal::count(products(s, 4));
   (usePairs(q, s) ? backwardHeads<true> : backwardHeads<false>)(s, q, k, v, packedWeights(weights), dout, dq, dk, dv);
 }
 

@@ -17,7 +17,7 @@ struct BiasGelu : torch::autograd::Function<BiasGelu> {
     at::Tensor y = at::empty_like(x);
     int64_t n = x.size(-1), rows = x.numel() / n;
     const auto& loops = simd::loops();
-    at::parallel_for(0, rows, kGrain, [&](int64_t first, int64_t last) {
+    inParallel(0, rows, kGrain, [&](int64_t first, int64_t last) {
       int64_t at = first * n;
       if (x.scalar_type() == at::kFloat) loops.gelu(f32(x) + at, f32(b), f32(y) + at, last - first, n, tanh);
       else loops.geluBf16(bf16(x) + at, f32(b), bf16(y) + at, last - first, n, tanh);

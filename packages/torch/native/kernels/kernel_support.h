@@ -2,6 +2,7 @@
 #pragma once
 #include "library.h"
 #include "simd.h"
+#include "../rehearsal/rehearsal.h"
 #include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/TensorOperators.h>
@@ -31,7 +32,7 @@ void checkOperands(std::initializer_list<Operand> operands);
 void checkOnDevice(const Operand& operand, const Operand& other);
 
 inline bool isFast(const at::Tensor& t) {  // dtypes and devices our loops know; all else takes the plain composition
-  return t.device().is_cpu() && (t.scalar_type() == at::kFloat || t.scalar_type() == at::kBFloat16) && !t._is_zerotensor();
+  return t.device().is_cpu() && !rehearsal::onGpu() && (t.scalar_type() == at::kFloat || t.scalar_type() == at::kBFloat16) && !t._is_zerotensor();
 }
 inline bool wantsGradient(const at::Tensor& t) { return at::GradMode::is_enabled() && t.requires_grad(); }
 
@@ -43,6 +44,12 @@ at::Tensor dense(const at::Tensor& t);
 using Plain = std::function<variable_list(const variable_list& inputs)>;
 variable_list recordedGradients(const variable_list& inputs, const variable_list& grads, const Plain& plain);
 
+// at::parallel_for; a rehearsal has no elements to loop over.
+template <class Body>
+void inParallel(int64_t begin, int64_t end, int64_t grain, const Body& body) {
+  if (!rehearsal::on()) at::parallel_for(begin, end, grain, body);
+}
+
 // Runs body(first row, last row, partial sums) in parallel; the threads' partial sums are added in order at the end,
 // so that the result does not depend on timing.
 template <class Body>
@@ -50,7 +57,7 @@ at::Tensor parallelSums(int64_t rows, int64_t grain, int64_t sums, const Body& b
   int64_t chunks = std::max<int64_t>(1, std::min<int64_t>(at::get_num_threads(), (rows + grain - 1) / grain));
   at::Tensor partial = at::zeros({chunks, sums}, at::kFloat);
   float* p = f32(partial);
-  at::parallel_for(0, chunks, 1, [&](int64_t first, int64_t last) {
+  inParallel(0, chunks, 1, [&](int64_t first, int64_t last) {
     for (int64_t c = first; c < last; c++) body(rows * c / chunks, rows * (c + 1) / chunks, p + c * sums);
   });
   return chunks == 1 ? partial[0] : partial.sum(0);

@@ -63,7 +63,7 @@ Outputs normForward(const at::Tensor& x, const at::Tensor& delta, const at::Tens
   int64_t n = x.size(-1), rows = x.numel() / n;
   Outputs o{at::empty_like(x, x.options().dtype(yBf16 ? at::kBFloat16 : at::kFloat)), at::empty({rows}, x.options()), at::empty({rows}, x.options())};
   bool deltaBf16 = delta.defined() && delta.scalar_type() == at::kBFloat16;
-  at::parallel_for(0, rows, kGrain, [&](int64_t first, int64_t last) {
+  inParallel(0, rows, kGrain, [&](int64_t first, int64_t last) {
     int64_t at = first * n;
     byType(deltaBf16, yBf16, [&](const auto& loops, auto d, auto y) {
       loops.forward(f32(x) + at, delta.defined() ? d(delta) + at : nullptr, f32(weight), f32(bias), float(eps),

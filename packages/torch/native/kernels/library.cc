@@ -21,6 +21,7 @@ std::string registerOperators() {
     defineLayerNorm(*library);
     defineQkNorm(*library);
     defineOptimizers(*library);
+    defineFlash(*library);
     library.release();  // for as long as the process lives: LibTorch's dispatcher may be gone before us at exit
     return name;
   }

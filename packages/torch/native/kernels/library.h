@@ -14,5 +14,6 @@ void defineGelu(torch::Library& library);
 void defineLayerNorm(torch::Library& library);
 void defineQkNorm(torch::Library& library);
 void defineOptimizers(torch::Library& library);
+void defineFlash(torch::Library& library);
 
 }  // namespace omni

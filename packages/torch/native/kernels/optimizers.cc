@@ -45,7 +45,7 @@ void adamw(at::TensorList params, at::TensorList grads, at::TensorList means, at
     for (int64_t i = 0, n = params[k].numel(); i < n; i += kChunk)
       pieces.push_back({f32(params[k]) + i, f32(means[k]) + i, f32(squares[k]) + i, f32(contiguous[k]) + i, std::min(kChunk, n - i), stepSize, root});
   }
-  at::parallel_for(0, pieces.size(), 1, [&](int64_t first, int64_t last) {
+  inParallel(0, pieces.size(), 1, [&](int64_t first, int64_t last) {
     for (int64_t i = first; i < last; i++)
       simd::loops().adamw(pieces[i].p, pieces[i].g, pieces[i].m, pieces[i].v, pieces[i].n, float(1 - lr * weightDecay), float(beta1), float(beta2), pieces[i].stepSize, pieces[i].root, float(eps));
   });
@@ -78,7 +78,7 @@ void muon(at::TensorList params, at::TensorList grads, at::TensorList momenta, d
     std::vector<at::Tensor> contiguous;
     for (size_t i : members) contiguous.push_back(dense(grads[i]));
     at::Tensor updates = at::empty({int64_t(members.size()), rows, columns}, at::kFloat);
-    at::parallel_for(0, members.size(), 1, [&](int64_t first, int64_t last) {
+    inParallel(0, members.size(), 1, [&](int64_t first, int64_t last) {
       for (int64_t k = first; k < last; k++) {
         const at::Tensor& g = contiguous[k];
         float* u = f32(updates) + k * n;
@@ -92,7 +92,7 @@ void muon(at::TensorList params, at::TensorList grads, at::TensorList momenta, d
     x = orthogonalise(x, steps);
     x = (tall ? x.transpose(1, 2) : x).to(at::kFloat).contiguous();
     float decay = float(1 - lr * weightDecay), size = float(lr * std::sqrt(std::max(1.0, double(rows) / columns)));
-    at::parallel_for(0, members.size(), 1, [&](int64_t first, int64_t last) {
+    inParallel(0, members.size(), 1, [&](int64_t first, int64_t last) {
       for (int64_t k = first; k < last; k++) {
         float* p = f32(params[members[k]]);
         const float* u = f32(x) + k * n;

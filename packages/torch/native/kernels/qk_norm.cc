@@ -30,7 +30,7 @@ struct QkNormRope : torch::autograd::Function<QkNormRope> {
     ctx->saved_data["eps"] = eps;
     Rows r(x, t, heads);
     const auto& loops = simd::loops();
-    at::parallel_for(0, r.count, kGrain, [&](int64_t first, int64_t last) {
+    inParallel(0, r.count, kGrain, [&](int64_t first, int64_t last) {
       for (int64_t i = first; i < last; i++) {
         int64_t at = i * r.width;
         if (x.scalar_type() == at::kFloat) loops.qkNorm(f32(x) + at, f32(scale), r.turnsOf(i), float(eps), f32(y) + at, heads, r.depth);
