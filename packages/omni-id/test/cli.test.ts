@@ -32,7 +32,7 @@ describe("the command line", () => {
     expect(commands).toEqual(expect.arrayContaining(wanted));
     for (const command of commands) {
       const help = await cli(command, "--help");
-      expect(help.code).toBe(0);
+      expect(help.code, `${command}: ${help.err}`).toBe(0);
       expect(help.out).toMatch(/^Usage: omni-id \w+.*\n\n\S+/);
       expect((await cli("help", command)).out).toBe(help.out);
     }
