@@ -180,6 +180,7 @@ function streaming() {
       share: share(1),
       shareOfOneCore: share(0),
       growth: median(rounds.map(([one, all]) => all[1] / one[1])),
+      plainGrowth: median(rounds.map(([one, all]) => all[0] / one[0])),
       cores: THREADS,
       side: 224,
     };

@@ -35,7 +35,7 @@ const SENTENCES = [
   [
     "streamedPerSecond",
     (r) =>
-      `**${percent(r.share)}** of plain decoding on ${r.cores} cores (${fixed(r.streamedPerSecond, 0)} pictures of ${r.side} px a second), ${percent(r.shareOfOneCore)} on one; **${fixed(r.growth, 2)}** times as many on ${r.cores} cores as on one`,
+      `**${percent(r.share)}** of plain decoding on ${r.cores} cores (${fixed(r.streamedPerSecond, 0)} pictures of ${r.side} px a second), ${percent(r.shareOfOneCore)} on one; **${fixed(r.growth, 2)}** times as many on ${r.cores} cores as on one (plain decoding ${fixed(r.plainGrowth, 2)})`,
   ],
   [
     "bfloat16Share",
