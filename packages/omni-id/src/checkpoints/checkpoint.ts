@@ -15,6 +15,7 @@ export class Checkpoint {
   readonly layout: Layout;
   /** What the file wraps the names in. */
   readonly prefix: string;
+  #buffer = new Uint8Array(0);
   readonly #file: SafetensorsFile;
   readonly #keys: ReadonlyMap<string, string>;
 
@@ -46,6 +47,13 @@ export class Checkpoint {
     return this.#file.byteLength(this.#key(name));
   }
 
+  /** A tensor's bytes in a buffer that serves one tensor after the other. */
+  #read(key: string): Uint8Array {
+    const length = this.#file.byteLength(key);
+    if (this.#buffer.length < length) this.#buffer = new Uint8Array(length);
+    return this.#file.readBytes(key, this.#buffer);
+  }
+
   /**
    * A tensor on the file's own bytes. 8-bit floats are copied, into `dtype`, times their scale.
    * @throws when their scale is of no known kind
@@ -60,7 +68,7 @@ export class Checkpoint {
     }
     const scales = scale === undefined ? undefined : this.#file.get(this.#key(scale));
     try {
-      return decodeFloat8(this.#file.bytes(this.#key(name)), {
+      return decodeFloat8(this.#read(this.#key(name)), {
         code,
         shape: this.shape(name),
         scales: scales && { values: scales.float().toTypedArray() as Float32Array, shape: scales.shape },

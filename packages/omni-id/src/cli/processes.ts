@@ -23,6 +23,21 @@ export const processesOptions = () => [
     .default(600),
 ];
 
+/** What {@link processesOptions} were given. */
+export interface ProcessesChosen {
+  processes?: number;
+  restarts: number;
+  divideState?: boolean;
+  timeout: number;
+}
+
+/** The same as words of a command line, for a command that starts others; none where one process does it. */
+export function processesArguments({ processes = 1, restarts, divideState, timeout }: ProcessesChosen): string[] {
+  if (processes === 1) return [];
+  const numbers = ["--processes", `${processes}`, "--restarts", `${restarts}`, "--timeout", `${timeout}`];
+  return divideState ? [...numbers, "--divide-state"] : numbers;
+}
+
 /** Whether torchrun, srun or `--processes` started this process as one of several. */
 export const isOneOfSeveral = () => (distributed.rendezvousOf()?.worldSize ?? 1) > 1;
 

@@ -18,7 +18,15 @@ import { useDevice } from "./device.ts";
 import { count, deviceOption, jsonOption, whole } from "./options.ts";
 import { outFolder } from "./out-file.ts";
 import { Interrupted, interruptible, print, UsageError } from "./output.ts";
-import { isOneOfSeveral, openTeam, ownDevice, ownPlace, processesOptions, runProcesses } from "./processes.ts";
+import {
+  isOneOfSeveral,
+  openTeam,
+  ownDevice,
+  ownPlace,
+  type ProcessesChosen,
+  processesOptions,
+  runProcesses,
+} from "./processes.ts";
 
 /** A stage that is ready to be trained. */
 export interface OpenedStage<Batch> {
@@ -195,13 +203,6 @@ function streamOf({ workers, keepShards }: { workers?: number; keepShards: numbe
   const { localRank: rank, localCount: count } = ownPlace();
   const own = Math.floor(availableParallelism() / count);
   return { workers: workers ?? Math.max(2, Math.min(8, own)), keep: keepShards * 1e9, keeps: { rank, count } };
-}
-
-interface ProcessesChosen {
-  processes?: number;
-  restarts: number;
-  divideState?: boolean;
-  timeout: number;
 }
 
 const AFTER = "Ctrl-C saves a checkpoint; the same command with --resume goes on, and so does it after a crash.";

@@ -16,6 +16,7 @@ import { count } from "./options.ts";
 import { outFolder } from "./out-file.ts";
 import { note, print } from "./output.ts";
 import { type Part, runParts } from "./parts.ts";
+import { type ProcessesChosen, processesArguments, processesOptions } from "./processes.ts";
 import { settingsOf, withTrainingOptions } from "./stage-command.ts";
 
 /**
@@ -24,26 +25,31 @@ import { settingsOf, withTrainingOptions } from "./stage-command.ts";
  * folder of its own; it is skipped once its weights are there, so the same command goes on wherever it was stopped.
  */
 export function trainAllCommand() {
-  return withTrainingOptions(
+  const command = withTrainingOptions(
     new Command("all").description("all stages, each as soon as it can; the same command goes on where it stopped"),
-  )
+  );
+  for (const option of processesOptions()) command.addOption(option);
+  return command
     .option("--out <folder>", "a folder for each stage, and all weights together in weights/", "runs")
     .option(
       "--at-once <number>",
-      "stages that run beside each other, the threads shared (default: 2, on a GPU 1)",
+      "stages that run beside each other, the threads shared (default: 2, on a GPU or by several processes 1)",
       count,
     )
     .addHelpText("after", "\nThen: omni-id generate --weights runs/weights …")
     .action(async ({ out, json, atOnce, ...options }) => {
       const { preset, precision, every } = settingsOf(options);
       const threads = options.threads ?? availableParallelism();
-      const most = atOnce ?? (options.device === "cpu" ? Math.min(2, threads) : 1);
+      const several = options as unknown as ProcessesChosen;
+      const alone = (several.processes ?? 1) === 1;
+      const most = atOnce ?? (options.device === "cpu" && alone ? Math.min(2, threads) : 1);
       const common = [
         ...["--data", ...options.data, ...(options.weight ? ["--weight", ...options.weight.map(String)] : [])],
         ...["--cache", options.cache, "--preset", options.preset],
         ...["--seed", `${options.seed}`, "--precision", precision, "--device", options.device],
         ...["--threads", `${Math.max(1, Math.floor(threads / most))}`, "--log-every", `${options.logEvery}`],
         ...(options.deterministic ? ["--deterministic"] : []),
+        ...processesArguments(several),
         ...["--save-every", `${every.save}`, "--keep-every", `${every.keep}`],
         ...["--held-out-every", `${every.heldOut}`, "--resume"],
         ...["--part-of", stageCommandLine({ stage: "all", preset, seed: options.seed, precision })],

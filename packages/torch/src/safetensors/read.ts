@@ -77,6 +77,22 @@ export class SafetensorsFile {
     const raw = scope(() => mapTensorFile(file, { byteOffset: start, dtype: "uint8", shape: [end - start] }).data());
     return raw as Uint8Array;
   }
+  /** The same, read into memory of the caller's, which has to be large enough: what is mapped stays until V8 collects it. */
+  readBytes(key: string, into: Uint8Array): Uint8Array {
+    const { file: path, start, end } = this.#entry(key);
+    const file = openSync(path, "r");
+    try {
+      let done = 0;
+      while (done < end - start) {
+        const read = readSync(file, into, done, end - start - done, start + done);
+        if (read === 0) throw new Error(`${path}: it ends inside tensor "${key}"; fetch it again`);
+        done += read;
+      }
+    } finally {
+      closeSync(file);
+    }
+    return into.subarray(0, end - start);
+  }
   /**
    * A floating-point tensor's numbers as float32, read without LibTorch: for small ones, where loading it would be most
    * of the work.
