@@ -26,14 +26,14 @@ export interface WebExport {
   bytes: number;
 }
 
-/** Bytes of a number in float16 and float32. */
-const [HALF, FULL] = [2, 4];
+/** Bytes of a number. */
+const [BYTE, HALF, FULL] = [1, 2, 4];
 
 /**
  * Writes what a browser needs to encode and draw into a folder: `manifest.json` and a file a model, named by its hash, so
- * that it may be cached for good. Our own weights are stored as they are, in 16 bits where that
- * loses nothing, as it does of what is shipped; of the face networks only
- * that for the head's pose is, which no picture depends on: what a browser draws is what the command line draws.
+ * that it may be cached for good. Our own weights are stored as they are, in 16 bits where that loses nothing, as it does of
+ * what is shipped; of the face networks only the one for the head's pose is narrowed, to 8 bits, for no picture depends on
+ * it: what a browser draws is what the command line draws.
  * Files of an earlier export are removed once the new manifest is there.
  * @param weights folder of trained weights; the shipped ones when absent
  * @throws when the weights are not whole, or not of the nano preset
@@ -76,7 +76,7 @@ function modelOf(
     case "landmarks":
       return { onnx: faceNetwork(landmarkModel), planes: FULL };
     case "pose":
-      return { onnx: rewriteOnnx(faceNetwork(poseModel), { weights: "float16" }), planes: HALF };
+      return { onnx: rewriteOnnx(faceNetwork(poseModel), { weights: "int8" }), planes: BYTE };
     case "recogniser": {
       const outputs = { [MIDDLE]: "middle", [LAST]: "last" };
       return { onnx: rewriteOnnx(faceNetwork(recogniserModel), { first: "feature", outputs }), planes: FULL };
