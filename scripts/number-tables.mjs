@@ -2,6 +2,8 @@
 import { BENCH_TABLES } from "./bench-tables.mjs";
 import { GPU_TABLE } from "./gpu-table.mjs";
 import { fixed, interval, percent, share, signed, source, table } from "./markdown.mjs";
+import { TWINS_TABLE } from "./twins-table.mjs";
+import { USABLE_TABLE } from "./usable-table.mjs";
 
 /** The recognisers of a report: the two of the house, then further ones (`--judge`). */
 function judgesOf({ independent, backbone, ...further }) {
@@ -260,15 +262,15 @@ export const TABLES = {
   },
   ...BENCH_TABLES,
   gpu: GPU_TABLE,
+  twins: TWINS_TABLE,
+  "usable-faces": USABLE_TABLE,
 };
 
 /** The same figures of other weights than the shipped ones: what the paper's own form gives beside ours. */
 function alsoOf(name, suffix, weights, more = "") {
-  const stage = name === "generation" ? " --stage flow" : "";
   const file = `${name}-${suffix}.json`;
-  const command = `npx omni-id evaluate${stage} --weights ${weights}${more} -o results/${file}`;
+  const command = `npx omni-id evaluate --weights ${weights}${more} -o results/${file}`;
   TABLES[`${name}-${suffix}`] = { ...TABLES[name], file, command };
 }
 alsoOf("first-stage", "paper", "runs/paper-mtd/weights", " --against results/first-stage-short.json");
 alsoOf("first-stage", "short", "runs/short/weights");
-alsoOf("generation", "paper", "runs/paper-weights", " --guidance 3 --against results/generation.json");
