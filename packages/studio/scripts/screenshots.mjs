@@ -57,9 +57,13 @@ const settled = async (page, pictures) => {
 };
 const ready = async (page, url) => {
   await page.goto(url);
-  await page.waitForFunction(() => document.querySelector(".studio") && !document.querySelector(".opening"), undefined, {
-    timeout: 300_000,
-  });
+  await page.waitForFunction(
+    () => document.querySelector(".studio") && !document.querySelector(".opening"),
+    undefined,
+    {
+      timeout: 300_000,
+    },
+  );
 };
 const files = (page) => page.locator(".drop input[type=file]");
 let shots = 0;
@@ -144,7 +148,10 @@ try {
   const host = await serveExport(exported);
   const page2 = await browser.newPage({ viewport: { width: 1280, height: 900 } });
   await page2.goto(host.url);
-  await page2.getByText("Fetching the models").waitFor({ timeout: 60_000 }).catch(() => {});
+  await page2
+    .getByText("Fetching the models")
+    .waitFor({ timeout: 60_000 })
+    .catch(() => {});
   await shoot(page2, "browser-fetching", { fullPage: false });
   await ready(page2, host.url);
   await files(page2).setInputFiles(await photos(0, 3));
