@@ -20,6 +20,8 @@ export default defineConfig({
       "@omni-id/data": source("data"),
       "omni-id/web": source("omni-id", "web/index"),
       "omni-id": source("omni-id"),
+      "@omni-id/studio/command": source("studio", "command"),
+      "@omni-id/studio/page": source("studio", "page"),
       "@omni-id/studio": source("studio"),
     },
   },

@@ -66,7 +66,9 @@ function packInto(folder: string, spec: string): string {
   // Asked first and once: npm itself tries a registry that is out of reach again and again, for minutes, in silence.
   const quick = ["--fetch-retries=0", `--fetch-timeout=${REGISTRY_ANSWERS}`];
   npm(spec, ["view", spec, "dist.tarball", ...quick], 2 * REGISTRY_ANSWERS);
-  npm(spec, ["pack", spec, "--pack-destination", folder]);
+  // What npm has asked lately it answers from its cache, so the network may be gone all the same.
+  const soon = ["--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=4000"];
+  npm(spec, ["pack", spec, "--pack-destination", folder, ...soon]);
   const tarball = readdirSync(folder).find((file) => file.endsWith(".tgz"));
   if (!tarball) throw new Error(`npm could not fetch ${spec}: it left no file`);
   return join(folder, tarball);

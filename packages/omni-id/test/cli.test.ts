@@ -2,7 +2,7 @@ import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync,
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadImage } from "@omni-id/face";
-import { version } from "@omni-id/torch";
+import { saveSafetensors, version, zeros } from "@omni-id/torch";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { cli } from "./command-line.ts";
 import { writePhotos } from "./pictures.ts";
@@ -94,6 +94,32 @@ describe("the command line", () => {
     expect((await cli("doctor")).out.trim().split("\n").length).toBeGreaterThanOrEqual(findings.length);
     expect(JSON.parse((await cli("models", "--json")).out).packages).toHaveLength(3);
     expect((await cli("--version")).out).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  it("says of a folder of models what each file is, and of one that holds none what lies there", async () => {
+    const folder = place("several");
+    mkdirSync(folder);
+    writeFileSync(join(folder, "pytorch_model.bin"), Buffer.from("80020000", "hex"));
+    const none = await cli("models", folder);
+    expect(none).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/no \.safetensors file in it, but pytorch_model\.bin.*pickle/),
+    });
+    writeFileSync(join(folder, "a.safetensors"), "cut off");
+    saveSafetensors(join(folder, "b.safetensors"), {
+      "x.lora_down.weight": zeros([1]),
+      "x.lora_up.weight": zeros([1]),
+    });
+    const { code, out } = await cli("models", folder);
+    expect([code, ...out.trim().split("\n")]).toEqual([
+      0,
+      expect.stringMatching(/a\.safetensors: .*(cut off|too short|header)/),
+      expect.stringMatching(/b\.safetensors: a LoRA/),
+    ]);
+    expect(await cli("models", join(folder, "c"))).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/c: no such file/),
+    });
   });
 });
 

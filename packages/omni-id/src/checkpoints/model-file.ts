@@ -67,6 +67,15 @@ export function modelFilesIn(folder: string): string[] {
   return [...indexes, ...firsts].map((name) => join(folder, name));
 }
 
+/** The files that a path means: itself, or all models of a folder. @throws one line when it is not there, or holds none */
+export function modelFilesAt(path: string): string[] {
+  if (!existsSync(path)) throw new Error(`${path}: no such file`);
+  if (!statSync(path).isDirectory()) return [path];
+  const files = modelFilesIn(path);
+  if (files.length === 0) throw new Error(`${path}: ${nothingIn(path)}`);
+  return files;
+}
+
 /**
  * The file that a path means: itself, or of a folder the one that holds the network wanted, whatever it is called. Of
  * variants of one model, such as `model` and `model.fp16`, the most precise is taken.

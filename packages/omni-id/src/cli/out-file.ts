@@ -91,9 +91,18 @@ export function outFolder(folder: string, { inputs = [] }: { inputs?: readonly s
 function isSameFile(path: string, there: Stats | undefined, input: string): boolean {
   if (resolve(input) === path) return true;
   if (!there) return false;
-  const stats = statSync(input, { throwIfNoEntry: false });
+  const stats = statsOf(input);
   if (!stats || stats.ino !== there.ino || stats.dev !== there.dev) return false;
   return stats.ino !== 0 || realpathSync(input) === realpathSync(path);
+}
+
+/** Undefined for what is not there or cannot be looked at (a loop of links, a name too long): reading it says why. */
+function statsOf(input: string): Stats | undefined {
+  try {
+    return statSync(input);
+  } catch {
+    return undefined;
+  }
 }
 
 /** An ending that names a format; `mktemp`'s letters and a date after a dot are none. */
