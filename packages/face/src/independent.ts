@@ -69,6 +69,8 @@ const BLOCKS = [
   ...["conv128_down", "conv128_1", "conv128_2"],
   ...["conv256_down", "conv256_1", "conv256_2", "conv256_down_out"],
 ];
+/** Blocks up to the end of the third stage. */
+const INNER = BLOCKS.indexOf("conv128_2") + 1;
 
 /**
  * dlib's face recogniser (128 numbers a face, compared by euclidean distance), from the weights that face-api ships.
@@ -95,12 +97,20 @@ export class IndependentRecogniser extends nn.Module {
 
   /** Chips `[B, 3, 150, 150]` in [−1, 1] (see `dlibCrop`) to features `[B, 128]`, float32. */
   embed(chips: Tensor): Tensor {
-    return scope(() => {
-      const x = chips.add(1).mul(127.5).sub(this.mean).div(255);
-      let y = F.maxPool2d(this.conv32_down.forward(x, { stride: 2, padding: 0 }).relu(), 3, { stride: 2 });
-      for (const block of this.blocks) y = block.forward(y);
-      return y.float().mean([2, 3]).matmul(this.fc);
-    });
+    return scope(() => this.#pooled(chips, BLOCKS.length).matmul(this.fc));
+  }
+
+  /** Means over the picture of the third stage's channels, `[B, 3, 150, 150]` in [−1, 1] → `[B, 128]`, float32. */
+  inner(pictures: Tensor): Tensor {
+    return scope(() => this.#pooled(pictures, INNER));
+  }
+
+  /** @param blocks how many of them are asked */
+  #pooled(chips: Tensor, blocks: number): Tensor {
+    const x = chips.add(1).mul(127.5).sub(this.mean).div(255);
+    let y = F.maxPool2d(this.conv32_down.forward(x, { stride: 2, padding: 0 }).relu(), 3, { stride: 2 });
+    for (const block of this.blocks.slice(0, blocks)) y = block.forward(y);
+    return y.float().mean([2, 3]);
   }
 }
 

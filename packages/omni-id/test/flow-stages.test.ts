@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { manualSeed, noGrad, randn, type Tensor, zeros } from "@omni-id/torch";
+import { manualSeed, type nn, noGrad, randn, type Tensor, zeros } from "@omni-id/torch";
 import { afterAll, describe, expect, it } from "vitest";
 import { expectClose } from "../../torch/test/close.ts";
 import type { WordEncoder } from "../src/backbones/words.ts";
@@ -11,11 +11,22 @@ import { resolvePreset } from "../src/presets/index.ts";
 import { BaseStage, startFromZero } from "../src/train/base/stage.ts";
 import { ControlStage } from "../src/train/control/stage.ts";
 import { FlowModel, FlowStage } from "../src/train/flow/stage.ts";
+import type { LikenessLoss } from "../src/train/likeness.ts";
 import { train } from "../src/train/loop.ts";
 import { RunLog } from "../src/train/run-log.ts";
 import type { Stage } from "../src/train/stage.ts";
 import { buildControl, buildEncoder, buildFlowAdapter, buildFlowBase } from "../src/weights/build.ts";
+import { loadEncoder } from "../src/weights/first-stage.ts";
+import {
+  loadControl,
+  loadFlowAdapter,
+  loadFlowBase,
+  startControl,
+  startFlowAdapter,
+  startFlowBase,
+} from "../src/weights/flow.ts";
 import { fakePeople } from "./fake-people.ts";
+import { tinyPreset, writeTinyFlowWeights, writeTinyWeights } from "./tiny-weights.ts";
 
 const root = mkdtempSync(join(tmpdir(), "omni-id-flow-"));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -113,6 +124,52 @@ describe("stages of the flow model", () => {
       expect(stage.describe(stage.batch(1))).toMatch(/fake-\d\.\d/);
     });
   }
+});
+
+describe("training on from given weights", () => {
+  it("starts as they are: base, latents and words, adapter, ControlNet, of other hashes too", async () => {
+    const folder = join(root, "given");
+    await writeTinyWeights(folder, 5);
+    await writeTinyFlowWeights(folder, 5);
+    const given = await loadFlowBase(folder);
+    const tiny = tinyPreset();
+    const same = (a: nn.Module, b: nn.Module) => {
+      const wanted = b.stateDict();
+      for (const [key, value] of a.stateDict()) expectClose(value, wanted.get(key) as Tensor, { atol: 0 });
+    };
+
+    const base = buildFlowBase(tiny);
+    expect(await startFlowBase(base, folder)).toMatchObject({ stage: "flow" });
+    same(base, given.base);
+    expect((base.prompts as WordEncoder).vocabulary).toEqual(["photo", "person", "smiling"]);
+    expect(base.namedParameters().every(([, parameter]) => parameter.requiresGrad)).toBe(true);
+
+    const encoder = await loadEncoder(folder);
+    const adapter = buildFlowAdapter(tiny);
+    await startFlowAdapter(adapter, folder);
+    same(adapter, await loadFlowAdapter(folder, { encoder, base: given }));
+    const control = buildControl(tiny, base);
+    await startControl(control, folder);
+    same(control, await loadControl(folder, given));
+    await expect(startFlowBase(buildFlowBase(preset), join(root, "nowhere"))).rejects.toThrow(/no such weights/);
+  });
+
+  it("likeness counts between its two times alone", () => {
+    const own = { ...preset.flow, adapter: { ...preset.flow.adapter, batch: 6, likeness: 1, likenessBatch: 100 } };
+    const base = freshBase().requiresGrad_(false);
+    const model = new FlowModel(buildEncoder(preset), buildFlowAdapter(preset));
+    const likeness = {} as LikenessLoss;
+    const times = (likenessAbove: number, likenessBelow: number) => {
+      const adapter = { ...own.adapter, likenessAbove, likenessBelow };
+      const stage = new FlowStage({ model, base, people, preset: { ...own, adapter }, seed: 3, likeness });
+      const batches = [1, 2, 3].map((step) => stage.batch(step));
+      return batches.flatMap(({ t, seen }) => seen.map((place) => (t.tolist() as number[])[place]));
+    };
+    expect(times(0, 1)).toHaveLength(3 * 6 * own.adapter.targets);
+    const [some, all] = [times(0.4, 0.85), times(0, 1)];
+    expect(some.toSorted()).toEqual(all.filter((time) => time >= 0.4 && time < 0.85).toSorted());
+    expect(some.length).toBeGreaterThan(0);
+  });
 });
 
 describe("what starts at zero", () => {

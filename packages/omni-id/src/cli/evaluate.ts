@@ -18,12 +18,13 @@ import { presets } from "../presets/index.ts";
 import { type LoadedEncoder, loadEncoder, loadMaskedDecoder } from "../weights/first-stage.ts";
 import { shippedWeights } from "../weights/folder.ts";
 import { useDevice } from "./device.ts";
+import { HALVES, type Half, measurePeople, withHalf } from "./evaluate-people.ts";
 import { judgeInputOption, judgeOption, judgesOf } from "./judge-options.ts";
 import { count, deviceOption, jsonOption, weightsOption, whole } from "./options.ts";
 import { outFile } from "./out-file.ts";
 import { note, print } from "./output.ts";
 
-const STAGES = { mtd: "first-stage", flow: "generation", references: "references" } as const;
+const STAGES = { mtd: "first-stage", flow: "generation", people: "real-people", references: "references" } as const;
 
 /** Steps of generated pictures. */
 const STEPS = 12;
@@ -33,9 +34,9 @@ export function evaluateCommand() {
     .addOption(
       new Option(
         "--stage <name>",
-        "mtd: reconstructions; flow: generated pictures; references: the baseline of FLUX.2's own references",
+        "mtd: reconstructions; flow: generated pictures; people: how near pictures come to real people, and how real they look; references: the baseline of FLUX.2's own references",
       )
-        .choices(["mtd", "flow", "references"] as const)
+        .choices(["mtd", "flow", "people", "references"] as const)
         .default("mtd" as const),
     )
     .option("--data <folder>", "shards whose held-out people are used", "data/synth")
@@ -63,33 +64,52 @@ export function evaluateCommand() {
       "--colour-only",
       "also with identities that know skin and hair colour alone (flow; needs the training people)",
     )
+    .addOption(
+      new Option("--half <name>", "which half of the report these weights are, of --stage people; the other one stays")
+        .choices(HALVES)
+        .default("shipped" as Half),
+    )
+    .option("--no-landmarks", "of --stage people: the target's landmarks are not given")
+    .option("--sheet <file>", "of --stage people: a picture to look at, which shows real people: it is theirs")
     .addOption(judgeOption())
     .addOption(judgeInputOption())
     .option("--against <report.json>", "also the differences to another report of the same people, paired")
     .addOption(weightsOption())
     .addOption(deviceOption())
     .addOption(jsonOption())
-    .addHelpText("after", "\nThe shards must be those that the weights were trained on: others hold out other people.")
+    .addHelpText(
+      "after",
+      "\nThe shards must be those that the weights were trained on: others hold out other people. For photographs of real people:\n  omni-id evaluate --stage people --data SET -o results/real-people.json",
+    )
     .action(async (options) => {
       const out = outFile(options.out ?? join("results", `${STAGES[options.stage]}.json`), { kind: "report" });
       useDevice(options.device);
       const folder = options.weights ?? shippedWeights();
+      const sheet = options.sheet === undefined ? undefined : outFile(options.sheet, { kind: "picture" });
       const picture = outFile(join(dirname(out), `${basename(out, extname(out))}.png`), { kind: "picture" });
       const encoder = await loadEncoder(folder);
       const { mtd, flow } = encoder.preset;
-      const imageSize = { mtd: mtd.imageSize, flow: flow.imageSize, references: options.size }[options.stage];
+      const sizes = { mtd: mtd.imageSize, flow: flow.imageSize, people: flow.imageSize, references: options.size };
+      const imageSize = sizes[options.stage];
       const people = await open(options, encoder, options.people, imageSize);
       const training = options.colourOnly ? () => open(options, encoder, "train", imageSize) : undefined;
       const against = options.against === undefined ? undefined : readOtherReport(options.against);
       const judges = judgesOf(options.judge, options.judgeInput);
       const common = { folder, encoder, people, judges, against, seed: options.seed, picture };
       const onProgress = (what: string) => note(`${what} …`);
+      const keep = join(options.cache, "drawn");
+      if (options.stage === "people") {
+        const { report, lines } = await realPeople({ ...options, ...common, sheet, keep, onProgress });
+        writeAtomically(out, reportText(withHalf(out, options.half, report)));
+        print(report, { json: options.json, text: [...lines, [out, sheet].filter(Boolean).join(" · ")].join("\n") });
+        return;
+      }
       const { report, lines } =
         options.stage === "mtd"
           ? await firstStage({ ...common, onProgress })
           : options.stage === "references"
             ? await references({ ...options, ...common, onProgress })
-            : await generation({ ...options, ...common, training, keep: join(options.cache, "drawn"), onProgress });
+            : await generation({ ...options, ...common, training, keep, onProgress });
       writeAtomically(out, reportText(report));
       print(report, { json: options.json, text: [...lines, `${out} · ${picture}`].join("\n") });
     });
@@ -140,6 +160,28 @@ async function generation(
   const title = "Omni-ID nano: people it has never seen, drawn from noise in the pose of another photo";
   await saveGenerationSheet(picture, { people, tasks, pictures, title, notes: lines });
   return { report, lines };
+}
+
+async function realPeople({
+  folder,
+  data,
+  encoder,
+  steps = STEPS,
+  landmarks,
+  ...options
+}: Omit<MeasureOptions, "picture"> & {
+  data: string;
+  guidance?: number;
+  steps?: number;
+  landmarks: boolean;
+  keep: string;
+  sheet: string | undefined;
+}) {
+  const generator = await FaceGenerator.load(folder, encoder);
+  const { guidance = generator.guidance } = options;
+  const given = landmarks && generator.hasControl;
+  const shards = await ShardSet.open(data);
+  return measurePeople({ ...options, generator, shards, guidance, steps, landmarks: given });
 }
 
 async function references(

@@ -30,12 +30,12 @@ export const STAGES = {
     name: "base",
     about: "the nano flow model, from nothing; the paper preset takes FLUX.1-dev instead",
     help: "Held-out figures are the flow loss at four times, by the fixed prompt and by captions.",
-    needs: {},
+    needs: { base: { about: "start from the flow base of this folder, with its latents and words" } },
     optimisation: (preset) => preset.flow.base.optimisation,
     batch: "flow.base.batch",
-    open: async (options) => {
-      const base = await openBaseStage(options);
-      return { stage: base.stage, save: (folder, note) => exportFlowBase(folder, base.model, note) };
+    open: async (options, weights) => {
+      const base = await openBaseStage({ ...options, ...weights });
+      return { stage: base.stage, save: (folder, note) => exportFlowBase(folder, base, note) };
     },
   }),
   flow: entry({
@@ -44,11 +44,16 @@ export const STAGES = {
     help:
       "gap and gap_none: how much worse the flow loss gets with another person's identity, and with none.\n" +
       "They prove that the identity is used.",
-    needs: { encoder: { about: "folder of stage one's weights", default: "runs/mtd/weights" }, base: BASE },
+    needs: {
+      encoder: { about: "folder of stage one's weights", default: "runs/mtd/weights" },
+      base: BASE,
+      adapter: { about: "start from the adapter of this folder, whichever base it was trained on" },
+    },
     optimisation: (preset) => preset.flow.adapter.optimisation,
     batch: "flow.adapter.batch",
     open: async (options, weights) => {
-      const flow = await openFlowStage({ ...options, ...(weights as Required<typeof weights>) });
+      const { encoder, base, adapter } = weights;
+      const flow = await openFlowStage({ ...options, encoder: encoder as string, base: base as string, adapter });
       return { stage: flow.stage, save: (folder, note) => exportFlow(folder, flow, note) };
     },
   }),
@@ -56,7 +61,11 @@ export const STAGES = {
     name: "control",
     about: "ControlNet on landmark pictures, on the frozen flow base (section 4.2)",
     help: "gap: how much worse the flow loss gets with somebody else's landmarks.",
-    needs: { flow: { about: "folder of stage two's weights", default: "runs/flow/weights" }, base: BASE },
+    needs: {
+      flow: { about: "folder of stage two's weights", default: "runs/flow/weights" },
+      base: BASE,
+      control: { about: "start from the ControlNet of this folder, whichever base it was trained on" },
+    },
     optimisation: (preset) => preset.flow.control.optimisation,
     batch: "flow.control.batch",
     open: async (options, weights) => {

@@ -135,7 +135,7 @@ function byPerson(values: readonly number[], people: People): Groups {
   return chunk(values, values.length / people.ids.length);
 }
 
-function embedAll(judge: Judge, pictures: Tensor, points: Tensor): Tensor {
+export function embedAll(judge: Judge, pictures: Tensor, points: Tensor): Tensor {
   return scope(() => {
     const rows = [...Array(pictures.shape[0]).keys()];
     const parts = chunk(rows, 64).map((some) =>

@@ -1,14 +1,12 @@
 import { bootstrap, type Estimate, type Provenance, provenance } from "@omni-id/data";
 import type { Pose } from "@omni-id/face";
-import { cat, noGrad, scope, type Tensor } from "@omni-id/torch";
-import { drawPictures } from "../generate/draw.ts";
+import { noGrad, scope, type Tensor } from "@omni-id/torch";
 import type { FaceGenerator } from "../generate/face-generator.ts";
 import { chunk } from "../people/chunk.ts";
-import { encodeRows } from "../people/encode-rows.ts";
 import type { People } from "../people/people.ts";
-import { landmarkPictures } from "../pictures/landmark-pictures.ts";
 import { toUnit } from "../pictures/rgb-batch.ts";
 import { colourIdentities } from "./colour-only.ts";
+import { drawTasks, identitiesOf } from "./draw-tasks.ts";
 import { DrawnPictures } from "./drawn-pictures.ts";
 import {
   type Against,
@@ -92,7 +90,6 @@ const NOTES = [
   "Intervals: 95 %, bootstrap over people; a difference is paired: both sides of the same people.",
   "poseDegrees: the pose model's reading of the picture against its reading of the target; estimator: its reading of real pictures against the renderer's truth (yaw and pitch; aligned pictures have no roll).",
 ];
-const AT_ONCE = 44;
 const PAIRS = [
   ["3", "1"],
   ["5", "1"],
@@ -108,12 +105,13 @@ export async function evaluateGeneration(options: GenerationOptions): Promise<Ge
   const { generator, people, training, guidance, steps, seed, against, onProgress = () => {} } = options;
   const tasks = generationTasks(people);
   const targets = tasks.map(({ target }) => target);
-  const identities = identitiesOf(generator, people, tasks);
   const { base, decoder, control } = generator;
   const drawn = new DrawnPictures(options.keep, [base.base, decoder, control]);
+  const common = { generator, people, tasks, steps, seed, drawn };
+  const identities = identitiesOf(common);
   const draw = (name: string, tokens: Tensor | undefined, how: { landmarks: boolean; guidance?: number }) => {
     onProgress(`drawing ${tasks.length} pictures: ${name}`);
-    return drawAll(options, drawn, tasks, tokens, { guidance, ...how }).keep();
+    return drawTasks(common, tokens, { guidance, ...how }).keep();
   };
   const pictures = {} as Record<Generated, Tensor>;
   for (const name of GENERATED) {
@@ -207,79 +205,6 @@ export async function evaluateGeneration(options: GenerationOptions): Promise<Ge
     const { independent, backbone } = three(made, points);
     return { independent: independent[3], backbone: backbone[3], firstOf: first(made) };
   }
-}
-
-/** ℓ of every task under every condition that has one, `[tasks, L, C]`. */
-function identitiesOf(
-  { encoder: { bundle } }: FaceGenerator,
-  people: People,
-  tasks: readonly GenerationTask[],
-): Record<Exclude<Generated, "bareBase">, Tensor> {
-  return scope(() =>
-    noGrad(() => {
-      const from = (count: number) =>
-        cat(
-          chunk([...tasks], AT_ONCE).map((some) =>
-            encodeRows(
-              bundle.encoder,
-              people,
-              some.flatMap(({ inputs }) => inputs.slice(0, count)),
-              some.length,
-            ).float(),
-          ),
-        );
-      const three = from(3);
-      const perTask = tasks.length / (people.ids.length * 4);
-      const others = tasks.map(({ other }) => other * perTask);
-      return {
-        1: from(1),
-        3: three,
-        5: from(5),
-        identityRemoved: bundle.identity_mean.unsqueeze(0).expand(three.shape).contiguous(),
-        otherIdentity: rowsOf(three, others),
-      };
-    }),
-  );
-}
-
-/** One picture a task, `[tasks, 3, S, S]`; the same noise whatever the identity. */
-function drawAll(
-  { generator, people, steps, seed }: GenerationOptions,
-  drawn: DrawnPictures,
-  tasks: readonly GenerationTask[],
-  identities: Tensor | undefined,
-  { landmarks, guidance }: { landmarks: boolean; guidance: number },
-): Tensor {
-  const { base, decoder, control, imageSize } = generator;
-  return scope(() =>
-    noGrad(() => {
-      const parts = chunk([...tasks.keys()], AT_ONCE).map((some, part) =>
-        scope(() => {
-          const given = identities && rowsOf(identities, some);
-          const lines = landmarks
-            ? landmarkPictures(people.landmarksOf(some.map((task) => tasks[task].target)), imageSize)
-            : undefined;
-          const settings = {
-            count: some.length,
-            seed: seed * 1000 + part,
-            steps,
-            prompt: base.preset.flow.prompt,
-            guidance: identities ? guidance : 1,
-          };
-          return drawn.kept(
-            [settings, Boolean(given), Boolean(lines)],
-            [given, lines].filter((tensor) => tensor !== undefined),
-            () => {
-              const who = given && decoder.conditions(given);
-              const conditions = lines ? control.steer(lines, who) : who;
-              return drawPictures(base.base, { ...settings, conditions, without: lines && control.steer(lines) });
-            },
-          );
-        }),
-      );
-      return cat(parts);
-    }),
-  );
 }
 
 type Faces = Record<"real" | "controlled" | "uncontrolled", (FoundFace | undefined)[]>;

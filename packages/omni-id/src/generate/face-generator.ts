@@ -61,8 +61,13 @@ export class FaceGenerator {
     const published = await publishedPreset(folder);
     const base = await loadFlowBase(folder, published, model);
     const decoder = await loadFlowAdapter(folder, { encoder, base });
-    const whole = !published || existsSync(join(folder, CONTROL_FILE));
-    return new FaceGenerator({ encoder, base, decoder, control: whole ? await loadControl(folder, base) : undefined });
+    const control = existsSync(join(folder, CONTROL_FILE)) ? await loadControl(folder, base) : undefined;
+    return new FaceGenerator({ encoder, base, decoder, control });
+  }
+
+  /** Whether landmarks can be given. */
+  get hasControl(): boolean {
+    return this.#control !== undefined;
   }
 
   /** @throws when the weights have none */

@@ -68,6 +68,7 @@ export const nano: Preset = {
       reference: false,
       modulation: true,
       likeness: 0.3,
+      likenessAbove: 0,
       likenessBelow: 0.7,
       checkpoint: false,
       likenessBatch: 24,

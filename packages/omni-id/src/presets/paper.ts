@@ -76,6 +76,7 @@ export const paper: Preset = {
       reference: false,
       modulation: false,
       likeness: 0,
+      likenessAbove: 0,
       likenessBelow: 0.7,
       checkpoint: true,
       likenessBatch: 8,

@@ -123,6 +123,8 @@ const flow = z.strictObject({
     likeness: z.number().min(0),
     /** Likeness counts below this time only: above it there is no face yet. */
     likenessBelow: share,
+    /** Likeness counts from this time on only: below it the face is decided, and the target is all but seen. */
+    likenessAbove: share,
     /** Activation checkpointing in the frozen model: memory for time. */
     checkpoint: z.boolean(),
     /** Pictures a step that likeness looks at. */

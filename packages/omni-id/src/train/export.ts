@@ -68,9 +68,14 @@ async function standardise(
 }
 
 /** Writes a trained flow base; returns what to tell of it. */
-export async function exportFlowBase(folder: string, base: FlowBase, note: ExportNote): Promise<string> {
+export async function exportFlowBase(
+  folder: string,
+  { model, before }: { model: FlowBase; before?: Readonly<Record<string, string>> },
+  note: ExportNote,
+): Promise<string> {
   mkdirSync(folder, { recursive: true });
-  const hash = await saveFlowBase(folder, { base, preset: note.preset, metadata: metadataOf(note) });
+  const metadata = before ? afterwards(before, metadataOf(note)) : metadataOf(note);
+  const hash = await saveFlowBase(folder, { base: model, preset: note.preset, metadata });
   return `flow base ${hash.slice(0, 12)}`;
 }
 

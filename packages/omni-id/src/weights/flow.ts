@@ -91,6 +91,29 @@ export async function loadFlowBase(folder: string, wanted?: Preset, model?: Klei
   return { base, preset: flux.preset, hash: flux.hash, metadata: flux.metadata };
 }
 
+/**
+ * Puts a folder's flow base into another of the same shape, to be trained on: with its latents and its words.
+ * @returns its metadata: how it was trained
+ */
+export async function startFlowBase(base: FlowBase, folder: string): Promise<Readonly<Record<string, string>>> {
+  const loaded = await loadFlowBase(folder);
+  for (const part of ["flux", "latents", "prompts"] as const) base[part].loadStateDict(loaded.base[part].stateDict());
+  if (base.prompts instanceof WordEncoder && loaded.base.prompts instanceof WordEncoder) {
+    base.prompts.vocabulary = [...loaded.base.prompts.vocabulary];
+  }
+  return loaded.metadata;
+}
+
+/** Puts a folder's second decoder into another of the same shape, whichever encoder and base it was trained with. */
+export async function startFlowAdapter(decoder: FlowAdapter, folder: string): Promise<void> {
+  decoder.loadStateDict((await openWeightsFile(join(folder, ADAPTER_FILE), "flow")).tensors);
+}
+
+/** Puts a folder's ControlNet into another of the same shape, whichever base it was trained on. */
+export async function startControl(control: LandmarkControl, folder: string): Promise<void> {
+  control.loadStateDict((await openWeightsFile(join(folder, CONTROL_FILE), "control")).tensors);
+}
+
 export interface AdapterWeights extends WeightsNote {
   decoder: FlowAdapter;
   /** SHA-256 of the encoder and of the FLUX that it was trained with. */

@@ -12,6 +12,7 @@ import { euler } from "../../sampling.ts";
 import { schedule } from "../../sampling-steps.ts";
 import { vocabularyOf } from "../../text/prompt-words.ts";
 import { buildFlowBase } from "../../weights/build.ts";
+import { startFlowBase } from "../../weights/flow.ts";
 import { heldOutError } from "../held-out-error.ts";
 import { peopleTokens } from "../people-tokens.ts";
 import type { HeldOutReport } from "../stage.ts";
@@ -22,6 +23,8 @@ export interface OpenedBase {
   stage: BaseStage;
   model: FlowBase;
   people: People;
+  /** How the base that it started from was trained. */
+  before: Readonly<Record<string, string>> | undefined;
 }
 
 /** Pictures of training people whose patches give the principal directions. */
@@ -30,28 +33,38 @@ const FIT_ON = 4096;
 const HELD_OUT_DRAW = 13;
 const TIMES = [0.2, 0.5, 0.8, 0.95];
 
+export interface OpenBaseStageOptions extends OpenStageOptions {
+  /** Folder of the flow base to start from; from nothing when absent. */
+  base?: string;
+}
+
 /** The nano base on a folder of shards. */
-export async function openBaseStage(options: OpenStageOptions): Promise<OpenedBase> {
+export async function openBaseStage(options: OpenBaseStageOptions): Promise<OpenedBase> {
   const { preset, seed, note } = options;
   const { people, validation } = await openStagePeople(options, { imageSize: preset.flow.imageSize });
   const model = buildFlowBase(preset);
-  startFromZero(model);
-  await fitLatents(model, people, note);
-  if (model.prompts instanceof WordEncoder && preset.flow.prompts.kind === "words") {
+  const before = options.base === undefined ? undefined : await startFlowBase(model, options.base);
+  if (!before) startFromZero(model);
+  await fitLatents(model, people, { fit: !before, note });
+  if (!before && model.prompts instanceof WordEncoder && preset.flow.prompts.kind === "words") {
     model.prompts.vocabulary = vocabularyOf([preset.flow.prompt, ...people.captions], preset.flow.prompts.vocabulary);
   }
   const heldOut = validation && ((step: number) => reportOn(model, validation, preset, step));
-  return { stage: new BaseStage({ model, people, preset: preset.flow, seed, heldOut }), model, people };
+  return { stage: new BaseStage({ model, people, preset: preset.flow, seed, heldOut }), model, people, before };
 }
 
-/** Principal directions of the training people's patches, where the preset's latents are linear. */
-async function fitLatents({ latents }: FlowBase, people: People, note: (text: string) => void): Promise<void> {
+/** Principal directions of the training people's patches, where the preset's latents are linear and not given. */
+async function fitLatents(
+  { latents }: FlowBase,
+  people: People,
+  { fit, note }: { fit: boolean; note: (text: string) => void },
+): Promise<void> {
   if (!(latents instanceof LinearAutoencoder)) return;
   const rows = sample(people, FIT_ON);
   using fetched = await people.pictures({ crops: rows });
   scope(() => {
     const pictures = toUnit(fetched.cropsOf(rows));
-    latents.fit(pictures);
+    if (fit) latents.fit(pictures);
     note(
       `latents: PSNR ${psnr(latents.decode(latents.encode(pictures)), pictures).toFixed(1)} dB on training pictures`,
     );

@@ -10,7 +10,7 @@ import { toUnit } from "../../pictures/rgb-batch.ts";
 import type { FlowPreset } from "../../presets/schema.ts";
 import { buildControl } from "../../weights/build.ts";
 import { loadEncoder } from "../../weights/first-stage.ts";
-import { type LoadedFlowBase, loadFlowAdapter, loadFlowBase } from "../../weights/flow.ts";
+import { type LoadedFlowBase, loadFlowAdapter, loadFlowBase, startControl } from "../../weights/flow.ts";
 import type { HeldOutReport } from "../stage.ts";
 import { type OpenStageOptions, openStagePeople } from "../stage-people.ts";
 import { ControlStage, type IdentityPart } from "./stage.ts";
@@ -20,6 +20,8 @@ export interface OpenControlStageOptions extends OpenStageOptions {
   flow?: string;
   /** Folder of the flow base's weights. */
   base: string;
+  /** Folder of the ControlNet to start from, whichever base it was trained on; as a copy of the base when absent. */
+  control?: string;
 }
 
 export interface OpenedControl {
@@ -43,7 +45,8 @@ export async function openControlStage(options: OpenControlStageOptions): Promis
   });
 
   const model = buildControl(preset, base.base);
-  model.initialiseFrom(base.base.flux);
+  if (options.control === undefined) model.initialiseFrom(base.base.flux);
+  else await startControl(model, options.control);
   model.requiresGrad_(true);
   const rows = sample(people, MEAN_FACE_VIEWS);
   const landmarks = people.landmarksOf(rows);

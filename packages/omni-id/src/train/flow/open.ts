@@ -11,7 +11,7 @@ import { toUnit } from "../../pictures/rgb-batch.ts";
 import type { FlowPreset } from "../../presets/schema.ts";
 import { buildFlowAdapter } from "../../weights/build.ts";
 import { type LoadedEncoder, loadEncoder } from "../../weights/first-stage.ts";
-import { type LoadedFlowBase, loadFlowBase } from "../../weights/flow.ts";
+import { type LoadedFlowBase, loadFlowBase, startFlowAdapter } from "../../weights/flow.ts";
 import { ENCODER_FILE } from "../../weights/folder.ts";
 import { heldOutError } from "../held-out-error.ts";
 import { LikenessLoss } from "../likeness.ts";
@@ -25,6 +25,8 @@ export interface OpenFlowStageOptions extends OpenStageOptions {
   encoder: string;
   /** Folder of the flow base's weights. */
   base: string;
+  /** Folder of the adapter to start from, whichever encoder and base it was trained with; from nothing when absent. */
+  adapter?: string;
 }
 
 export interface OpenedFlow {
@@ -55,12 +57,13 @@ export async function openFlowStage(options: OpenFlowStageOptions): Promise<Open
 
   const decoder = buildFlowAdapter(preset);
   const model = new FlowModel(network, decoder);
+  if (options.adapter !== undefined) await startFlowAdapter(decoder, options.adapter);
   if (preset.flow.adapter.standardise) {
     const identities = await trainingIdentities(network, people, 1024);
     decoder.standardise(identities);
     identities.dispose();
   }
-  if (decoder.joined) {
+  if (decoder.joined && options.adapter === undefined) {
     const { joined } = decoder;
     scope(() => noGrad(() => joined.startFrom(promptTokens(base, preset.flow.prompt))));
   }

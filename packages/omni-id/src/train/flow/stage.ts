@@ -177,8 +177,10 @@ export class FlowStage implements Stage<FlowBatch> {
 
   /** Places in the batch where the time is low enough for a face to be seen. */
   #likenessRows(t: Tensor, step: number): number[] {
-    const { likenessBelow, likenessBatch } = this.#preset.adapter;
-    const low = (t.tolist() as number[]).flatMap((time, place) => (time < likenessBelow ? [place] : []));
+    const { likenessAbove, likenessBelow, likenessBatch } = this.#preset.adapter;
+    const low = (t.tolist() as number[]).flatMap((time, place) =>
+      time < likenessBelow && time >= likenessAbove ? [place] : [],
+    );
     const random = new KeyedRandom(this.#seed, step, DRAW.likeness);
     return random.choose(low.length, Math.min(likenessBatch, low.length)).map((i) => low[i]);
   }
