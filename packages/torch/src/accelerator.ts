@@ -37,9 +37,9 @@ export function emptyDeviceCache(): void {
 
 /**
  * How exact a GPU computes. LibTorch's own default rounds the operands of float32 convolutions to TensorFloat-32.
- * @param tensorFloat32 round operands of float32 products and convolutions to 10 bits of mantissa, for speed
- * @param deterministic the same bits from every run; operators that cannot give them throw. Products need
- * CUBLAS_WORKSPACE_CONFIG=:4096:8 in the environment before the first one
+ * `tensorFloat32` rounds operands of float32 products and convolutions to 10 bits of mantissa, for speed; `deterministic`
+ * gives the same bits from every run, and operators that cannot give them throw. Products need
+ * CUBLAS_WORKSPACE_CONFIG=:4096:8 in the environment before the first one.
  */
 export function setExactness({ tensorFloat32 = false, deterministic = false } = {}): void {
   native.exactness(tensorFloat32, deterministic);

@@ -70,7 +70,10 @@ describe("a rehearsal", () => {
       run();
       return rehearsal.most({ from, to: rehearsal.now() });
     });
-    expect(Math.abs(rehearsed - peak) / peak).toBeLessThan(0.03);
+    // The processor's products in bfloat16 take scratch of oneDNN's (up to 130 kB in LibTorch 1.13, to 200 kB in 2.13).
+    const scratch = dtype === "bfloat16" ? 250_000 : 0;
+    expect(rehearsed).toBeGreaterThan(0.999 * peak - scratch);
+    expect(rehearsed).toBeLessThan(1.001 * peak);
   });
 
   it("counts products forward and backward, and once more under checkpoints, which take less memory", () => {

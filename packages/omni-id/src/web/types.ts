@@ -198,7 +198,7 @@ export interface Studio {
   generate(options: StudioGenerateOptions): Promise<DrawnPicture[]>;
   /** A photo's face drawn anew from an identity: its pose and light are kept. */
   reconstruct(options: { target: AnalysedPhoto; identity: IdentityValues; seed?: number }): Promise<Reconstruction>;
-  /** @param block cross-attention block, from 1; the last one when absent */
+  /** @param options.block cross-attention block, from 1; the last one when absent */
   attention(photos: readonly AnalysedPhoto[], options?: { block?: number }): Promise<StudioAttention>;
   /** The bytes of an identity file, as `omni-id encode` writes it; float16 when nothing is said. */
   saveIdentity(identity: IdentityValues, options?: { dtype?: "float16" | "float32" }): Uint8Array;

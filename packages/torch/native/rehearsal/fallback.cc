@@ -1,6 +1,7 @@
 // What the dispatcher calls below autograd and autocast instead of a kernel: finds the results' shapes by LibTorch's meta
 // kernels, or by a rule of our own, and reserves them.
 #include "rehearsal.h"
+#include "../meta_fallback.h"
 #include "../napi_helpers.h"
 #include <ATen/EmptyTensor.h>
 #include <ATen/core/LegacyTypeDispatch.h>
@@ -51,11 +52,12 @@ Way wayOf(const c10::OperatorHandle& op) {
 struct Known {
   Way way;
   std::string name;
+  bool computed;  // on the meta device too
 };
 const Known& known(const c10::OperatorHandle& op) {
   static thread_local std::unordered_map<c10::OperatorName, Known> all;
   auto found = all.find(op.operator_name());
-  if (found == all.end()) found = all.emplace(op.operator_name(), Known{wayOf(op), op.schema().name()}).first;
+  if (found == all.end()) found = all.emplace(op.operator_name(), Known{wayOf(op), op.schema().name(), isComputedOnMeta(op)}).first;
   return found->second;
 }
 
@@ -142,7 +144,7 @@ void forReal(const c10::OperatorHandle& op, Stack* stack) {
 }
 
 bool byMeta(const c10::OperatorHandle& op, const std::vector<IValue>& arguments, Stack& results, Twins& twins) {
-  // A fallback for the meta device would compute.
+  if (known(op).computed) return false;
   bool knows = false;
   for (auto key : {DispatchKey::Meta, DispatchKey::CompositeExplicitAutogradNonFunctional, DispatchKey::CompositeExplicitAutograd, DispatchKey::CompositeImplicitAutograd})
     knows = knows || op.hasKernelForDispatchKey(key);

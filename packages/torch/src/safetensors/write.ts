@@ -10,7 +10,7 @@ const formatNames = new Map(Object.entries(FORMAT_DTYPES).map(([name, { dtype }]
 /**
  * Writes tensors as one safetensors file. The file appears by rename once all its bytes are on the disk: a process
  * that dies, or a disk that fills up, leaves what was there before.
- * @param metadata strings for `__metadata__`
+ * @param options.metadata strings for `__metadata__`
  */
 export function saveSafetensors(
   path: string,
