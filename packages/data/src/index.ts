@@ -16,6 +16,7 @@ export {
   type EvaluateCurationOptions,
   evaluateCuration,
 } from "./evaluate/curation.ts";
+export { type FetchLfwOptions, fetchLfw, LFW_TERMS } from "./fetch/lfw.ts";
 export type { FaceTruth, Film, FilmTruth, FrameTruth } from "./film/film.ts";
 export { drawFilmSet } from "./film/film-set.ts";
 export { shootFilms } from "./film/shoot-films.ts";

@@ -19,7 +19,7 @@ const PATIENCE: Patience = { retries: 6, wait: 500, timeout: 120_000 };
 const LONGEST_WAIT = 30_000;
 
 /** Statuses that another attempt may mend. */
-const PASSING = new Set([408, 425, 429, 500, 502, 503, 504]);
+export const PASSING = new Set([408, 425, 429, 500, 502, 503, 504]);
 
 /** Files below an address, `https://…`, `http://…` or `s3://bucket/…`. */
 export class Remote {
@@ -106,7 +106,7 @@ export class Remote {
 }
 
 /** What went wrong, without "fetch failed". */
-function reason(error: Error, timeout: number): string {
+export function reason(error: Error, timeout: number): string {
   if (error.name === "TimeoutError") return `no answer within ${timeout / 1000} s`;
   const cause = error.cause as (Error & { code?: string }) | undefined;
   if (error.message !== "fetch failed" && error.message !== "terminated") return error.message;

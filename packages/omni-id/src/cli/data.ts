@@ -14,6 +14,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     about: "photographs of people into WebDataset shards and a report: faces found, aligned, measured",
     load: async () => (await import("./import.ts")).importCommand(),
   },
+  fetch: {
+    about: "bring a published set of photographs to this machine, its terms first, and import it: lfw",
+    load: async () => (await import("./fetch.ts")).fetchCommand(),
+  },
   merge: {
     about:
       "join what `data curate` or `data import` wrote with --shard i/n into one set; people of a video in two parts are taken once",

@@ -3,6 +3,7 @@ import { type ShardSet, splitOf } from "@omni-id/data";
 import { saveGenerationSheet } from "../evaluate/generation-sheet.ts";
 import { cropsOfOthers } from "../evaluate/other-crops.ts";
 import { describeRealPeople, evaluateRealPeople, type RealPeopleReport } from "../evaluate/real-people.ts";
+import type { Judge } from "../evaluate/recognisers.ts";
 import type { FaceGenerator } from "../generate/face-generator.ts";
 import type { People } from "../people/people.ts";
 
@@ -20,6 +21,7 @@ export interface MeasurePeople {
   generator: FaceGenerator;
   shards: ShardSet;
   people: People;
+  judge: Judge;
   guidance: number;
   steps: number;
   landmarks: boolean;

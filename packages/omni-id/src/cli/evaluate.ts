@@ -162,26 +162,24 @@ async function generation(
   return { report, lines };
 }
 
-async function realPeople({
-  folder,
-  data,
-  encoder,
-  steps = STEPS,
-  landmarks,
-  ...options
-}: Omit<MeasureOptions, "picture"> & {
-  data: string;
-  guidance?: number;
-  steps?: number;
-  landmarks: boolean;
-  keep: string;
-  sheet: string | undefined;
-}) {
+async function realPeople(
+  options: Omit<MeasureOptions, "picture" | "against"> & {
+    data: string;
+    guidance?: number;
+    steps?: number;
+    landmarks: boolean;
+    keep: string;
+    sheet: string | undefined;
+  },
+) {
+  const { folder, data, encoder, people, judges, seed, steps = STEPS, keep, sheet, onProgress } = options;
   const generator = await FaceGenerator.load(folder, encoder);
   const { guidance = generator.guidance } = options;
-  const given = landmarks && generator.hasControl;
+  const landmarks = options.landmarks && generator.hasControl;
   const shards = await ShardSet.open(data);
-  return measurePeople({ ...options, generator, shards, guidance, steps, landmarks: given });
+  const judge = judges.independent;
+  const how = { judge, guidance, steps, landmarks, seed, keep, sheet, onProgress };
+  return measurePeople({ generator, shards, people, ...how });
 }
 
 async function references(

@@ -28,37 +28,43 @@ export function importCommand() {
         "OUT/report.html before training on the set. Use photographs of people who agreed.",
     )
     .action(async (places, options) => {
-      const settings = importSettings(options.preset, options.set);
-      const part = options.shard ? parsePart(options.shard) : undefined;
-      outFolder(options.out, { inputs: places });
-      const { signal, release } = interruptible();
-      const bar = setProgress({ sources: "people", frames: "photos" });
-      const { out, workers, quality } = options;
-      const result = await importPhotos({
-        places,
-        out,
-        settings,
-        part,
-        workers,
-        quality,
-        onProgress: bar.update,
-        signal,
-      });
-      bar.stop();
-      release();
-      tellTroubles(result, { source: "folder", clip: "photo" });
-      if (!result.finished) {
-        note("stopped; the same command goes on where it stopped");
-        throw new Interrupted();
-      }
-      print(result, {
-        json: options.json,
-        text: `${told(result)}\nset in ${resolve(out)}\nlook at ${resolve(result.report)}`,
-      });
-      if (result.failed.length > 0) {
-        throw new Error(`${result.failed.length} people failed; see above. The same command tries them again`);
-      }
+      await runImport(places, options);
     });
+}
+
+export interface ImportRun {
+  out: string;
+  preset: string;
+  set?: string[];
+  quality?: string;
+  shard?: string;
+  workers?: number;
+  json?: boolean;
+}
+
+/** Makes a set of photos, with what a person is told of it. @throws Interrupted when Ctrl-C ended it */
+export async function runImport(places: readonly string[], options: ImportRun): Promise<void> {
+  const settings = importSettings(options.preset, options.set);
+  const part = options.shard ? parsePart(options.shard) : undefined;
+  outFolder(options.out, { inputs: places });
+  const { signal, release } = interruptible();
+  const bar = setProgress({ sources: "people", frames: "photos" });
+  const { out, workers, quality } = options;
+  const result = await importPhotos({ places, out, settings, part, workers, quality, onProgress: bar.update, signal });
+  bar.stop();
+  release();
+  tellTroubles(result, { source: "folder", clip: "photo" });
+  if (!result.finished) {
+    note("stopped; the same command goes on where it stopped");
+    throw new Interrupted();
+  }
+  print(result, {
+    json: options.json,
+    text: `${told(result)}\nset in ${resolve(out)}\nlook at ${resolve(result.report)}`,
+  });
+  if (result.failed.length > 0) {
+    throw new Error(`${result.failed.length} people failed; see above. The same command tries them again`);
+  }
 }
 
 function told({ summary }: SetResult): string {
