@@ -102,7 +102,9 @@ export class IdentityEncoder {
         return bundle.encoder.forward(toUnit(crops).unsqueeze(0)).squeeze(0);
       }),
     ).keep();
-    return { tokens, encoder: { name, hash }, photos: photoNotes(chosen), created: new Date().toISOString() };
+    const strangeness = bundle.strangeness(tokens);
+    const told = { encoder: { name, hash }, photos: photoNotes(chosen), created: new Date().toISOString() };
+    return { tokens, ...told, ...(strangeness !== undefined && { strangeness }) };
   }
 }
 

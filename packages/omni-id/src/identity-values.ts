@@ -13,6 +13,8 @@ export interface PhotoNote {
 export interface IdentityNotes {
   encoder: { name: string /** SHA-256 of the encoder's weights file. */; hash: string };
   photos: PhotoNote[];
+  /** How far the pictures are from the kind that the encoder was trained on: about 1 is that kind. */
+  strangeness?: number;
   /** ISO time. */
   created: string;
 }
@@ -28,13 +30,14 @@ export interface IdentityValues extends IdentityNotes {
 const FORMAT = "omni-id-identity/1";
 
 /** The metadata of an identity file, whose tensor is called `identity`. */
-export function identityMetadata({ encoder, photos, created }: IdentityNotes): Record<string, string> {
+export function identityMetadata({ encoder, photos, strangeness, created }: IdentityNotes): Record<string, string> {
   return {
     format: FORMAT,
     encoder: encoder.name,
     encoderHash: encoder.hash,
     images: String(photos.length),
     photos: JSON.stringify(photos),
+    ...(strangeness !== undefined && { strangeness: strangeness.toFixed(3) }),
     created,
   };
 }
@@ -45,7 +48,7 @@ export function identityMetadata({ encoder, photos, created }: IdentityNotes): R
  * @throws when the file is no identity file, damaged, or of a later format
  */
 export function identityFrom(opened: SafetensorsBytes, file: string): IdentityValues {
-  const { format, encoder, encoderHash, photos, created } = opened.metadata;
+  const { format, encoder, encoderHash, photos, strangeness, created } = opened.metadata;
   if (!format?.startsWith("omni-id-identity/") || !opened.has("identity")) {
     throw new Error(`${file}: this is no identity file; make one with: omni-id encode photos/*.jpg -o ${file}`);
   }
@@ -59,6 +62,7 @@ export function identityFrom(opened: SafetensorsBytes, file: string): IdentityVa
     shape,
     encoder: { name: encoder ?? "unknown", hash: encoderHash ?? "" },
     photos: parsePhotos(photos),
+    ...(Number.isFinite(Number.parseFloat(strangeness ?? "")) && { strangeness: Number(strangeness) }),
     created: created ?? "",
   };
 }

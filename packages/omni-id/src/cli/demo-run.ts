@@ -1,15 +1,16 @@
 import { renderPictures } from "@omni-id/data";
-import type { AnalysedFace, RgbImage } from "@omni-id/face";
+import { type AnalysedFace, alignedCrop, type RgbImage, transformPoints } from "@omni-id/face";
 import { cat, scope, type Tensor } from "@omni-id/torch";
 import { type EncodeResult, IdentityEncoder, type Photo } from "../encode.ts";
+import { describeNearness, type Faces, type Nearness, nearness } from "../evaluate/nearness.ts";
 import { loadJudges } from "../evaluate/recognisers.ts";
 import { faceFeatures } from "../evaluate/reconstruct.ts";
-import { saveGeneratedSheet } from "../generate/demo-sheet.ts";
-import { REAL_GUIDANCE } from "../generate/draw-settings.ts";
+import { drawPoses, saveGeneratedSheet } from "../generate/demo-sheet.ts";
 import type { FaceGenerator } from "../generate/face-generator.ts";
 import type { Identity } from "../identity.ts";
 import type { MaskedDecoder } from "../masked-decoder.ts";
 import { saveSheet, toRgb } from "../pictures/picture.ts";
+import { rgbBatch, toUnit } from "../pictures/rgb-batch.ts";
 import { MaskedTarget } from "../reconstruct.ts";
 import type { LoadedEncoder } from "../weights/first-stage.ts";
 
@@ -39,6 +40,8 @@ export interface DemoResult {
   warnings: string[];
   /** Means over the targets, by column. */
   figures: Record<string, { l1: number; independent: number; backbone: number }>;
+  /** How near the drawn person comes; absent where nobody was drawn. */
+  near: Nearness | undefined;
   lines: string[];
 }
 
@@ -115,20 +118,38 @@ export async function demo(options: DemoOptions): Promise<DemoResult> {
     notes: lines,
     tile: 128,
   });
-  if (options.generator && options.generatedOut) {
+  const { generator, generatedOut } = options;
+  let near: Nearness | undefined;
+  if (generator && generatedOut) {
     onProgress("drawing new pictures from noise");
+    const most = counts.length - 1;
+    const { identity } = identities[most];
+    // As `generate` would draw the person; the other one for comparison with the same guidance.
+    const guidance = generator.guidanceFor(identity.tokens);
+    const drawn = drawPoses(generator, identity, { guidance });
+    const strange = drawPoses(generator, other.identity, { guidance });
+    const photos = facesOf(targets, generator.imageSize);
+    near = nearness(loadJudges().independent, { drawn, other: strange, photos });
+    const sentence = describeNearness(near, own ? "your photos" : "the person's pictures");
+    lines.push(sentence);
     const shown = (some: readonly Taken[]) => [0, 1, 2].map((i) => tile(some[i]));
-    await saveGeneratedSheet(options.generatedOut, options.generator, {
-      person: {
-        inputs: shown(inputs),
-        identity: identities[counts.length - 1].identity,
-        photos: counts[counts.length - 1],
-      },
-      other: { inputs: shown(other.used), identity: other.identity, photos: other.used.length },
-      guidance: own ? REAL_GUIDANCE : options.generator.guidance,
-    });
+    const rows = [
+      { inputs: shown(inputs), drawn },
+      { inputs: shown(inputs), drawn: drawPoses(generator, identity, { again: 1, guidance }) },
+      { inputs: shown(other.used), drawn: strange },
+    ];
+    await saveGeneratedSheet(generatedOut, rows, { photos: counts[most], guidance, notes: [sentence] });
   }
-  return { identity: all.identity, refused: all.refused, warnings: all.warnings, figures, lines };
+  return { identity: all.identity, refused: all.refused, warnings: all.warnings, figures, near, lines };
+}
+
+/** Photos as the generator draws: aligned. */
+function facesOf(taken: readonly Taken[], size: number): Faces {
+  const cut = taken.map(({ image, face }) => alignedCrop(image, face.landmarks, size));
+  return {
+    pictures: scope(() => toUnit(rgbBatch(cut.map((crop) => crop.image)))),
+    landmarks: cut.map(({ matrix }, i) => transformPoints(taken[i].face.landmarks, matrix)),
+  };
 }
 
 async function rendered(identity: number, count: number): Promise<Photo[]> {

@@ -53,6 +53,7 @@ Examples:
           file: options.out,
           generated: generatedOut,
           figures: result.figures,
+          near: result.near,
           refused: result.refused,
           warnings: result.warnings,
         },

@@ -1,5 +1,6 @@
 import { Command } from "@commander-js/extra-typings";
 import { encodeIdentity } from "../encode.ts";
+import { kindOfPictures, REAL_GUIDANCE, UNFAMILIAR } from "../generate/draw-settings.ts";
 import { saveIdentity } from "../identity.ts";
 import { photoFiles, tellLeftOut } from "../pictures/photo-files.ts";
 import { loadEncoder } from "../weights/first-stage.ts";
@@ -46,12 +47,17 @@ Examples:
       for (const { photo, reason } of refused) note(`refused: ${photo}: ${reason}`);
       for (const warning of warnings) note(`note: ${warning}`);
       const shape = identity.tokens.shape;
+      const { strangeness } = identity;
+      const kind = strangeness === undefined ? undefined : kindOfPictures(strangeness);
       print(
-        { file: options.out, shape, encoder: identity.encoder, photos: identity.photos, refused, leftOut, warnings },
+        {
+          ...{ file: options.out, shape, encoder: identity.encoder, photos: identity.photos, strangeness, kind },
+          ...{ refused, leftOut, warnings },
+        },
         {
           json: options.json,
           file: out,
-          text: `${options.out}: one identity [${shape.join(", ")}] from ${used.length} of ${files.length} photos`,
+          text: `${options.out}: one identity [${shape.join(", ")}] from ${used.length} of ${files.length} photos${kind === "other" ? `\npictures of another kind than the weights were trained on (${strangeness?.toFixed(2)}, theirs are up to ${UNFAMILIAR}): generate takes guidance ${REAL_GUIDANCE}` : ""}`,
         },
       );
     });

@@ -22,7 +22,8 @@ export interface MeasurePeople {
   shards: ShardSet;
   people: People;
   judge: Judge;
-  guidance: number;
+  /** What `generate` takes for most of these people when absent. */
+  guidance: number | undefined;
   steps: number;
   landmarks: boolean;
   seed: number;

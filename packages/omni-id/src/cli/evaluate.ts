@@ -174,11 +174,10 @@ async function realPeople(
 ) {
   const { folder, data, encoder, people, judges, seed, steps = STEPS, keep, sheet, onProgress } = options;
   const generator = await FaceGenerator.load(folder, encoder);
-  const { guidance = generator.guidance } = options;
   const landmarks = options.landmarks && generator.hasControl;
   const shards = await ShardSet.open(data);
   const judge = judges.independent;
-  const how = { judge, guidance, steps, landmarks, seed, keep, sheet, onProgress };
+  const how = { judge, guidance: options.guidance, steps, landmarks, seed, keep, sheet, onProgress };
   return measurePeople({ generator, shards, people, ...how });
 }
 

@@ -31,7 +31,7 @@ export function generateCommand() {
     .option("--seed <number>", "the same seed gives the same pictures", whole, 0)
     .option(
       "--guidance <scale>",
-      "how far away from nobody; 1 is none, 1.5 suits identities of real photographs (default: the preset's, nano 3; klein: 4)",
+      "how far away from nobody; 1 is none (default: the preset's, nano 3, and 1.5 where the photos are of another kind than the weights were trained on; klein: 4)",
       positiveNumber,
     )
     .option("--steps <number>", "steps of the solver (default: 20; klein: 50, klein-distilled: 4)", count)
@@ -76,11 +76,8 @@ Without --id the bare flow model draws anybody.`,
       if (options.base && !options.id) return drawWithKlein(out, { ...options, base: options.base });
       const model = options.base === "klein-distilled" ? "distilled" : "base";
       const generator = await FaceGenerator.load(options.weights, undefined, model);
-      const { drawing } = generator.base.base;
-      const { guidance = generator.guidance } = options;
-      const steps = options.steps ?? drawing.steps ?? STEPS;
-      const solver = options.solver ?? drawing.solver ?? "dpm";
       const identity = options.id && readIdentities(generator, options.id, options.mix);
+      const { guidance, steps, solver } = howToDraw(generator, options, identity);
       const landmarks = await landmarksOf(generator, options);
       const unknown = options.prompt ? generator.unknownWords(options.prompt) : [];
       if (unknown.length > 0) note(`note: the model does not know: ${unknown.join(", ")}`);
@@ -144,6 +141,20 @@ interface BaseOptions {
   landmarks?: string;
   weights?: string;
   size?: number;
+}
+
+/** What was asked for, else what suits the model and the identity. */
+function howToDraw(
+  generator: FaceGenerator,
+  asked: { guidance?: number; steps?: number; solver?: SolverName },
+  identity: Tensor | undefined,
+) {
+  const { drawing } = generator.base.base;
+  return {
+    guidance: asked.guidance ?? (identity ? generator.guidanceFor(identity) : generator.guidance),
+    steps: asked.steps ?? drawing.steps ?? STEPS,
+    solver: asked.solver ?? drawing.solver ?? "dpm",
+  };
 }
 
 const precisionOf = (full: boolean | undefined) => (full ? "float32" : undefined);

@@ -58,7 +58,8 @@ export interface RealPeopleOptions {
   others: Tensor;
   /** The independent recogniser when absent. */
   judge?: Judge;
-  guidance: number;
+  /** What `generate` takes for most of these people when absent. */
+  guidance?: number;
   steps: number;
   landmarks: boolean;
   seed: number;
@@ -77,13 +78,14 @@ const DRAWN = ["1", "3", "5", "otherIdentity"] as const;
 
 /** Measures likeness and realness of what is drawn of held-out people. */
 export async function evaluateRealPeople(options: RealPeopleOptions): Promise<RealPeopleResult> {
-  const { generator, people, others, guidance, steps, landmarks, seed, onProgress = () => {} } = options;
+  const { generator, people, others, steps, landmarks, seed, onProgress = () => {} } = options;
   const tasks = generationTasks(people);
   const targets = tasks.map(({ target }) => target);
   const { base, decoder } = generator;
   const modules = [base.base, decoder, ...(generator.hasControl ? [generator.control] : [])];
   const common = { generator, people, tasks, steps, seed, drawn: new DrawnPictures(options.keep, modules) };
   const identities = identitiesOf(common);
+  const guidance = options.guidance ?? usualGuidance(generator, identities[3]);
   const draw = (name: string, tokens: Tensor | undefined) => {
     onProgress(`drawing ${tasks.length} pictures: ${name}`);
     return drawTasks(common, tokens, { landmarks, guidance }).keep();
@@ -143,6 +145,12 @@ export async function evaluateRealPeople(options: RealPeopleOptions): Promise<Re
     frechet: scope(() => noGrad(() => realness({ generator, others, real, pictures }))),
   };
   return { report, tasks, pictures };
+}
+
+/** The middle one of what `generate` takes for each identity. */
+function usualGuidance(generator: FaceGenerator, identities: Tensor): number {
+  const each = scope(() => identities.unbind(0).map((one) => generator.guidanceFor(one)));
+  return each.toSorted((a, b) => a - b)[Math.floor(each.length / 2)];
 }
 
 const round = (value: number) => Number(value.toPrecision(4));

@@ -23,6 +23,7 @@ import {
 } from "../weights/flow.ts";
 import { shippedWeights } from "../weights/folder.ts";
 import { type DrawOptions, drawPictures } from "./draw.ts";
+import { guidanceFor } from "./draw-settings.ts";
 
 export interface GenerateOptions extends Omit<DrawOptions, "conditions" | "without" | "prompt"> {
   /** ℓ `[L, C]`; nobody in particular when absent. */
@@ -86,6 +87,11 @@ export class FaceGenerator {
     return this.base.base.drawing.guidance ?? this.encoder.preset.flow.guidance.classifierFree;
   }
 
+  /** Guidance for an identity `[L, C]`: less where it was made from pictures of another kind than those trained on. */
+  guidanceFor(identity: Tensor): number {
+    return guidanceFor(this.encoder.bundle.strangeness(identity), this.guidance);
+  }
+
   /**
    * Identities mixed by weights that are scaled to a sum of 1: `[L, C]`.
    * @throws when one was made by another encoder
@@ -124,9 +130,10 @@ export class FaceGenerator {
   }
 
   /** Guidance leads away from the bare base: without an identity or an empty prompt there is nothing to lead to. */
-  #guidance(asked: number | undefined, identity: boolean): number {
+  #guidance(asked: number | undefined, identity: Tensor | undefined): number {
     const { emptyPrompt } = this.base.base.drawing;
-    return identity || emptyPrompt !== undefined ? (asked ?? this.guidance) : 1;
+    if (identity) return asked ?? this.guidanceFor(identity);
+    return emptyPrompt !== undefined ? (asked ?? this.guidance) : 1;
   }
 
   /** Pictures `[count, 3, S, S]` in [−1, 1]. */
@@ -152,7 +159,7 @@ export class FaceGenerator {
       return drawPictures(this.base.base, {
         ...options,
         prompt: prompt ?? this.base.preset.flow.prompt,
-        guidance: this.#guidance(guidance, identity !== undefined),
+        guidance: this.#guidance(guidance, identity),
         conditions,
         without,
       });

@@ -41,6 +41,21 @@ export class EncoderBundle extends nn.Module {
     return this.encoder.carriedTokens > 0 ? this.carriedPart(identities) : this.learntPart(identities);
   }
 
+  /**
+   * How far an identity `[L, C]` lies from those of the training people, by the tokens that carry the backbone's feature,
+   * in their deviations: about 1 for pictures of the kind that was trained on. Undefined where nothing is carried.
+   */
+  strangeness(identity: Tensor): number | undefined {
+    const carried = this.encoder.carriedTokens;
+    if (carried === 0) return undefined;
+    return scope(() =>
+      noGrad(() => {
+        const standard = identity.float().sub(this.identity_mean).div(this.identity_deviation);
+        return standard.narrow(0, 0, carried).square().mean().sqrt().item();
+      }),
+    );
+  }
+
   /** The tokens that carry the backbone's feature, of length 1; `[N, L, C] → [N, carried · C]`. */
   carriedPart(identities: Tensor): Tensor {
     return scope(() =>
