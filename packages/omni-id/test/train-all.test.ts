@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
+import { partsOf } from "../src/cli/train-all.ts";
+import { resolvePreset } from "../src/presets/index.ts";
 import { cli } from "./command-line.ts";
 
 const root = mkdtempSync(join(tmpdir(), "omni-id-all-"));
@@ -73,6 +75,25 @@ describe("train all", () => {
       place("two.png"),
     );
     expect(people.code, people.err).toBe(0);
+  });
+
+  it("starts every stage from given weights where they are named, and tells at once when they are missing", async () => {
+    const missing = await cli(...all("again"), "--from", place("nowhere"));
+    expect(missing).toMatchObject({ code: 1, err: expect.stringMatching(/nowhere.*no such weights/) });
+    const preset = resolvePreset("nano");
+    const options = { out: place("runs"), common: ["--resume"], set: [] };
+    const started = partsOf(preset, { ...options, from: "given" });
+    const fresh = partsOf(preset, { ...options, from: undefined });
+    const lines = (parts: typeof fresh) => Object.fromEntries(parts.map(({ name, args }) => [name, args.join(" ")]));
+    expect(lines(started)).toMatchObject({
+      mtd: expect.stringContaining("--encoder given --decoder given"),
+      base: expect.stringContaining("--base given"),
+      flow: expect.stringContaining("--adapter given"),
+      control: expect.stringContaining("--control given"),
+      // For the encoder as stage two has left it.
+      "mtd-decoder": lines(fresh)["mtd-decoder"],
+    });
+    for (const line of Object.values(lines(fresh))) expect(line).not.toContain("given");
   });
 
   it("names the part that fails, lets the other one save, and keeps what is done", async () => {

@@ -10,6 +10,7 @@ import { stageCommandLine } from "../train/commands.ts";
 import { decoderAgain } from "../train/decoder-again.ts";
 import { RunLog } from "../train/run-log.ts";
 import { stagePeopleOptions } from "../train/stage-people.ts";
+import { loadEncoder } from "../weights/first-stage.ts";
 import { ADAPTER_FILE, CONTROL_FILE, FLUX_FILE } from "../weights/flow.ts";
 import { DECODER_FILE } from "../weights/folder.ts";
 import { count } from "./options.ts";
@@ -36,8 +37,16 @@ export function trainAllCommand() {
       "stages that run beside each other, the threads shared (default: 2, on a GPU or by several processes 1)",
       count,
     )
-    .addHelpText("after", "\nThen: omni-id generate --weights runs/weights …")
-    .action(async ({ out, json, atOnce, ...options }) => {
+    .option(
+      "--from <folder>",
+      "start every stage from the weights of this folder, such as weights/nano, on other people",
+    )
+    .addHelpText(
+      "after",
+      "\nThen: omni-id generate --weights runs/weights …\nOn photographs of yours: omni-id train all --data people --from weights/nano",
+    )
+    .action(async ({ out, json, atOnce, from, ...options }) => {
+      if (from !== undefined) await loadEncoder(from); // what is missing there is told before anything is trained
       const { preset, precision, every } = settingsOf(options);
       const threads = options.threads ?? availableParallelism();
       const several = options as unknown as ProcessesChosen;
@@ -54,12 +63,8 @@ export function trainAllCommand() {
         ...["--held-out-every", `${every.heldOut}`, "--resume"],
         ...["--part-of", stageCommandLine({ stage: "all", preset, seed: options.seed, precision })],
       ];
-      const parts = partsOf(
-        preset,
-        outFolder(out, { inputs: [...options.data, options.cache] }),
-        common,
-        options.set ?? [],
-      );
+      const folder = outFolder(out, { inputs: [...options.data, options.cache, ...(from ? [from] : [])] });
+      const parts = partsOf(preset, { out: folder, common, set: options.set ?? [], from });
       if (preset.backbone.kind === "onnx" && parts.some((part) => !part.done())) {
         // All stages share this cache: made once, before two of them find it missing.
         for (const imageSize of new Set([preset.mtd.imageSize, preset.flow.imageSize])) {
@@ -81,7 +86,19 @@ export function trainAllCommand() {
 
 const weightsOf = (out: string, part: string) => join(out, part, "weights");
 
-function partsOf(preset: Preset, out: string, common: readonly string[], set: readonly string[]): Part[] {
+interface PartsOptions {
+  out: string;
+  /** Options of every part. */
+  common: readonly string[];
+  /** Values of the preset. */
+  set: readonly string[];
+  /** Folder of the weights that every stage starts from. */
+  from: string | undefined;
+}
+
+/** The parts of a training, in the order in which they build on each other. */
+export function partsOf(preset: Preset, { out, common, set, from }: PartsOptions): Part[] {
+  const start = (...options: string[]) => (from === undefined ? [] : options.flatMap((option) => [option, from]));
   const [mtd, base, flow] = ["mtd", "base", "flow"].map((name) => weightsOf(out, name));
   const part = (name: string, last: string, needs: string[], builds: string[] = [], more: string[] = []): Part => {
     const stage = name === "mtd-decoder" ? "mtd" : name;
@@ -97,10 +114,10 @@ function partsOf(preset: Preset, out: string, common: readonly string[], set: re
   const ownBase = preset.flow.latents.kind === "linear" ? ["base"] : []; // else FLUX.1 as it is
   const identified = preset.flow.control.identity > 0 ? ["flow"] : [];
   const parts = [
-    part("mtd", DECODER_FILE, []),
-    ...ownBase.map((name) => part(name, FLUX_FILE, [])),
-    part("flow", ADAPTER_FILE, ["mtd", ...ownBase], ["--encoder", mtd, "--base", base]),
-    part("control", CONTROL_FILE, [...identified, ...ownBase], ["--flow", flow, "--base", base]),
+    part("mtd", DECODER_FILE, [], start("--encoder", "--decoder")),
+    ...ownBase.map((name) => part(name, FLUX_FILE, [], start("--base"))),
+    part("flow", ADAPTER_FILE, ["mtd", ...ownBase], ["--encoder", mtd, "--base", base, ...start("--adapter")]),
+    part("control", CONTROL_FILE, [...identified, ...ownBase], ["--flow", flow, "--base", base, ...start("--control")]),
   ];
   // A frozen encoder leaves stage one's decoder as good as it was.
   if (preset.flow.adapter.encoderRate > 0) {
