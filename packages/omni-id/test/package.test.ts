@@ -93,7 +93,7 @@ it("the README's ten lines run in an empty project that installed the packed tar
 /** The example of a package's own page. */
 const exampleOf = (name: string) =>
   /```ts\n(.*?)```/s.exec(readFileSync(join(repository, "packages", name, "README.md"), "utf8"))?.[1] ?? "";
-const PAGES = ["torch", "face", "data"];
+const PAGES = ["torch", "face", "data", "studio"];
 
 it.each(PAGES)("the lines on the page of @omni-id/%s run there too", (name) => {
   writeFileSync(join(project, `${name}.mjs`), exampleOf(name));
