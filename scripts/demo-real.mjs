@@ -32,6 +32,7 @@ if (isAlive(running)) fail(`it is training already (process ${running}); its log
 const SHORT = [
   ...["mtd.optimisation.steps=150", "flow.base.optimisation.steps=600", "flow.base.optimisation.muon=0.01"],
   ...["flow.adapter.optimisation.steps=300", "flow.adapter.batch=16", "flow.control.optimisation.steps=150"],
+  "flow.guidance.classifierFree=2",
   ...["flow.adapter.likenessAbove=0.4", "flow.adapter.likenessBelow=0.85", "flow.control.batch=32"],
 ];
 const shipped = join(root, "weights/nano");

@@ -2,6 +2,7 @@
 import { BENCH_TABLES } from "./bench-tables.mjs";
 import { GPU_TABLE } from "./gpu-table.mjs";
 import { fixed, interval, percent, share, signed, source, table } from "./markdown.mjs";
+import { REAL_PEOPLE_TABLE } from "./real-people-table.mjs";
 import { TWINS_TABLE } from "./twins-table.mjs";
 import { USABLE_TABLE } from "./usable-table.mjs";
 
@@ -166,6 +167,7 @@ export const TABLES = {
       ];
     },
   },
+  "real-people": REAL_PEOPLE_TABLE,
   departures: {
     file: "departures.json",
     command: "npx omni-id presets nano --against nano-paper --json > results/departures.json",

@@ -37,10 +37,12 @@ export function inconsistencies(root) {
   const hash = (file) => createHash("sha256").update(readFileSync(file)).digest("hex");
   const found = [];
   const encoder = join(weights, "omni-id-encoder.safetensors");
-  for (const name of ["first-stage.json", "generation.json", "real-photos.json"]) {
+  for (const name of ["first-stage.json", "generation.json", "real-photos.json", "real-people.json"]) {
     const path = join(root, "results", name);
     if (!existsSync(path) || !existsSync(encoder)) continue;
-    const { weights: told } = JSON.parse(readFileSync(path, "utf8"));
+    const report = JSON.parse(readFileSync(path, "utf8"));
+    const told = report.weights ?? report.shipped?.weights;
+    if (!told) continue; // what was trained on real people does not ship
     const measured = told.encoder ?? told;
     if (measured.endsWith(hash(encoder).slice(0, 8))) continue;
     found.push(`results/${name} was measured on other weights (${measured}) than those in weights/nano`);

@@ -169,4 +169,38 @@ describe("model cards", () => {
       expect.stringMatching(/omni-id-encoder\.md is the card of another file/),
     ]);
   });
+
+  it("real people: both halves beside each other, and one alone", () => {
+    const each = Object.fromEntries(["1", "3", "5"].map((key) => [key, estimate(0.3)]));
+    const half = {
+      ...{
+        ...machine,
+        seed: 7,
+        data: "99 people",
+        people: 30,
+        targets: 240,
+        guidance: 1.5,
+        landmarks: true,
+        found: 0.98,
+      },
+      distance: { ...each, otherIdentity: estimate(0.75), samePerson: estimate(0.41), otherPerson: estimate(0.82) },
+      net: each,
+      differences: { "5 − 1": estimate(-0.02) },
+      firstOf: each,
+      photos: { "1": 1, "3": 1.9, "5": 2.2 },
+      poseError: estimate(11.25),
+      frechet: { drawn: 0.61, base: 0.38, roundTrip: 0.45, real: 0.46 },
+    };
+    write("results/real-people.json", { shipped: half });
+    const marked = "<!-- numbers:real-people -->\n<!-- /numbers:real-people -->";
+    const alone = fill(marked, results());
+    expect(alone).toContain("| net share of the way ↑, 3 photos");
+    expect(alone).toContain("30 % (29–31)");
+    expect(alone).not.toContain("trained on real people");
+    write("results/real-people.json", { shipped: half, trained: { ...half, commit: "def" } });
+    const both = fill(marked, results());
+    expect(both).toMatch(/\| shipped weights +\| trained on real people/);
+    expect(both).toContain("trained on real people: five photos instead of one change the distance by −0.020");
+    expect(both).toContain("1 / 3 / 5 were asked for: 1.0 / 1.9 / 2.2");
+  });
 });
