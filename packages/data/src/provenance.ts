@@ -25,8 +25,12 @@ export function provenance(seed: number): Provenance {
   };
 }
 
-/** The commit of this program's checkout, marked when it holds changes; "unknown" where it was installed by npm. */
+/**
+ * The commit of this program's checkout, marked when it holds changes; "unknown" where it was installed by npm. Where
+ * it was brought without its history, OMNI_ID_COMMIT says it.
+ */
 function commit(): string {
+  if (process.env.OMNI_ID_COMMIT) return process.env.OMNI_ID_COMMIT;
   const cwd = dirname(fileURLToPath(import.meta.url));
   if (cwd.includes("node_modules")) return "unknown"; // the repository around it is somebody else's
   try {

@@ -41,7 +41,7 @@ export type { QueryFocus } from "./evaluate/attention-maps.ts";
 export { attentionOf } from "./evaluate/attention-photos.ts";
 export type { AttentionReport } from "./evaluate/attention-report.ts";
 export { type FewToManyOptions, type FewToManyTask, sampleFewToMany } from "./few-to-many.ts";
-export { REAL_GUIDANCE } from "./generate/draw-settings.ts";
+export { kindOfPictures, REAL_GUIDANCE } from "./generate/draw-settings.ts";
 export { FaceGenerator, type GenerateOptions } from "./generate/face-generator.ts";
 export { type Identity, loadIdentity, saveIdentity } from "./identity.ts";
 export {

@@ -1,5 +1,6 @@
 import type { IdentityValues } from "./identity-values.ts";
 
+/** What an encoder says of the identities of its training people. */
 export interface SimilarityOptions {
   /** Numbers of ℓ, the first ones, that carry the backbone's feature; 0: none. */
   carried: number;
@@ -14,6 +15,18 @@ export function similarityBy({ carried, mean, deviation }: SimilarityOptions) {
   const compared = ({ values }: IdentityValues) =>
     carried > 0 ? values.subarray(0, carried) : values.map((value, i) => (value - mean[i]) / deviation[i]);
   return (a: IdentityValues, b: IdentityValues): number => cosine(compared(a), compared(b));
+}
+
+/**
+ * How far an identity lies from those of the training people, by the numbers that carry the backbone's feature, in their
+ * deviations: about 1 for pictures of the kind that was trained on. Undefined where nothing is carried, or known of them.
+ */
+export function strangenessBy({ carried, mean, deviation }: SimilarityOptions) {
+  return (values: Float32Array): number | undefined => {
+    if (carried === 0 || mean.length < carried) return undefined;
+    const apart = values.subarray(0, carried).map((value, i) => (value - mean[i]) / deviation[i]);
+    return Math.sqrt(apart.reduce((sum, one) => sum + one * one, 0) / carried);
+  };
 }
 
 function cosine(a: Float32Array, b: Float32Array): number {

@@ -29,6 +29,12 @@ export const IdentityInfo = Type.Object({
   photos: Type.Integer({ description: "how many photos it was made of" }),
   created: text("ISO time"),
   encoder: text("SHA-256 of the encoder that made it"),
+  pictures: Type.Optional(
+    Type.Union([Type.Literal("trained"), Type.Literal("other")], {
+      description:
+        "whether its photos are of the kind that the weights were trained on; absent where it cannot be told",
+    }),
+  ),
   saved: Type.Boolean({ description: "whether it lies in the folder of identities" }),
 });
 export type IdentityInfo = Static<typeof IdentityInfo>;

@@ -61,12 +61,11 @@ describe("browser mode keeps to itself", () => {
     await ready(page, opened.url);
     await expect.poll(() => page.locator(".where").textContent()).toContain("offline");
     await context.setOffline(true);
-    const before = asked();
+    await opened.host?.close();
     await ready(page, opened.url);
     await onePicture(page);
     await drop(page, await photosOf(0, 1));
     await drawn(page, 1);
-    expect(asked() - before).toBe(0);
     await context.close();
   });
 });

@@ -15,6 +15,8 @@ export function describeWeights({
   const { drawing, prompts, tokenShape } = base.base;
   const carried = carriedTokens * identityShape[1];
   const numbers = (tensor: typeof bundle.identity_mean) => Array.from(tensor.flatten().toTypedArray() as Float32Array);
+  // Where something is carried, identities are compared by that alone.
+  const compared = (tensor: typeof bundle.identity_mean) => numbers(tensor).slice(0, carried || undefined);
   return {
     format: WEB_FORMAT,
     encoder: { name, hash },
@@ -23,9 +25,7 @@ export function describeWeights({
     blocks: cross_blocks.length,
     backbone: { tokens: backbone.tokens, grid: backbone.grid, inputSize: backbone.inputSize },
     carried,
-    ...(carried === 0 && {
-      statistics: { mean: numbers(bundle.identity_mean), deviation: numbers(bundle.identity_deviation) },
-    }),
+    statistics: { mean: compared(bundle.identity_mean), deviation: compared(bundle.identity_deviation) },
     drawing: {
       guidance: drawing.guidance ?? preset.flow.guidance.classifierFree,
       steps: drawing.steps ?? STEPS,

@@ -14,6 +14,7 @@
  */
 export { chooseQueries } from "../evaluate/attention-maps.ts";
 export { overlay } from "../evaluate/attention-overlay.ts";
+export { kindOfPictures } from "../generate/draw-settings.ts";
 export type { IdentityValues } from "../identity-values.ts";
 export { EXPRESSIONS, type ExpressionName, expressionNamed } from "../pictures/expressions.ts";
 export { openStudio } from "./open-studio.ts";

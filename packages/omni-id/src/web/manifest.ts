@@ -42,7 +42,7 @@ export interface WebManifest {
   backbone: { tokens: number; grid: { first: number; side: number }; inputSize: number };
   /** Numbers of ℓ, the first ones, by which identities are compared. */
   carried: number;
-  /** Mean and deviation of ℓ, by which they are compared where that is 0. */
+  /** Mean and deviation of those numbers over the training people; of all of ℓ where that is 0. */
   statistics?: { mean: number[]; deviation: number[] };
   drawing: {
     guidance: number;

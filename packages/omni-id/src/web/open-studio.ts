@@ -5,7 +5,7 @@ import { mainPortrait, type Portrait } from "../pictures/choose-faces.ts";
 import { HiddenFace } from "../pictures/hidden-face.ts";
 import { inAlignedCrop, poseLandmarks } from "../pictures/mean-face.ts";
 import { rgbOf } from "../pictures/planes.ts";
-import { similarityBy } from "../similarity.ts";
+import { similarityBy, strangenessBy } from "../similarity.ts";
 import { Drawing } from "./drawing.ts";
 import type { ModelName } from "./manifest.ts";
 import { Models } from "./models.ts";
@@ -27,14 +27,15 @@ export async function openStudio(options: StudioOptions): Promise<Studio> {
   const models = await Models.open(options);
   const { manifest } = models;
   const { encoder, identity: shape, imageSize, meanFace, hidden } = manifest;
-  const people = new People(models);
   const drawing = new Drawing(models);
   const { mean = [], deviation = [] } = manifest.statistics ?? {};
-  const similarity = similarityBy({
+  const statistics = {
     carried: manifest.carried,
     mean: Float32Array.from(mean),
     deviation: Float32Array.from(deviation),
-  });
+  };
+  const similarity = similarityBy(statistics);
+  const people = new People(models, strangenessBy(statistics));
   const check = (name: string, identity: IdentityValues) => {
     checkEncoder(name, identity, encoder.hash);
     return identity;

@@ -14,9 +14,11 @@ export const RECOGNISER_OUTPUTS = ["feature", "middle", "last"] as const;
 export class People {
   readonly #models: Models;
   readonly #reader: FaceReader;
+  readonly #strangeness: (values: Float32Array) => number | undefined;
 
-  constructor(models: Models) {
+  constructor(models: Models, strangeness: (values: Float32Array) => number | undefined) {
     this.#models = models;
+    this.#strangeness = strangeness;
     this.#reader = new FaceReader({
       detector: models.network("detector"),
       landmark: models.network("landmarks"),
@@ -44,7 +46,13 @@ export class People {
     const { encoder, identity: shape } = this.#models.manifest;
     const cuts = chosen.map((face) => this.#cut(face));
     const [values] = await this.#models.run("encoder", await this.#mapsOf(cuts), ["identity"]);
-    const notes = { encoder, photos: photoNotes(chosen), created: new Date().toISOString() };
+    const strangeness = this.#strangeness(values);
+    const notes = {
+      encoder,
+      photos: photoNotes(chosen),
+      ...(strangeness !== undefined && { strangeness }),
+      created: new Date().toISOString(),
+    };
     return {
       identity: { values, shape, ...notes } satisfies IdentityValues,
       used: cuts.map(({ name, image }) => ({ photo: name, crop: image })),

@@ -3,6 +3,7 @@ import { F, nn, noGrad, scope, type Tensor, zeros } from "@omni-id/torch";
 import type { Encoder } from "../encoder.ts";
 import type { MaskedDecoder } from "../masked-decoder.ts";
 import type { Preset } from "../presets/schema.ts";
+import { strangenessBy } from "../similarity.ts";
 import { buildEncoder, buildMaskedDecoder } from "./build.ts";
 import { encoderName, openWeightsFile, saveWeightsFile, type WeightsNote } from "./file.ts";
 import { DECODER_FILE, ENCODER_FILE, shippedWeights } from "./folder.ts";
@@ -46,13 +47,12 @@ export class EncoderBundle extends nn.Module {
    * in their deviations: about 1 for pictures of the kind that was trained on. Undefined where nothing is carried.
    */
   strangeness(identity: Tensor): number | undefined {
-    const carried = this.encoder.carriedTokens;
-    if (carried === 0) return undefined;
     return scope(() =>
-      noGrad(() => {
-        const standard = identity.float().sub(this.identity_mean).div(this.identity_deviation);
-        return standard.narrow(0, 0, carried).square().mean().sqrt().item();
-      }),
+      strangenessBy({
+        carried: this.encoder.carriedTokens * identity.shape[1],
+        mean: numbersOf(this.identity_mean),
+        deviation: numbersOf(this.identity_deviation),
+      })(numbersOf(identity)),
     );
   }
 
@@ -162,3 +162,5 @@ export function saveEncoder(folder: string, { bundle, ...note }: Omit<FirstStage
 function disposeAll(module: nn.Module): void {
   for (const tensor of module.stateDict().values()) tensor.dispose();
 }
+
+const numbersOf = (values: Tensor) => values.float().toTypedArray() as Float32Array;

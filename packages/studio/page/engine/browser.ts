@@ -55,6 +55,8 @@ class BrowserEngine implements Engine {
   readonly complete: Promise<void>;
   readonly #kept = new Kept();
   #worker: Worker | undefined;
+  /** Tasks that the worker has still to do: how each begins anew when the worker is ended. */
+  readonly #running = new Map<number, () => void>();
   #number = 0;
   #told: () => void = () => {};
 
@@ -135,7 +137,7 @@ class BrowserEngine implements Engine {
     asked: WorkerTasks[Task]["asked"],
     { signal, onProgress }: Work = {},
   ): Promise<WorkerTasks[Task]["answer"]> {
-    const worker = this.#start();
+    let worker: Worker;
     const number = ++this.#number;
     const post = (message: ToWorker) => worker.postMessage(message);
     let shown: string[] = [];
@@ -144,6 +146,7 @@ class BrowserEngine implements Engine {
       const cancelled = () => new DOMException(words.draw.cancelled, "AbortError");
       const done = () => {
         clearTimeout(timer);
+        this.#running.delete(number);
         worker.removeEventListener("message", onMessage);
         worker.removeEventListener("error", onError);
         signal?.removeEventListener("abort", cancel);
@@ -167,23 +170,31 @@ class BrowserEngine implements Engine {
         this.#end(worker);
         reject(new Error(words.errors.worker));
       };
+      // Whoever asked goes on at once; the worker has until its next step.
       const cancel = () => {
         post({ kind: "cancel", number });
+        reject(cancelled());
+        this.#running.delete(number);
         timer = setTimeout(() => {
           done();
           this.#end(worker);
-          reject(cancelled());
+          for (const again of [...this.#running.values()]) again();
         }, PATIENCE);
       };
+      const begin = () => {
+        worker = this.#start();
+        worker.addEventListener("message", onMessage);
+        worker.addEventListener("error", onError);
+        post({ kind: "start", number, task, asked });
+      };
       if (signal?.aborted) return reject(cancelled());
-      worker.addEventListener("message", onMessage);
-      worker.addEventListener("error", onError);
       signal?.addEventListener("abort", cancel, { once: true });
-      post({ kind: "start", number, task, asked });
+      this.#running.set(number, begin);
+      begin();
     });
   }
 
-  /** Ends a worker that does not listen; the next task starts another one. */
+  /** Ends a worker that does not listen; the next task, and those that waited for it, get another one. */
   #end(worker: Worker): void {
     worker.terminate();
     if (this.#worker === worker) this.#worker = undefined;

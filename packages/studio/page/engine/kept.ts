@@ -1,5 +1,6 @@
 import type { IdentityInfo } from "../../src/api.ts";
 import { slug } from "../../src/slug.ts";
+import type { WorkerTasks } from "./messages.ts";
 
 interface KeptIdentity {
   info: IdentityInfo;
@@ -20,7 +21,7 @@ export class Kept {
     return [...this.#all.values()].map(({ info }) => info);
   }
 
-  add(name: string, bytes: Uint8Array, said: { photos: number; created: string; encoder: string }): IdentityInfo {
+  add(name: string, bytes: Uint8Array, said: WorkerTasks["read"]["answer"]): IdentityInfo {
     const wanted = slug(name);
     let id = wanted;
     for (let i = 2; this.#all.has(id); i++) id = `${wanted}-${i}`;

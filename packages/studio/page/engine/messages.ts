@@ -1,4 +1,4 @@
-import type { AttentionAnswer, EncodeAnswer, GenerateRequest, ReconstructAnswer } from "../../src/api.ts";
+import type { AttentionAnswer, EncodeAnswer, GenerateRequest, IdentityInfo, ReconstructAnswer } from "../../src/api.ts";
 import type { Models, Progress } from "./engine.ts";
 
 /** What the page and its worker say to each other. Identities travel as the bytes of their files. */
@@ -17,7 +17,10 @@ export interface WorkerTasks {
   models: { asked: Record<string, never>; answer: Models };
   encode: { asked: { photos: File[] }; answer: Encoded };
   /** What an identity file says of itself. */
-  read: { asked: { name: string; bytes: Uint8Array }; answer: { photos: number; created: string; encoder: string } };
+  read: {
+    asked: { name: string; bytes: Uint8Array };
+    answer: Pick<IdentityInfo, "photos" | "created" | "encoder" | "pictures">;
+  };
   compare: { asked: { a: NamedBytes; b: NamedBytes }; answer: number };
   generate: {
     asked: Omit<GenerateRequest, "identities"> & { identities: NamedBytes[] };

@@ -112,7 +112,7 @@ function Slider({ studio, label, value, most, told }: SliderProperties) {
   return (
     <label>
       <span>
-        {label} <output>{words.draw.degrees(value.value)}</output>
+        {label} <span class="value">{words.draw.degrees(value.value)}</span>
       </span>
       <input
         type="range"
@@ -140,7 +140,7 @@ function Mix({ studio }: { studio: Studio }) {
   return (
     <label>
       <span>
-        {words.draw.share(name)} <output>{percent} %</output>
+        {words.draw.share(name)} <span class="value">{percent} %</span>
       </span>
       <input
         type="range"

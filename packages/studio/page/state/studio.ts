@@ -65,7 +65,7 @@ export class Studio {
   async start(work?: Work): Promise<void> {
     this.models.value = await this.engine.models(work);
     this.people.value = await this.engine.people();
-    this.first.value = this.people.value.at(-1)?.id;
+    this.#drawsFrom(this.people.value.at(-1));
   }
 
   nameOf(id: string | undefined): string | undefined {
@@ -128,7 +128,7 @@ export class Studio {
   async forget(id: string): Promise<void> {
     await this.#tried(() => this.engine.forget(id));
     this.people.value = this.people.value.filter((one) => one.id !== id);
-    if (this.first.value === id) this.first.value = this.people.value.at(-1)?.id;
+    if (this.first.value === id) this.#drawsFrom(this.people.value.at(-1));
     if (this.second.value === id) this.second.value = undefined;
   }
 
@@ -138,7 +138,7 @@ export class Studio {
   }
 
   async chooseFirst(id: string): Promise<void> {
-    this.first.value = id;
+    this.#drawsFrom(this.people.value.find((one) => one.id === id));
     if (this.second.value === id) this.second.value = undefined;
     this.changed();
     await this.#compare();
@@ -233,12 +233,18 @@ export class Studio {
     );
   }
 
+  /** Pictures become this identity's, by the guidance that suits its kind of photos. */
+  #drawsFrom(identity: IdentityInfo | undefined): void {
+    this.first.value = identity?.id;
+    if (identity) this.real.value = identity.pictures !== "trained";
+  }
+
   #took({ identity, used }: EncodeAnswer): void {
     this.#ofPile = identity.id;
     this.people.value = [...this.people.value.filter(({ id }) => id !== identity.id), identity];
     const best = used.reduce((a, b) => (b.quality > a.quality ? b : a), used[0]);
     if (best) this.faces.value = { ...this.faces.value, [identity.id]: best.face };
-    this.first.value = identity.id;
+    this.#drawsFrom(identity);
     if (this.second.value === identity.id) this.second.value = undefined;
     this.attention.value = undefined;
     void this.#compare();

@@ -3,6 +3,7 @@ import {
   EXPRESSIONS,
   expressionNamed,
   type IdentityValues,
+  kindOfPictures,
   openStudio,
   type Studio,
   type StudioStep,
@@ -72,8 +73,9 @@ export class BrowserModels implements Tasks {
   }
 
   async read({ name, bytes }: Asked<"read">, { progress }: Context) {
-    const { photos, created, encoder } = (await this.#studio(progress)).loadIdentity(bytes, name);
-    return { photos: photos.length, created, encoder: encoder.hash };
+    const { photos, created, encoder, strangeness } = (await this.#studio(progress)).loadIdentity(bytes, name);
+    const pictures = strangeness === undefined ? undefined : kindOfPictures(strangeness);
+    return { photos: photos.length, created, encoder: encoder.hash, ...(pictures && { pictures }) };
   }
 
   async compare({ a, b }: Asked<"compare">, { progress }: Context): Promise<number> {

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { writeAtomically } from "@omni-id/torch";
-import type { IdentityValues } from "omni-id";
+import { type IdentityValues, kindOfPictures } from "omni-id";
 import type { IdentityInfo } from "../api.ts";
 import { identityBytes, parseIdentityBytes } from "../identity-file.ts";
 import { slug } from "../slug.ts";
@@ -87,8 +87,10 @@ export class IdentityStore {
 
   #keep(id: string, name: string, bytes: Uint8Array, file?: string): StoredIdentity {
     const values = parseIdentityBytes(name, bytes);
-    const { photos, created, encoder } = values;
-    const info = { id, name, photos: photos.length, created, encoder: encoder.hash, saved: file !== undefined };
+    const { photos, created, encoder, strangeness } = values;
+    const pictures = strangeness === undefined ? undefined : kindOfPictures(strangeness);
+    const told = { photos: photos.length, created, encoder: encoder.hash, ...(pictures && { pictures }) };
+    const info = { id, name, ...told, saved: file !== undefined };
     const stored: StoredIdentity = { info, bytes, values, file };
     this.#all.set(id, stored);
     return stored;
