@@ -3,6 +3,7 @@ import { BENCH_TABLES } from "./bench-tables.mjs";
 import { GPU_TABLE } from "./gpu-table.mjs";
 import { fixed, interval, percent, share, signed, source, table } from "./markdown.mjs";
 import { REAL_PEOPLE_TABLE } from "./real-people-table.mjs";
+import { STUDIO_TABLE } from "./studio-table.mjs";
 import { TWINS_TABLE } from "./twins-table.mjs";
 import { USABLE_TABLE } from "./usable-table.mjs";
 
@@ -264,6 +265,7 @@ export const TABLES = {
   },
   ...BENCH_TABLES,
   gpu: GPU_TABLE,
+  studio: STUDIO_TABLE,
   twins: TWINS_TABLE,
   "usable-faces": USABLE_TABLE,
 };

@@ -1,6 +1,7 @@
 // `npm run test:studio`: the studio's page in a real browser, both modes. Installs Debian's chromium where it is missing
 // (for these tests alone), writes an export with the shipped models, and runs the tests on it.
-// usage: test-studio.mjs [words of vitest …] · test-studio.mjs --screenshots writes docs/studio*.png and out/studio
+// usage: test-studio.mjs [words of vitest …] · test-studio.mjs --screenshots writes docs/studio.png and out/studio · --bench writes
+// results/studio.json
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -24,7 +25,8 @@ if (!existsSync(chromium)) {
 }
 run(process.execPath, ["packages/omni-id/bin/omni-id.mjs", "export", "--web", folder]);
 const words = process.argv.slice(2);
-if (words[0] === "--screenshots") run(process.execPath, ["packages/studio/scripts/screenshots.mjs", folder]);
+const script = { "--screenshots": "screenshots.mjs", "--bench": "bench.mjs" }[words[0]];
+if (script) run(process.execPath, [`packages/studio/scripts/${script}`, folder]);
 else {
   const config = ["--config", "vitest.page.config.ts", "--root", "packages/studio"];
   run("npx", ["vitest", "run", ...config, ...words], { STUDIO_EXPORT: folder });

@@ -102,6 +102,7 @@ try {
   await page.getByText("what is seen of it").waitFor();
   await page.waitForTimeout(300);
   await shoot(page, "drawn");
+  await page.evaluate(() => scrollTo(0, 0));
   await shoot(page, "page", { path: join(root, "docs/studio.png"), fullPage: false });
   await page.getByRole("button", { name: "New person" }).click();
   await page.getByLabel("Name").fill("Ben");
