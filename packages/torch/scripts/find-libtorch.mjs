@@ -77,15 +77,37 @@ export function findLibtorch() {
   return fromPython() ?? fromSystem();
 }
 
+/**
+ * Folders of NCCL's header and of CUDA's, where OMNI_ID_NCCL=1 asks for them: as pip installs them beside Python's torch,
+ * or those of a CUDA toolkit.
+ */
+function ncclIncludes(lib) {
+  if (process.env.OMNI_ID_NCCL !== "1") return [];
+  const packages = join(lib, "../../nvidia");
+  const toolkit = process.env.CUDA_HOME ?? "/usr/local/cuda";
+  const has = (folders, header) => folders.find((folder) => existsSync(join(folder, header)));
+  const nccl = has([join(packages, "nccl/include"), join(toolkit, "include"), "/usr/include"], "nccl.h");
+  const cuda = has(
+    [join(toolkit, "include"), ...["cu13", "cuda_runtime"].map((name) => join(packages, name, "include"))],
+    "cuda_runtime_api.h",
+  );
+  if (nccl && cuda) return [nccl, cuda];
+  throw new Error(
+    `OMNI_ID_NCCL=1, and ${nccl ? "CUDA's cuda_runtime_api.h" : "nccl.h"} is nowhere: install nvidia-nccl-cu13 by pip, or set CUDA_HOME`,
+  );
+}
+
 /** The compiler and linker settings for what was found, by gyp key. */
 export function gypSettings({ source, includes, lib, version, cuda, abi, distributed }) {
+  const nccl = cuda && distributed ? ncclIncludes(lib) : [];
   const [major, minor] = version.split(".").map(Number);
   const standard = major > 2 || (major === 2 && minor >= 14) ? 20 : 17; // its headers need C++20 from 2.14 on
   return {
-    include_dirs: includes,
+    include_dirs: [...includes, ...nccl],
     defines: [
       `_GLIBCXX_USE_CXX11_ABI=${abi}`,
       ...(distributed ? ["OMNI_DISTRIBUTED", "USE_DISTRIBUTED", "USE_C10D_GLOO"] : []),
+      ...(nccl.length > 0 ? ["USE_C10D_NCCL"] : []),
     ],
     // Last of all include folders: a Gloo that is there wins over our stand-in.
     cflags: [`-std=c++${standard}`, "-idirafter", fileURLToPath(new URL("../native/shim", import.meta.url))],
