@@ -2,7 +2,7 @@
 // packages that they run on, and the networks that faces are read with, as one archive in parts that fit any mail.
 // pack.mjs FOLDER [--part MEGABYTES]; there, in a checkout of the same commit: scripts/offline/unpack.sh FOLDER
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
@@ -37,7 +37,12 @@ try {
   }
   cpSync(require("node-api-headers").include_dir, join(stage, ".offline/include"), { recursive: true });
   for (const model of models) {
-    for (const file of [modelFile(model), join(assetFolder(model.package), "package.json")]) {
+    const weights = modelFile(model);
+    const said = [
+      weights.replace(/\.bin$/, "-weights_manifest.json"),
+      join(assetFolder(model.package), "package.json"),
+    ];
+    for (const file of [weights, ...said.filter(existsSync)]) {
       cpSync(file, join(stage, ".offline/cache", relative(cacheFolder(), file)));
     }
   }
