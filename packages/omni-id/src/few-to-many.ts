@@ -18,6 +18,8 @@ export interface FewToManyOptions {
   inputs: readonly number[];
   /** |𝒳ʳ|, photos the decoder must reconstruct (paper: 8); of people who have fewer, some stand there several times. */
   targets: number;
+  /** Whether the targets are drawn from all photos (the paper, and the default), or from the inputs alone. */
+  targetsFrom?: "all" | "inputs";
 }
 
 /** One identity's part of a batch. All numbers are indices. */
@@ -38,11 +40,12 @@ export interface FewToManyTask {
 export function sampleFewToMany(random: KeyedRandom, options: FewToManyOptions): FewToManyTask[] {
   const { counts, altered = [], shares = [{ people: counts.length, weight: 1 }], batch, inputs, targets } = options;
   const { few, able } = ableFor(inputs[random.below(inputs.length)], options);
-  return drawPeople(random, batch, able, shares).map((person) => ({
-    person,
-    inputs: altered[person] ? [counts[person]] : random.choose(counts[person], few),
-    targets: atLeast(random.choose(counts[person], Math.min(targets, counts[person])), targets),
-  }));
+  return drawPeople(random, batch, able, shares).map((person) => {
+    const given = altered[person] ? [counts[person]] : random.choose(counts[person], few);
+    const among = options.targetsFrom === "inputs" ? given : [...Array(counts[person]).keys()];
+    const wanted = random.choose(among.length, Math.min(targets, among.length)).map((place) => among[place]);
+    return { person, inputs: given, targets: atLeast(wanted, targets) };
+  });
 }
 
 /** Who takes part in a step of `few` inputs; where they are too few for a step, in one of fewer inputs. */

@@ -1,7 +1,7 @@
 import { basename, dirname, extname, join } from "node:path";
 import { Command, Option } from "@commander-js/extra-typings";
 import { ShardSet, splitOf } from "@omni-id/data";
-import { autocast, defaultDevice, preferredPrecision, writeAtomically } from "@omni-id/torch";
+import { autocast, defaultDevice, preferredPrecision, setNumThreads, writeAtomically } from "@omni-id/torch";
 import { RecogniserBackbone } from "../backbones/recogniser.ts";
 import { loadKleinBase } from "../checkpoints/klein-base.ts";
 import { type OtherReport, readOtherReport, reportText } from "../evaluate/figures.ts";
@@ -11,6 +11,7 @@ import { describeGeneration, saveGenerationSheet, saveReferencesSheet } from "..
 import type { Judge, Judges } from "../evaluate/recognisers.ts";
 import { describeReferences, evaluateReferences } from "../evaluate/references.ts";
 import { saveReconstructionSheet } from "../evaluate/sheet.ts";
+import { saveTableStrip, tableFigures } from "../evaluate/table-figures.ts";
 import { FaceGenerator } from "../generate/face-generator.ts";
 import { LEAST_TESTED, type People } from "../people/people.ts";
 import { preparePeople } from "../people/prepare.ts";
@@ -24,7 +25,13 @@ import { count, deviceOption, jsonOption, weightsOption, whole } from "./options
 import { outFile } from "./out-file.ts";
 import { note, print } from "./output.ts";
 
-const STAGES = { mtd: "first-stage", flow: "generation", people: "real-people", references: "references" } as const;
+const STAGES = {
+  mtd: "first-stage",
+  flow: "generation",
+  people: "real-people",
+  references: "references",
+  tables: "table-figures",
+} as const;
 
 /** Steps of generated pictures. */
 const STEPS = 12;
@@ -34,9 +41,9 @@ export function evaluateCommand() {
     .addOption(
       new Option(
         "--stage <name>",
-        "mtd: reconstructions; flow: generated pictures; people: how near pictures come to real people, and how real they look; references: the baseline of FLUX.2's own references",
+        "mtd: reconstructions; flow: generated pictures; people: how near pictures come to real people, and how real they look; references: the baseline of FLUX.2's own references; tables: one line of the paper's tables, cheaply",
       )
-        .choices(["mtd", "flow", "people", "references"] as const)
+        .choices(["mtd", "flow", "people", "references", "tables"] as const)
         .default("mtd" as const),
     )
     .option("--data <folder>", "shards whose held-out people are used", "data/synth")
@@ -71,10 +78,12 @@ export function evaluateCommand() {
     )
     .option("--no-landmarks", "of --stage people: the target's landmarks are not given")
     .option("--sheet <file>", "of --stage people: a picture to look at, which shows real people: it is theirs")
+    .option("--no-poses", "of --stage tables: poses are not read off the pictures")
     .addOption(judgeOption())
     .addOption(judgeInputOption())
     .option("--against <report.json>", "also the differences to another report of the same people, paired")
     .addOption(weightsOption())
+    .option("--threads <number>", "processor threads (default: one a core)", count)
     .addOption(deviceOption())
     .addOption(jsonOption())
     .addHelpText(
@@ -84,12 +93,19 @@ export function evaluateCommand() {
     .action(async (options) => {
       const out = outFile(options.out ?? join("results", `${STAGES[options.stage]}.json`), { kind: "report" });
       useDevice(options.device);
+      if (options.threads) setNumThreads(options.threads);
       const folder = options.weights ?? shippedWeights();
       const sheet = options.sheet === undefined ? undefined : outFile(options.sheet, { kind: "picture" });
       const picture = outFile(join(dirname(out), `${basename(out, extname(out))}.png`), { kind: "picture" });
       const encoder = await loadEncoder(folder);
       const { mtd, flow } = encoder.preset;
-      const sizes = { mtd: mtd.imageSize, flow: flow.imageSize, people: flow.imageSize, references: options.size };
+      const sizes = {
+        mtd: mtd.imageSize,
+        flow: flow.imageSize,
+        people: flow.imageSize,
+        references: options.size,
+        tables: flow.imageSize,
+      };
       const imageSize = sizes[options.stage];
       const people = await open(options, encoder, options.people, imageSize);
       const training = options.colourOnly ? () => open(options, encoder, "train", imageSize) : undefined;
@@ -107,9 +123,11 @@ export function evaluateCommand() {
       const { report, lines } =
         options.stage === "mtd"
           ? await firstStage({ ...common, onProgress })
-          : options.stage === "references"
-            ? await references({ ...options, ...common, onProgress })
-            : await generation({ ...options, ...common, training, keep, onProgress });
+          : options.stage === "tables"
+            ? await tables({ ...options, ...common, onProgress })
+            : options.stage === "references"
+              ? await references({ ...options, ...common, onProgress })
+              : await generation({ ...options, ...common, training, keep, onProgress });
       writeAtomically(out, reportText(report));
       print(report, { json: options.json, text: [...lines, `${out} · ${picture}`].join("\n") });
     });
@@ -159,6 +177,23 @@ async function generation(
   const lines = describeGeneration(report);
   const title = "Omni-ID nano: people it has never seen, drawn from noise in the pose of another photo";
   await saveGenerationSheet(picture, { people, tasks, pictures, title, notes: lines });
+  return { report, lines };
+}
+
+async function tables(
+  options: MeasureOptions & { guidance?: number; steps?: number; poses: boolean },
+): Promise<Measured> {
+  const { folder, encoder, people, picture, seed, steps = STEPS, poses, onProgress } = options;
+  const generator = await FaceGenerator.load(folder, encoder);
+  const { guidance = generator.guidance } = options;
+  const { report, ...made } = await tableFigures({ generator, people, guidance, steps, seed, poses, onProgress });
+  const { idSimilarity: likeness, poseError: pose } = report;
+  const lines = [
+    `ID similarity ${likeness[1].mean.toFixed(3)} / ${likeness[3].mean.toFixed(3)} / ${likeness[5].mean.toFixed(3)} at 1 / 3 / 5 photos`,
+    `nobody's identity ${likeness.bareBase.mean.toFixed(3)}; real photos: same person ${likeness.samePerson.mean.toFixed(3)}, other person ${likeness.otherPerson.mean.toFixed(3)}`,
+    ...(pose ? [`pose error ${pose[1].mean.toFixed(1)} / ${pose[3].mean.toFixed(1)} degrees at 1 / 3 photos`] : []),
+  ];
+  await saveTableStrip(picture, { people, ...made, title: encoder.name });
   return { report, lines };
 }
 

@@ -56,6 +56,10 @@ const COMMANDS: Readonly<Record<string, Readonly<Record<string, Entry>>>> = {
       about: "how well identities tell people apart on photos of yours: one folder of photos a person",
       load: async () => (await import("./verify.ts")).verifyCommand(),
     },
+    reproduce: {
+      about: "the paper's tables at nano scale, every arm and seed, beside its own numbers; resumable",
+      load: async () => (await import("./reproduce.ts")).reproduceCommand(),
+    },
     presets: {
       about: "the presets' values, and where nano departs from the paper",
       load: async () => (await import("./presets.ts")).presetsCommand(),

@@ -253,8 +253,8 @@ export function withTrainingOptions(command: Command) {
     .option("--keep-every <steps>", "keep a checkpoint of its own every so many steps; 0: none", whole)
     .option(
       "--held-out-every <steps>",
-      "steps between reports and pictures of validation people (default: the preset's every.heldOut)",
-      count,
+      "steps between reports and pictures of validation people; 0: none (default: the preset's every.heldOut)",
+      whole,
     )
     .addOption(deviceOption())
     .addOption(jsonOption());

@@ -19,6 +19,7 @@ export const nano: Preset = {
     // The paper's 3, and its neighbours, so that one photo and five are met in training too.
     inputs: [1, 2, 3, 4, 5],
     targets: 8,
+    targetsFrom: "all",
     maskRatio: 0.95,
     tokens: 112,
     // L1 alone, the paper's form, is likeness=0. Likeness begins with the fall of the rates: a blur has none to gain.
@@ -59,6 +60,7 @@ export const nano: Preset = {
       batch: 24,
       inputs: [1, 2, 3, 4, 5],
       targets: 3,
+      targetsFrom: "all",
       times: { kind: "logit-normal", mean: 0.4 },
       // Along with the adapter, as in the paper, at a rate that keeps what stage one has learned.
       encoderRate: 0.3,

@@ -12,7 +12,8 @@ const blocks = z.strictObject({
 
 /** What a training run does with its optimisers. Rates are those of the constant phase. */
 const optimisation = z.strictObject({
-  steps: count,
+  /** 0 leaves the first weights as they are: an ablation. */
+  steps: z.int().min(0),
   /** Steps of linear warm-up. */
   warmup: z.int().min(0),
   /** Share of the steps, at the end, over which the rates fall linearly to zero. */
@@ -26,6 +27,9 @@ const optimisation = z.strictObject({
   /** Decay of the moving average of the weights, which is what ships. */
   ema: share,
 });
+
+/** Which photos of a person are to be made: any of theirs, as in the paper, or those alone that the encoder sees. */
+const targetsFrom = z.enum(["all", "inputs"]);
 
 const backbone = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("onnx"), width: count }),
@@ -106,6 +110,7 @@ const flow = z.strictObject({
     batch: count,
     inputs: z.array(count).min(1),
     targets: count,
+    targetsFrom,
     times,
     /** The encoder's rates as a share of the adapter's. */
     encoderRate: share,
@@ -174,6 +179,7 @@ export const presetSchema = z.strictObject({
     inputs: z.array(count).min(1),
     /** |𝒳ʳ| */
     targets: count,
+    targetsFrom,
     maskRatio: share,
     /** Tokens decoded of each target. */
     tokens: count,

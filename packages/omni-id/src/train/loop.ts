@@ -34,7 +34,7 @@ export interface TrainOptions {
   pieces?: number;
 }
 
-/** Steps between log lines, saved checkpoints, those that stay (0: none), and held-out reports. */
+/** Steps between log lines, saved checkpoints, those that stay (0: none), and held-out reports (0: none). */
 export interface Intervals {
   log: number;
   save: number;
@@ -98,7 +98,7 @@ export async function train<Batch>(stage: Stage<Batch>, options: TrainOptions): 
   await saver.finish();
   await team.meet(`the checkpoint of step ${step}`);
   const interrupted = step < optimisation.steps;
-  if (!interrupted && stage.heldOut) await report(step);
+  if (!interrupted && stage.heldOut && every.heldOut > 0) await report(step);
   log.end({ step, interrupted });
   if (!interrupted) optimisers.average.swap();
   return { step, checkpoint, interrupted };
@@ -138,7 +138,7 @@ function dueAt(step: number, every: Intervals): Record<"line" | "keep" | "save" 
     line: step === 1 || step % every.log === 0,
     keep: every.keep > 0 && step % every.keep === 0,
     save: step % every.save === 0,
-    report: step % every.heldOut === 0,
+    report: every.heldOut > 0 && step % every.heldOut === 0,
   };
 }
 

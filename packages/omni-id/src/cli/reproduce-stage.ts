@@ -1,0 +1,44 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import type { StageFolders } from "../experiments/folders.ts";
+import type { ExperimentSettings, ExperimentStage } from "../experiments/stages.ts";
+
+const BIN = fileURLToPath(new URL("../../bin/omni-id.mjs", import.meta.url));
+
+export interface StageCommands {
+  folders: StageFolders;
+  cache: string;
+  /** Processor threads of each. */
+  threads: number;
+  settings: ExperimentSettings;
+}
+
+/** Starts the process of a stage: a command that a person could type. */
+export function startStage(stage: ExperimentStage, how: StageCommands): ChildProcess {
+  // A process group of its own: Ctrl-C reaches it through us alone; by the channel it learns when we are gone.
+  return spawn(process.execPath, [BIN, ...wordsOf(stage, how)], {
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
+    detached: true,
+    env: { ...process.env, OMP_NUM_THREADS: `${how.threads}` },
+  });
+}
+
+function wordsOf(stage: ExperimentStage, { folders, cache, threads, settings }: StageCommands): string[] {
+  const { base, device, precision, judging } = settings;
+  const common = ["--data", stage.data, "--cache", cache, "--device", device, "--threads", `${threads}`];
+  const [needed] = stage.needs;
+  if (stage.kind === "evaluate") {
+    const weights = folders.gather(stage.id, { base: base.folder, trained: needed });
+    const guidance = judging.guidance === undefined ? [] : ["--guidance", `${judging.guidance}`];
+    const poses = stage.poses ? [] : ["--no-poses"];
+    const drawn = ["--seed", `${judging.seed}`, "--steps", `${judging.steps}`, ...guidance, ...poses];
+    return ["evaluate", "--stage", "tables", ...common, "--weights", weights, ...drawn, "-o", folders.report(stage.id)];
+  }
+  const encoder = stage.kind === "mtd" ? [] : ["--encoder", folders.weights(needed), "--base", base.folder];
+  const adapter = stage.kind === "downstream" ? ["--adapter", folders.weights(needed)] : [];
+  return [
+    ...["train", stage.kind === "mtd" ? "mtd" : "flow", "--out", folders.of(stage), ...common, ...encoder, ...adapter],
+    ...["--preset", "nano-paper", "--set", ...stage.set, "--seed", `${stage.seed}`, "--precision", precision],
+    ...["--log-every", "50", "--held-out-every", "0", "--resume"],
+  ];
+}

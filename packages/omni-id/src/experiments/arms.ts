@@ -1,0 +1,144 @@
+/**
+ * The paper's tables as data. Every arm starts from the preset `nano-paper`; what it lists replaces single values.
+ * Claims are written here before anything is run, in the paper's words where it has them; `paper` is its own column.
+ */
+
+/** Photos that a figure is measured at. */
+export type At = "1" | "3" | "5";
+
+export interface Arm {
+  /** What is left out or changed, for a person. */
+  about: string;
+  /** Values of stage one, `mtd.key=value`. */
+  mtd?: readonly string[];
+  /** No stage one at all: stage two begins with the encoder's first weights. */
+  noMtd?: boolean;
+  /** Values of stage two, `flow.adapter.key=value`. */
+  flow?: readonly string[];
+  /** Trained on the set that looks like a recognition set (`omni-id data synth --noise web`). */
+  web?: boolean;
+  /** The paper's numbers. */
+  paper: { idSimilarity: Partial<Record<At, number>>; poseError?: Partial<Record<At, number>> };
+}
+
+/** `more` is above `less`: the mean over the given numbers of photos, of one measure. */
+export interface Hypothesis {
+  claim: string;
+  measure: "idSimilarity" | "poseError";
+  more: { arm: string; at: readonly At[] };
+  less: { arm: string; at: readonly At[] };
+}
+
+export interface Table {
+  title: string;
+  /**
+   * What is judged. "stage-two": the adapter as stage two leaves it, with the encoder that was trained along (Table 2: "face
+   * generation quality from the Flow-Matching Decoder described in Sec. 3.3"). "downstream": a generator that is trained on
+   * the frozen representation afterwards, few-to-many and equally long for every arm (Table 3: "downstream controllable face
+   * generation performance by using different checkpoints", section 4.2).
+   */
+  judged: "stage-two" | "downstream";
+  arms: Readonly<Record<string, Arm>>;
+  hypotheses: readonly Hypothesis[];
+}
+
+const above = (claim: string, more: string, less: string, measure: Hypothesis["measure"] = "idSimilarity") => ({
+  claim,
+  measure,
+  more: { arm: more, at: ["1", "3"] as const },
+  less: { arm: less, at: ["1", "3"] as const },
+});
+
+const scores = (one: number, three: number) => ({ "1": one, "3": three });
+
+/**
+ * Stage one alone differs; stage two is the paper's 3→8 in every arm, with equal steps. "I-O" is the number of photos
+ * that go in and come out: identities a step and steps stay, so an arm of fewer targets sees fewer pictures, as in the
+ * paper's wording.
+ */
+const table2: Table = {
+  title: "Table 2: the masked transformer decoder and its design",
+  judged: "stage-two",
+  arms: {
+    full: { about: "3→8, 95 % masked", paper: { idSimilarity: scores(0.683, 0.733) } },
+    "no-mtd": { about: "no stage one", noMtd: true, paper: { idSimilarity: scores(0.336, 0.358) } },
+    "3-1": { about: "3→1", mtd: ["mtd.targets=1"], paper: { idSimilarity: scores(0.491, 0.515) } },
+    "3-5": { about: "3→5", mtd: ["mtd.targets=5"], paper: { idSimilarity: scores(0.582, 0.615) } },
+    "8-8": { about: "8→8", mtd: ["mtd.inputs=[8]"], paper: { idSimilarity: scores(0.661, 0.696) } },
+    "mask-0.99": { about: "99 % masked", mtd: ["mtd.maskRatio=0.99"], paper: { idSimilarity: scores(0.67, 0.7) } },
+    "mask-0.85": { about: "85 % masked", mtd: ["mtd.maskRatio=0.85"], paper: { idSimilarity: scores(0.609, 0.65) } },
+  },
+  hypotheses: [
+    above("Stage one helps: without it, ID similarity is lower", "full", "no-mtd"),
+    above("Even the weakest stage one (3→1) is better than none", "3-1", "no-mtd"),
+    above("More targets are better: 3→8 over 3→5", "full", "3-5"),
+    above("More targets are better: 3→5 over 3→1", "3-5", "3-1"),
+    above("Few-to-many 3→8 is better than 8→8, which may see all that it reconstructs", "full", "8-8"),
+    above("Masking 95 % is better than 99 %, which makes the task ill-posed", "full", "mask-0.99"),
+    above("Masking 95 % is better than 85 %", "full", "mask-0.85"),
+    {
+      claim: "Three photos give a better identity than one",
+      measure: "idSimilarity",
+      more: { arm: "full", at: ["3"] },
+      less: { arm: "full", at: ["1"] },
+    },
+  ],
+};
+
+/**
+ * What pretraining a representation needs, judged by a generator that is trained on it afterwards with the encoder
+ * frozen. "no-flow": the encoder learns in stage one alone; its adapter still gets stage two's steps, on the frozen
+ * encoder, as the paper gives every representation an adapter that has converged (Table 1's caption). "no-few-to-many":
+ * both stages reconstruct the very photo that they are given; the downstream training is few-to-many like everybody's.
+ */
+const table3: Table = {
+  title: "Table 3: the decoders, few-to-many and the data",
+  judged: "downstream",
+  arms: {
+    full: {
+      about: "both decoders, few-to-many, clean films",
+      paper: { idSimilarity: scores(0.708, 0.728), poseError: scores(2.1, 2.0) },
+    },
+    "no-mtd": {
+      about: "no stage one",
+      noMtd: true,
+      paper: { idSimilarity: scores(0.468, 0.473), poseError: scores(2.8, 3.1) },
+    },
+    "no-flow": {
+      about: "the encoder does not learn in stage two",
+      flow: ["flow.adapter.encoderRate=0"],
+      paper: { idSimilarity: scores(0.672, 0.685), poseError: scores(2.4, 2.3) },
+    },
+    "no-few-to-many": {
+      about: "both stages reconstruct the photo that they see",
+      mtd: ["mtd.inputs=[1]", "mtd.targets=1", "mtd.targetsFrom=inputs"],
+      flow: ["flow.adapter.inputs=[1]", "flow.adapter.targets=1", "flow.adapter.targetsFrom=inputs"],
+      paper: { idSimilarity: scores(0.616, 0.633), poseError: scores(2.3, 2.2) },
+    },
+    "no-mfhq": {
+      about: "pretrained on pictures as recognition sets have them",
+      web: true,
+      // biome-ignore lint/suspicious/noApproximativeNumericConstant: the paper's number, no logarithm
+      paper: { idSimilarity: scores(0.678, 0.693), poseError: scores(2.2, 2.1) },
+    },
+  },
+  hypotheses: [
+    above("Without stage one, ID similarity is lower", "full", "no-mtd"),
+    above("Without the flow matching decoder, ID similarity is lower", "full", "no-flow"),
+    above("Without few-to-many, ID similarity is lower", "full", "no-few-to-many"),
+    above("Trained on pictures as recognition sets have them, ID similarity is lower", "full", "no-mfhq"),
+    above("Stage one matters most: leaving it out costs more than leaving out few-to-many", "no-few-to-many", "no-mtd"),
+    above("Without stage one, the pose error is larger", "no-mtd", "full", "poseError"),
+    above("Without the flow matching decoder, the pose error is larger", "no-flow", "full", "poseError"),
+    above("Without few-to-many, the pose error is larger", "no-few-to-many", "full", "poseError"),
+    above(
+      "Trained on pictures as recognition sets have them, the pose error is larger",
+      "no-mfhq",
+      "full",
+      "poseError",
+    ),
+  ],
+};
+
+/** All tables that can be run again, by name. */
+export const TABLES: Readonly<Record<string, Table>> = { table2, table3 };

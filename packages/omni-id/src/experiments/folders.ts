@@ -1,0 +1,70 @@
+import { copyFileSync, existsSync, linkSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { TableFigures } from "../evaluate/table-figures.ts";
+import { ADAPTER_FILE, AUTOENCODER_FILE, CONTROL_FILE, FLUX_FILE, PROMPTS_FILE } from "../weights/flow.ts";
+import { DECODER_FILE, ENCODER_FILE } from "../weights/folder.ts";
+import type { ExperimentStage, StageKind } from "./stages.ts";
+
+/** The file that a stage writes last. */
+const LAST: Readonly<Record<StageKind, string>> = {
+  mtd: join("weights", DECODER_FILE),
+  flow: join("weights", ADAPTER_FILE),
+  downstream: join("weights", ADAPTER_FILE),
+  evaluate: "figures.json",
+};
+
+/** What one stage leaves behind, below the experiment's folder. */
+export class StageFolders {
+  readonly #root: string;
+
+  constructor(out: string) {
+    this.#root = join(out, "stages");
+  }
+
+  of({ id }: Pick<ExperimentStage, "id">): string {
+    return join(this.#root, id);
+  }
+
+  weights(id: string): string {
+    return join(this.#root, id, "weights");
+  }
+
+  report(id: string): string {
+    return join(this.#root, id, LAST.evaluate);
+  }
+
+  /** Where its process tells what it does. */
+  log(stage: Pick<ExperimentStage, "id">): string {
+    return join(this.of(stage), "told.txt");
+  }
+
+  isDone(stage: Pick<ExperimentStage, "id" | "kind">): boolean {
+    return existsSync(join(this.of(stage), LAST[stage.kind]));
+  }
+
+  /** Figures of a finished measurement. */
+  figures(id: string): TableFigures | undefined {
+    const file = this.report(id);
+    return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as TableFigures) : undefined;
+  }
+
+  /** One folder with all that drawing takes: the base's files beside a stage's encoder and adapter. */
+  gather(id: string, { base, trained }: { base: string; trained: string }): string {
+    const folder = this.weights(id);
+    mkdirSync(folder, { recursive: true });
+    for (const name of [FLUX_FILE, AUTOENCODER_FILE, PROMPTS_FILE, CONTROL_FILE])
+      bring(join(base, name), join(folder, name));
+    for (const name of [ENCODER_FILE, ADAPTER_FILE]) bring(join(this.weights(trained), name), join(folder, name));
+    return folder;
+  }
+}
+
+/** A second name for a file; a copy where the disk has no links, or the file lies on another one. */
+function bring(from: string, to: string): void {
+  rmSync(to, { force: true });
+  try {
+    linkSync(from, to);
+  } catch {
+    copyFileSync(from, to);
+  }
+}

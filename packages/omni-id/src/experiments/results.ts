@@ -1,0 +1,137 @@
+import type { Estimate } from "@omni-id/data";
+import type { TableFigures } from "../evaluate/table-figures.ts";
+import { type At, type Hypothesis, TABLES } from "./arms.ts";
+import { overSeedsAndPeople, pairedDifference, type SeedsByPeople } from "./intervals.ts";
+
+export interface ArmResult {
+  about: string;
+  seeds: number[];
+  idSimilarity: Partial<Record<At, Estimate>>;
+  /** Degrees. */
+  poseError?: Partial<Record<At, Estimate>>;
+  paper: { idSimilarity: Partial<Record<At, number>>; poseError?: Partial<Record<At, number>> };
+}
+
+export interface Answer {
+  claim: string;
+  answer: "yes" | "no" | "unresolved";
+  /** The difference it rests on. */
+  by: string;
+  difference?: Estimate;
+  /** The same difference in the paper. */
+  paper?: number;
+}
+
+export interface TableResult {
+  table: string;
+  title: string;
+  hypotheses: Answer[];
+  arms: Record<string, ArmResult>;
+  /** What the figures lie between: nobody's identity, and real photos. */
+  bounds: Partial<Record<"bareBase" | "samePerson" | "otherPerson", number>>;
+  judge: string;
+  people: number;
+  pictures: number;
+  guidance?: number;
+  drawingSteps?: number;
+  commit: string;
+  hardware: string;
+  device: string;
+  precision: string;
+  steps: { mtd: number; flow: number; downstream: number };
+  seeds: number;
+  date: string;
+  /** What is missing, and why. */
+  missing: string[];
+}
+
+export const JUDGE =
+  "dlib's 128-d network, cosine of picture and target: nothing was trained through it; the same noise and poses for every arm";
+
+/** Figures of an arm, seed by seed. */
+export type Measured = ReadonlyMap<string, ReadonlyMap<number, TableFigures>>;
+
+/** A table out of what its arms have measured so far. */
+export function tableResult(
+  name: string,
+  measured: Measured,
+  how: Pick<TableResult, "commit" | "hardware" | "device" | "precision" | "steps" | "seeds" | "date" | "missing">,
+): TableResult {
+  const table = TABLES[name];
+  const arms = Object.entries(table.arms).flatMap(([arm, { about, paper }]): [string, ArmResult][] => {
+    const figures = measured.get(arm);
+    if (!figures || figures.size === 0) return [];
+    const seeds = [...figures.keys()];
+    const at = (measure: Hypothesis["measure"], counts: readonly At[]) =>
+      Object.fromEntries(
+        counts.map((count) => [count, overSeedsAndPeople(valuesOf(figures, seeds, measure, [count]))]),
+      );
+    const posed = seeds.every((seed) => figures.get(seed)?.poseError);
+    const poseError = posed ? { poseError: at("poseError", ["1", "3"]) } : {};
+    return [[arm, { about, seeds, idSimilarity: at("idSimilarity", ["1", "3", "5"]), ...poseError, paper }]];
+  });
+  const [first] = [...measured.values()].flatMap((figures) => [...figures.values()]);
+  const bound = (key: "bareBase" | "samePerson" | "otherPerson") => first?.idSimilarity[key].mean;
+  return {
+    table: name,
+    title: table.title,
+    hypotheses: table.hypotheses.map((hypothesis) => answer(hypothesis, name, measured)),
+    arms: Object.fromEntries(arms),
+    bounds: { bareBase: bound("bareBase"), samePerson: bound("samePerson"), otherPerson: bound("otherPerson") },
+    judge: JUDGE,
+    people: first?.people ?? 0,
+    pictures: first?.pictures ?? 0,
+    guidance: first?.guidance,
+    drawingSteps: first?.steps,
+    ...how,
+  };
+}
+
+/** Yes where the interval of the paired difference lies above 0, no where it lies below. */
+function answer(hypothesis: Hypothesis, table: string, measured: Measured): Answer {
+  const { claim, measure, more, less } = hypothesis;
+  const paper = inThePaper(hypothesis, table);
+  const [a, b] = [measured.get(more.arm), measured.get(less.arm)];
+  const seeds = a && b ? [...a.keys()].filter((seed) => b.has(seed)) : [];
+  if (!a || !b || seeds.length === 0) {
+    const missing = [more.arm, less.arm].filter((arm) => !measured.get(arm)?.size);
+    return { claim, answer: "unresolved", by: `not measured yet: ${missing.join(", ") || "a common seed"}`, paper };
+  }
+  const people = new Set(seeds.flatMap((seed) => [a, b].map((arm) => arm.get(seed)?.perPerson.people)));
+  if (people.size > 1)
+    throw new Error(`${table}: ${more.arm} and ${less.arm} were measured on other people; no pairs can be made`);
+  const values = pairedDifference(valuesOf(a, seeds, measure, more.at), valuesOf(b, seeds, measure, less.at));
+  const difference = overSeedsAndPeople(values);
+  const { mean, ci } = difference;
+  const side = (arm: string, at: readonly At[]) => `${arm} (${at.join(" and ")} photos)`;
+  const signed = (value: number) =>
+    `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(measure === "poseError" ? 2 : 4)}`;
+  const by = `${side(more.arm, more.at)} less ${side(less.arm, less.at)}: ${signed(mean)} [${ci.map(signed).join(", ")}], ${seeds.length} seed${seeds.length > 1 ? "s" : ""} × ${values[0].length} people`;
+  return { claim, answer: ci[0] > 0 ? "yes" : ci[1] < 0 ? "no" : "unresolved", by, difference, paper };
+}
+
+function inThePaper({ measure, more, less }: Hypothesis, table: string): number | undefined {
+  const side = ({ arm, at }: Hypothesis["more"]) => {
+    const column = TABLES[table].arms[arm]?.paper[measure];
+    const values = at.map((count) => column?.[count]);
+    return values.every((value) => value !== undefined)
+      ? values.reduce((sum: number, value) => sum + (value ?? 0), 0) / values.length
+      : undefined;
+  };
+  const [a, b] = [side(more), side(less)];
+  return a === undefined || b === undefined ? undefined : Number((a - b).toFixed(4));
+}
+
+/** Each person's mean over the given numbers of photos, seed by seed. */
+function valuesOf(
+  figures: ReadonlyMap<number, TableFigures>,
+  seeds: readonly number[],
+  measure: Hypothesis["measure"],
+  at: readonly At[],
+): SeedsByPeople {
+  return seeds.map((seed) => {
+    const means = figures.get(seed)?.perPerson.means[measure] ?? {};
+    const columns = at.map((count) => means[count] ?? []);
+    return columns[0].map((_, person) => columns.reduce((sum, column) => sum + column[person], 0) / columns.length);
+  });
+}

@@ -1,0 +1,180 @@
+import { createHash } from "node:crypto";
+import { resolvePreset } from "../presets/index.ts";
+import type { Preset } from "../presets/schema.ts";
+import { type Arm, TABLES } from "./arms.ts";
+
+export type StageKind = "mtd" | "flow" | "downstream" | "evaluate";
+
+/** One training or measurement of an experiment. Two arms that want the same one share it. */
+export interface ExperimentStage {
+  /** Hash of all that goes in: name of its folder. */
+  id: string;
+  kind: StageKind;
+  /** For a person: the first arm that wants it, its seed, its kind. */
+  label: string;
+  seed: number;
+  /** Values that replace those of `nano-paper`. */
+  set: readonly string[];
+  /** Stages whose weights it builds on, the last one first. */
+  needs: readonly string[];
+  data: string;
+  steps: number;
+  /** Whether a measurement reads poses off its pictures. */
+  poses: boolean;
+}
+
+/** What an experiment is run with, the same for all arms. */
+export interface ExperimentSettings {
+  tables: readonly string[];
+  /** Arms to leave the rest out for, as in a pilot; all of them where absent. */
+  arms?: readonly string[];
+  /** 0, 1, … one less than this. */
+  seeds: number;
+  steps: { mtd: number; flow: number; downstream: number };
+  /** Values of every arm's preset, such as smaller batches. */
+  set: readonly string[];
+  /** Folder of shards, and of the set that looks like a recognition set. */
+  data: { folder: string; fingerprint: string };
+  web?: { folder: string; fingerprint: string };
+  /** Folder of the flow base, and the hash of its file. */
+  base: { folder: string; hash: string };
+  device: string;
+  precision: string;
+  /** How pictures are drawn and judged. */
+  judging: { seed: number; steps: number; guidance?: number };
+}
+
+/** A line of a table: where its figures will be, seed by seed. */
+export interface ArmRun {
+  table: string;
+  arm: string;
+  seed: number;
+  evaluate: string;
+}
+
+export interface Experiment {
+  /** In the order in which they are to run: all arms of the first seed before the second one's. */
+  stages: ExperimentStage[];
+  runs: ArmRun[];
+  /** Arms that cannot be run, and why. */
+  leftOut: { table: string; arm: string; why: string }[];
+}
+
+/** Raise when a stage does something else under the same values. */
+const VERSION = 1;
+const PRESET = "nano-paper";
+
+/** All stages of an experiment, each once. */
+export function planExperiment(settings: ExperimentSettings): Experiment {
+  const stages = new Map<string, ExperimentStage>();
+  const runs: ArmRun[] = [];
+  const wanted = settings.tables.flatMap((table) =>
+    Object.entries(TABLES[table].arms)
+      .filter(([name]) => settings.arms?.includes(name) ?? true)
+      .map(([name, arm]) => ({ table, name, arm })),
+  );
+  const able = wanted.filter(({ arm }) => !arm.web || settings.web);
+  for (let seed = 0; seed < settings.seeds; seed++) {
+    for (const { table, name, arm } of able) {
+      const chain = chainOf(arm, { table, name, seed }, settings);
+      for (const stage of chain) if (!stages.has(stage.id)) stages.set(stage.id, stage);
+      runs.push({ table, arm: name, seed, evaluate: chain[chain.length - 1].id });
+    }
+  }
+  const why = "its pictures are missing: name them with --web (omni-id data synth --noise web)";
+  const leftOut = wanted.filter((one) => !able.includes(one)).map(({ table, name: arm }) => ({ table, arm, why }));
+  return { stages: [...stages.values()], runs, leftOut };
+}
+
+/** The stages of one arm with one seed, in order; the last one judges. */
+function chainOf(
+  arm: Arm,
+  { table, name, seed }: { table: string; name: string; seed: number },
+  settings: ExperimentSettings,
+): ExperimentStage[] {
+  const { steps, set, base, judging } = settings;
+  const data = (arm.web ? settings.web : undefined) ?? settings.data;
+  const common = [...set, ...(arm.mtd ?? [])];
+  const mtdSteps = arm.noMtd ? 0 : steps.mtd;
+  const poses = TABLES[table].judged === "downstream";
+  const stage = (
+    kind: StageKind,
+    its: { values: readonly string[]; needs: readonly string[]; from: typeof data; steps: number; by: unknown },
+  ): ExperimentStage => {
+    const { folder, fingerprint } = its.from;
+    const made = [
+      VERSION,
+      kind,
+      seed,
+      its.needs,
+      fingerprint,
+      settings.device.split(":")[0],
+      settings.precision,
+      its.by,
+    ];
+    return {
+      id: createHash("sha256").update(JSON.stringify(made)).digest("hex").slice(0, 12),
+      kind,
+      label: `${name} · seed ${seed} · ${kind}`,
+      seed,
+      set: its.values,
+      needs: its.needs,
+      data: folder,
+      steps: its.steps,
+      poses,
+    };
+  };
+
+  const first = [...common, `mtd.optimisation.steps=${mtdSteps}`];
+  const mtd = stage("mtd", {
+    values: first,
+    needs: [],
+    from: data,
+    steps: mtdSteps,
+    by: partOf(resolvePreset(PRESET, first), "mtd"),
+  });
+  const second = [...first, ...(arm.flow ?? []), `flow.adapter.optimisation.steps=${steps.flow}`];
+  const flow = stage("flow", {
+    values: second,
+    needs: [mtd.id],
+    from: data,
+    steps: steps.flow,
+    by: [partOf(resolvePreset(PRESET, second), "flow"), base.hash],
+  });
+  const chain = [mtd, flow];
+  if (TABLES[table].judged === "downstream") {
+    // Everybody's generator is trained alike, on the clean set: few-to-many, on the frozen representation.
+    const third = [...first, "flow.adapter.encoderRate=0", `flow.adapter.optimisation.steps=${steps.downstream}`];
+    chain.push(
+      stage("downstream", {
+        values: third,
+        needs: [flow.id],
+        from: settings.data,
+        steps: steps.downstream,
+        by: [partOf(resolvePreset(PRESET, third), "flow"), base.hash],
+      }),
+    );
+  }
+  const last = chain[chain.length - 1];
+  const evaluate = stage("evaluate", {
+    values: [],
+    needs: [last.id],
+    from: settings.data,
+    steps: 1,
+    by: [judging, base.hash, poses],
+  });
+  return [...chain, evaluate];
+}
+
+/** What of a preset a stage depends on. */
+function partOf(preset: Preset, kind: "mtd" | "flow"): unknown {
+  const { backbone, faceMask, singles, identity, encoder, mtd, flow } = preset;
+  const people = { backbone, faceMask, singles, identity, encoder };
+  if (kind === "mtd") return { ...people, mtd };
+  const { imageSize, latents, prompts, packing, flux, prompt, guidance, adapter } = flow;
+  return {
+    ...people,
+    backboneRate: mtd.backboneRate,
+    flow: { imageSize, latents, prompts, packing, flux, prompt, guidance, adapter },
+  };
+}

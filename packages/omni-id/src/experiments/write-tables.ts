@@ -1,0 +1,31 @@
+import { join } from "node:path";
+import { provenance } from "@omni-id/data";
+import { writeAtomically } from "@omni-id/torch";
+import { reportText } from "../evaluate/figures.ts";
+import type { TableFigures } from "../evaluate/table-figures.ts";
+import type { StageFolders } from "./folders.ts";
+import { type TableResult, tableResult } from "./results.ts";
+import type { Experiment, ExperimentSettings } from "./stages.ts";
+
+/** Writes every table as far as it is measured. */
+export function writeTables(
+  results: string,
+  { experiment, settings, folders }: { experiment: Experiment; settings: ExperimentSettings; folders: StageFolders },
+): TableResult[] {
+  const { commit, hardware, date } = provenance(0);
+  const { device, precision, steps, seeds, tables } = settings;
+  return tables.map((table) => {
+    const measured = new Map<string, Map<number, TableFigures>>();
+    const missing = experiment.leftOut.filter((one) => one.table === table).map(({ arm, why }) => `${arm}: ${why}`);
+    for (const run of experiment.runs.filter((one) => one.table === table)) {
+      const figures = folders.figures(run.evaluate);
+      const seedsOf = measured.get(run.arm) ?? new Map<number, TableFigures>();
+      measured.set(run.arm, seedsOf);
+      if (figures) seedsOf.set(run.seed, figures);
+      else missing.push(`${run.arm}, seed ${run.seed}: not measured yet`);
+    }
+    const result = tableResult(table, measured, { commit, hardware, date, device, precision, steps, seeds, missing });
+    writeAtomically(join(results, `${table}.json`), reportText(result));
+    return result;
+  });
+}
