@@ -23,6 +23,24 @@ export function startStage(stage: ExperimentStage, how: StageCommands): ChildPro
   });
 }
 
+/**
+ * Prepares everybody for the stages, in as many processes as stages run beside each other: each takes its share of the
+ * parts. What one of them leaves is made by whoever asks for it.
+ */
+export async function prepareTogether(out: string, cache: string, count: number): Promise<void> {
+  const children = Array.from({ length: count }, (_, rank) =>
+    spawn(
+      process.execPath,
+      [BIN, "reproduce", "prepare", "--in", out, "--people", cache, "--turn", `${rank}/${count}`],
+      {
+        stdio: ["ignore", "ignore", "inherit", "ipc"],
+        env: { ...process.env, OMP_NUM_THREADS: "1" },
+      },
+    ),
+  );
+  await Promise.all(children.map((child) => new Promise((resolve) => child.on("close", resolve))));
+}
+
 function wordsOf(stage: ExperimentStage, { folders, cache, threads, settings }: StageCommands): string[] {
   const { base, device, precision, judging } = settings;
   const common = ["--data", stage.data, "--cache", cache, "--device", device, "--threads", `${threads}`];

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Command, Option } from "@commander-js/extra-typings";
 import { provenance, ShardSet, writeSyntheticShards } from "@omni-id/data";
-import { preferredPrecision, writeAtomically } from "@omni-id/torch";
+import { preferredPrecision, setNumThreads, writeAtomically } from "@omni-id/torch";
 import { TABLES } from "../experiments/arms.ts";
 import { StageFolders } from "../experiments/folders.ts";
 import { prepareForExperiment } from "../experiments/people.ts";
@@ -19,7 +19,7 @@ import { useDevice } from "./device.ts";
 import { count, deviceOption, jsonOption } from "./options.ts";
 import { outFolder } from "./out-file.ts";
 import { Interrupted, interruptible, note, print, UsageError } from "./output.ts";
-import { startStage } from "./reproduce-stage.ts";
+import { prepareTogether, startStage } from "./reproduce-stage.ts";
 
 const OUT = join("runs", "experiments");
 
@@ -32,7 +32,7 @@ interface ExperimentFile {
 
 /** Small enough for a test: what it measures is noise. */
 const SMOKE = {
-  identities: 20,
+  identities: 10,
   set: ["mtd.batch=2", "flow.adapter.batch=2", "mtd.targets=2", "flow.adapter.targets=2"],
   steps: { mtd: 2, flow: 2, downstream: 1 },
   drawing: 2,
@@ -95,7 +95,10 @@ export function reproduceCommand() {
       const how = { folders, cache, threads: options.threads, settings };
       const open = experiment.stages.filter((stage) => !folders.isDone(stage));
       note(`${experiment.stages.length} stages, ${open.length} of them to be done, ${options.atOnce} at a time`);
-      if (open.length > 0) await prepareForExperiment({ settings, cache, note });
+      if (open.length > 0) {
+        if (options.atOnce > 2) await prepareTogether(out, cache, options.atOnce);
+        await prepareForExperiment({ settings, cache, note });
+      }
       const ended = await runQueue({
         stages: experiment.stages,
         folders,
@@ -126,7 +129,8 @@ export function reproduceCommand() {
         );
       }
     })
-    .addCommand(statusCommand());
+    .addCommand(statusCommand())
+    .addCommand(prepareCommand(), { hidden: true });
 }
 
 const HELP = `
@@ -201,6 +205,22 @@ async function settingsOf(tables: readonly string[], options: Chosen): Promise<E
     precision: options.precision ?? preferredPrecision(),
     judging: { seed: 7, steps: smoke ? SMOKE.drawing : 12, guidance },
   };
+}
+
+/** One of several processes that prepare the people; the command above starts them. */
+function prepareCommand() {
+  return new Command("prepare")
+    .requiredOption("--in <folder>", "the experiment's folder")
+    .requiredOption("--people <folder>", "the cache")
+    .requiredOption("--turn <i/n>", "which of how many")
+    .action(async ({ in: out, people: cache, turn }) => {
+      const known = readExperiment(out);
+      if (!known) throw new Error(`${out}: nothing was begun here`);
+      useDevice(known.settings.device);
+      setNumThreads(1);
+      const [rank, count] = turn.split("/").map(Number);
+      await prepareForExperiment({ settings: known.settings, cache, turn: { rank, count }, note: () => {} });
+    });
 }
 
 const hours = (value: number) => (value < 1.5 ? `${Math.ceil(value * 60)} minutes` : `${value.toFixed(1)} hours`);

@@ -7,6 +7,8 @@ export interface ArmResult {
   about: string;
   seeds: number[];
   idSimilarity: Partial<Record<At, Estimate>>;
+  /** Share of the way from another person's real photo to the person's own one: cosines lie close together. */
+  closed: Partial<Record<At, number>>;
   /** Degrees. */
   poseError?: Partial<Record<At, Estimate>>;
   paper: { idSimilarity: Partial<Record<At, number>>; poseError?: Partial<Record<At, number>> };
@@ -58,6 +60,9 @@ export function tableResult(
   how: Pick<TableResult, "commit" | "hardware" | "device" | "precision" | "steps" | "seeds" | "date" | "missing">,
 ): TableResult {
   const table = TABLES[name];
+  const [first] = [...measured.values()].flatMap((figures) => [...figures.values()]);
+  const bound = (key: "bareBase" | "samePerson" | "otherPerson") => first?.idSimilarity[key].mean;
+  const bounds = { bareBase: bound("bareBase"), samePerson: bound("samePerson"), otherPerson: bound("otherPerson") };
   const arms = Object.entries(table.arms).flatMap(([arm, { about, paper }]): [string, ArmResult][] => {
     const figures = measured.get(arm);
     if (!figures || figures.size === 0) return [];
@@ -68,16 +73,15 @@ export function tableResult(
       );
     const posed = seeds.every((seed) => figures.get(seed)?.poseError);
     const poseError = posed ? { poseError: at("poseError", ["1", "3"]) } : {};
-    return [[arm, { about, seeds, idSimilarity: at("idSimilarity", ["1", "3", "5"]), ...poseError, paper }]];
+    const idSimilarity = at("idSimilarity", ["1", "3", "5"]);
+    return [[arm, { about, seeds, idSimilarity, closed: closedOf(idSimilarity, bounds), ...poseError, paper }]];
   });
-  const [first] = [...measured.values()].flatMap((figures) => [...figures.values()]);
-  const bound = (key: "bareBase" | "samePerson" | "otherPerson") => first?.idSimilarity[key].mean;
   return {
     table: name,
     title: table.title,
     hypotheses: table.hypotheses.map((hypothesis) => answer(hypothesis, name, measured)),
     arms: Object.fromEntries(arms),
-    bounds: { bareBase: bound("bareBase"), samePerson: bound("samePerson"), otherPerson: bound("otherPerson") },
+    bounds,
     judge: JUDGE,
     people: first?.people ?? 0,
     pictures: first?.pictures ?? 0,
@@ -85,6 +89,15 @@ export function tableResult(
     drawingSteps: first?.steps,
     ...how,
   };
+}
+
+function closedOf(
+  likeness: ArmResult["idSimilarity"],
+  { samePerson, otherPerson }: TableResult["bounds"],
+): ArmResult["closed"] {
+  if (samePerson === undefined || otherPerson === undefined) return {};
+  const share = ({ mean }: Estimate) => Number(((mean - otherPerson) / (samePerson - otherPerson)).toFixed(4));
+  return Object.fromEntries(Object.entries(likeness).map(([count, estimate]) => [count, share(estimate)]));
 }
 
 /** Yes where the interval of the paired difference lies above 0, no where it lies below. */

@@ -1,6 +1,13 @@
 import { isPrepared, ShardSet, splitOf } from "@omni-id/data";
 import { LEAST_TESTED, type People } from "./people.ts";
-import { type Describer, type PhotoBackbone, type PrepareOptions, prepareJoined, prepareParts } from "./prepare.ts";
+import {
+  type Describer,
+  type PhotoBackbone,
+  type PrepareOptions,
+  prepareJoined,
+  prepareParts,
+  type Turn,
+} from "./prepare.ts";
 import { openStreamed } from "./streamed-people.ts";
 import { type StreamOptions, streamTools } from "./streamed-pictures.ts";
 
@@ -82,11 +89,11 @@ function checkWeights(data: readonly string[], weight: readonly number[] | undef
   }
 }
 
-/** Prepares the same people for stages that will open them. */
-export async function prepareAhead(options: OpenPeopleOptions): Promise<void> {
+/** Prepares the same people for stages that will open them; of processes that divide the work, this one's share. */
+export async function prepareAhead(options: OpenPeopleOptions, turn?: Turn): Promise<void> {
   for (const { train, validation } of await setsOf(options)) {
-    await prepareParts(train);
-    if (validation.ids.length > 0) await prepareParts(validation);
+    await prepareParts({ ...train, turn });
+    if (validation.ids.length > 0) await prepareParts({ ...validation, turn });
   }
 }
 

@@ -38,6 +38,12 @@ export interface PhotoBackbone extends FaceCut, Partial<Describer> {
   maps(photos: Tensor): Tensor;
 }
 
+/** One of `count` processes. */
+export interface Turn {
+  rank: number;
+  count: number;
+}
+
 export interface PrepareOptions {
   shards: ShardSet;
   /** Which identities of the set, in order. */
@@ -55,6 +61,8 @@ export interface PrepareOptions {
   jitter: boolean;
   /** An altered copy beside the only photo of those who have one. */
   alterSingles?: boolean;
+  /** Of processes that divide the parts among them, which this is; it prepares its own ones alone. */
+  turn?: Turn;
   onProgress?: (done: number, total: number) => void;
 }
 
@@ -96,7 +104,7 @@ function countsOf(stored: string | undefined, part: ReadonlyMap<string, Tensor>,
 
 /** The same without opening what was prepared: returns the cache's files, in order. */
 export async function prepareParts(options: PrepareOptions): Promise<string[]> {
-  const { shards, ids, backbone, imageSize, faceMask, cache, jitter, alterSingles, onProgress } = options;
+  const { shards, ids, backbone, imageSize, faceMask, cache, jitter, alterSingles, turn, onProgress } = options;
   if (ids.length === 0) throw new Error(`${shards.folder}: no identities for this part of the split`);
   if (faceMask === "segmentation") checkMasks(shards, ids);
   const key = createHash("sha256")
@@ -112,7 +120,8 @@ export async function prepareParts(options: PrepareOptions): Promise<string[]> {
   const files: string[] = [];
   for (const [number, part] of chunk(ids, PEOPLE_PER_PART).entries()) {
     const file = join(folder, `part-${String(number).padStart(4, "0")}.safetensors`);
-    if (!existsSync(file)) {
+    const own = !turn || number % turn.count === turn.rank;
+    if (own && !existsSync(file)) {
       recogniser ??= options.recogniser();
       await preparePart(file, part, options, recogniser);
       onProgress?.(number * PEOPLE_PER_PART + part.length, ids.length);
