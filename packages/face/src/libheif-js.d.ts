@@ -11,6 +11,17 @@ declare module "libheif-js/wasm-bundle.js" {
     ): void;
     free(): void;
   }
-  const libheif: { HeifDecoder: new () => { decode(file: Uint8Array): HeifImage[] } };
+  export interface Libheif {
+    HeifDecoder: new () => { decode(file: Uint8Array): HeifImage[] };
+  }
+  const libheif: Libheif;
   export default libheif;
+}
+
+/** The same with its WebAssembly given from outside. */
+declare module "libheif-js/libheif-wasm/libheif.js" {
+  import type { Libheif } from "libheif-js/wasm-bundle.js";
+
+  export type { Libheif };
+  export default function openLibheif(options: { wasmBinary: ArrayBuffer }): Libheif;
 }

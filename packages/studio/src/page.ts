@@ -28,8 +28,14 @@ export async function writePage(folder: string): Promise<void> {
   const runtime = dirname(createRequire(import.meta.url).resolve("onnxruntime-web/wasm"));
   for (const name of RUNTIMES) {
     writeAtomically(join(folder, "ort", `${name}.mjs`), readFileSync(join(runtime, `${name}.mjs`)));
-    writeAtomically(join(folder, "ort", `${name}.wasm.gz`), gzipSync(readFileSync(join(runtime, `${name}.wasm`))));
+    writeAtomically(
+      join(folder, "ort", `${name}.wasm.gz`),
+      gzipSync(readFileSync(join(runtime, `${name}.wasm`)), { level: 9 }),
+    );
   }
+  const { resolve } = createRequire(import.meta.url);
+  const heic = readFileSync(resolve("libheif-js/libheif-wasm/libheif.wasm"));
+  writeAtomically(join(folder, "ort/libheif.wasm.gz"), gzipSync(heic, { level: 9 }));
   writeAtomically(join(folder, PLACE), `${JSON.stringify({ engine: "browser" })}\n`);
   writeAtomically(join(folder, "_headers"), hostHeaders());
   // Visitors keep all files by the name of the build: another one is another name.

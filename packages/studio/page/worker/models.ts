@@ -12,6 +12,8 @@ import { version } from "../../package.json";
 import type { Progress } from "../engine/engine.ts";
 import type { Encoded, NamedBytes, WorkerTask, WorkerTasks } from "../engine/messages.ts";
 import { decodePhoto, toAddress, toPng } from "./decode.ts";
+import { fetched } from "./files.ts";
+import { fetchHeic } from "./heic.ts";
 import { openRuntime } from "./runtime.ts";
 
 interface Context {
@@ -37,6 +39,7 @@ export class BrowserModels implements Tasks {
     const studio = await this.#studio(progress);
     // All of it now: what is here works without a network later.
     for (const part of ["encode", "generate", "reconstruct"] as const) await studio.warm(part);
+    await fetchHeic();
     const { info } = studio;
     return {
       version,
@@ -153,7 +156,7 @@ export class BrowserModels implements Tasks {
   }
 
   async #open(progress: Context["progress"]): Promise<Studio> {
-    const { ort, session } = await openRuntime(fetched);
+    const { ort, session } = await openRuntime();
     return openStudio({
       ort,
       session,
@@ -203,11 +206,3 @@ const identity = (studio: Studio, { name, bytes }: NamedBytes): IdentityValues =
 
 const noneUsable = (refused: readonly { photo: string; reason: string }[]): string =>
   `none of the ${refused.length} photos can be used:${refused.map(({ photo, reason }) => `\n  ${photo}: ${reason}`).join("")}`;
-
-/** A file of the export, from the page's own address. @throws with what to do when it does not come */
-async function fetched(file: string): Promise<Uint8Array> {
-  const address = new URL(`../${file}`, self.location.href);
-  const response = await fetch(address).catch(() => undefined);
-  if (!response?.ok) throw new Error(`${file} did not come from the page's host; load the page again`);
-  return new Uint8Array(await response.arrayBuffer());
-}

@@ -1,4 +1,5 @@
 import type { OrtRuntime } from "omni-id/web";
+import { unpacked } from "./files.ts";
 
 /** ONNX Runtime, and where its sessions run. */
 export interface Runtime {
@@ -11,15 +12,14 @@ const MOST_THREADS = 8;
 
 /**
  * ONNX Runtime on the graphics card where there is one, else as WebAssembly, with threads where the page's headers allow
- * them. Its code lies beside the page, packed: hosts seldom pack WebAssembly themselves.
- * @param read fetches a file of the export
+ * them. Its code lies beside the page, packed.
  */
-export async function openRuntime(read: (file: string) => Promise<Uint8Array>): Promise<Runtime> {
+export async function openRuntime(): Promise<Runtime> {
   const gpu = await hasGpu();
   const ort = gpu ? await import("onnxruntime-web/webgpu") : await import("onnxruntime-web/wasm");
   const name = gpu ? "ort-wasm-simd-threaded.asyncify" : "ort-wasm-simd-threaded";
   const base = new URL("../ort/", self.location.href);
-  ort.env.wasm.wasmBinary = await unpacked(await read(`ort/${name}.wasm.gz`));
+  ort.env.wasm.wasmBinary = await unpacked(`ort/${name}.wasm.gz`);
   ort.env.wasm.wasmPaths = { mjs: new URL(`${name}.mjs`, base).href };
   ort.env.wasm.numThreads = crossOriginIsolated ? Math.min(MOST_THREADS, navigator.hardwareConcurrency || 1) : 1;
   // This is a worker already.
@@ -37,9 +37,4 @@ async function hasGpu(): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-async function unpacked(bytes: Uint8Array): Promise<ArrayBuffer> {
-  const stream = new Blob([bytes as Uint8Array<ArrayBuffer>]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Response(stream).arrayBuffer();
 }
