@@ -39,6 +39,8 @@ export class Encoder extends nn.Module {
   readonly self_blocks: Block[];
   readonly norm: nn.LayerNorm;
   readonly carriedTokens: number;
+  /** The image tokens are all it asks for; see `Representation`. */
+  readonly wantsFeatures = false;
 
   constructor({
     backbone,

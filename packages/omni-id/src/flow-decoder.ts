@@ -53,16 +53,23 @@ export class FlowAdapter extends IpAdapter {
   standardise(identities: Tensor): void {
     scope(() =>
       noGrad(() => {
-        this.mean.copy_(identities.mean([0]));
-        this.deviation.copy_(identities.std([0]).add(0.05));
+        const { shape } = this.mean;
+        const each = identities.reshape([-1, ...shape]);
+        this.mean.copy_(each.mean([0]));
+        this.deviation.copy_(each.std([0]).add(0.05));
       }),
     );
   }
 
-  /** Identities `[B, L, C]` to what FLUX is told. @param scale how much of the decoupled attention is added */
+  /**
+   * Identities `[B, L, C]`, or the tokens of several photos side by side `[B, M · L, C]`, to what FLUX is told.
+   * @param scale how much of the decoupled attention is added
+   */
   conditions(identities: Tensor, scale = 1): Conditions {
     return scope(() => {
-      const tokens = identities.sub(this.mean).div(this.deviation);
+      const photos = identities.shape[1] / this.mean.shape[0];
+      const each = (statistic: Tensor) => (photos > 1 ? statistic.repeat([photos, 1]) : statistic);
+      const tokens = identities.sub(each(this.mean)).div(each(this.deviation));
       return {
         identity: { tokens, adapter: this, scale },
         modulation: this.modulation?.forward(tokens.flatten(1).mul(MODULATION_SCALE)),

@@ -15,7 +15,13 @@ import type { LikenessLoss } from "../src/train/likeness.ts";
 import { train } from "../src/train/loop.ts";
 import { RunLog } from "../src/train/run-log.ts";
 import type { Stage } from "../src/train/stage.ts";
-import { buildControl, buildEncoder, buildFlowAdapter, buildFlowBase } from "../src/weights/build.ts";
+import {
+  buildControl,
+  buildEncoder,
+  buildFlowAdapter,
+  buildFlowBase,
+  buildRepresentation,
+} from "../src/weights/build.ts";
 import { loadEncoder } from "../src/weights/first-stage.ts";
 import {
   loadControl,
@@ -31,7 +37,7 @@ import { tinyPreset, writeTinyFlowWeights, writeTinyWeights } from "./tiny-weigh
 const root = mkdtempSync(join(tmpdir(), "omni-id-flow-"));
 afterAll(() => rmSync(root, { recursive: true }));
 
-const preset = resolvePreset("nano", [
+const SMALL = [
   "identity.tokens=4",
   "identity.width=16",
   "encoder.headWidth=8",
@@ -45,7 +51,8 @@ const preset = resolvePreset("nano", [
   "flow.adapter.joined=false",
   "flow.adapter.likeness=0",
   "flow.control.batch=4",
-]);
+];
+const preset = resolvePreset("nano", SMALL);
 const people = fakePeople(6);
 
 function freshBase(): FlowBase {
@@ -66,6 +73,20 @@ const stages: Record<string, () => Stage<never>> = {
     const base = freshBase().requiresGrad_(false);
     const model = new FlowModel(buildEncoder(preset), buildFlowAdapter(preset));
     return new FlowStage({ model, base, people, preset: preset.flow, seed: 3 }) as unknown as Stage<never>;
+  },
+  // Section 4.2, with a representation that the encoder is compared with.
+  "flow with landmarks": () => {
+    const base = freshBase().requiresGrad_(false);
+    const compared = resolvePreset("nano-paper", [
+      ...SMALL,
+      "representation.kind=arcface",
+      "flow.adapter.landmarks=true",
+    ]);
+    const control = buildControl(compared, base);
+    control.initialiseFrom(base.flux);
+    control.requiresGrad_(true);
+    const model = new FlowModel(buildRepresentation(compared), buildFlowAdapter(compared), control);
+    return new FlowStage({ model, base, people, preset: compared.flow, seed: 3 }) as unknown as Stage<never>;
   },
   control: () => {
     const base = freshBase().requiresGrad_(false);

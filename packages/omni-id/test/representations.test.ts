@@ -1,9 +1,17 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { cat, F, manualSeed, noGrad, randn, scope, type Tensor } from "@omni-id/torch";
-import { describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import type { Backbone } from "../src/backbones/backbone.ts";
+import { resolvePreset } from "../src/presets/index.ts";
 import { ArcFaceRepresentation } from "../src/representations/arcface.ts";
 import { ArcFaceClipRepresentation } from "../src/representations/arcface-clip.ts";
 import { ImageTokensRepresentation } from "../src/representations/image-tokens.ts";
+import { openFlowStage } from "../src/train/flow/open.ts";
+import { buildFlowAdapter, buildRepresentation } from "../src/weights/build.ts";
+import { EncoderBundle, loadEncoder, loadRepresentation, saveEncoder } from "../src/weights/first-stage.ts";
+import { shippedWeights } from "../src/weights/folder.ts";
 
 const TOKENS = 5;
 const WIDTH = 12;
@@ -108,5 +116,49 @@ describe("what a representation looks at", () => {
     for (const part of [z, features, both.proj.weight]) {
       expect(scope(() => (part.grad as Tensor).abs().sum().item())).toBeGreaterThan(0);
     }
+  });
+});
+
+describe("weights of a representation", () => {
+  const root = mkdtempSync(join(tmpdir(), "omni-id-representations-"));
+  afterAll(() => rmSync(root, { recursive: true }));
+  const preset = (...set: string[]) => resolvePreset("nano-paper", ["mtd.backboneRate=0", ...set]);
+
+  it("are opened by what they tell of themselves, and refused where an encoder is wanted", async () => {
+    const arcface = preset("representation.kind=arcface", "representation.photos=mean");
+    await saveEncoder(root, { bundle: new EncoderBundle(buildRepresentation(arcface)), preset: arcface, metadata: {} });
+    const { bundle } = await loadRepresentation(root);
+    expect(bundle.encoder).toBeInstanceOf(ArcFaceRepresentation);
+    await expect(loadEncoder(root)).rejects.toThrow(
+      /holds the representation "arcface".*train flow and evaluate take it/,
+    );
+  });
+
+  it("are taken by stage two where the preset names the same, and start from nothing after an encoder's", async () => {
+    const open = (...set: string[]) =>
+      openFlowStage({
+        ...{
+          preset: preset(...set),
+          seed: 0,
+          data: ["nowhere"],
+          cache: root,
+          note: (text: string) => notes.push(text),
+        },
+        ...{ encoder: root, base: shippedWeights() },
+      });
+    const notes: string[] = [];
+    await expect(open("representation.kind=backbone")).rejects.toThrow(
+      /holds the representation "arcface".*kind=backbone is wanted/,
+    );
+    await expect(open("representation.kind=arcface")).rejects.toThrow(
+      /its photos enter mean, and representation.photos=joined/,
+    );
+    await expect(open()).rejects.toThrow(/holds the representation "arcface".*kind=encoder is wanted/);
+  });
+
+  it("cannot be CLIP's without CLIP, nor as many tokens as there are photos where their number is fixed", () => {
+    expect(() => buildRepresentation(preset("representation.kind=clip"))).toThrow(/wants CLIP as the backbone/);
+    const joined = resolvePreset("nano", ["representation.kind=arcface"]);
+    expect(() => buildFlowAdapter(joined)).toThrow(/representation.photos=mean/);
   });
 });

@@ -40,6 +40,16 @@ describe("the stages of an experiment", () => {
     expect(seeds).toEqual([...seeds].sort());
     // Seven arms, of which table 3 shares two, and two of its own without the one whose pictures are missing.
     expect(runs).toHaveLength(2 * (7 + 4));
+    // The encoder of table 1 is the full one of the others; what it is compared with has no stage one.
+    const first1 = planExperiment({ ...settings, tables: ["table1", "table3"], seeds: 1 });
+    const judged = (table: string, arm: string) =>
+      first1.runs.find((run) => run.table === table && run.arm === arm)?.evaluate;
+    expect(judged("table1", "omni-id")).toBe(judged("table3", "full"));
+    expect(first1.stages.filter(({ label }) => label.startsWith("arcface ")).map(({ kind }) => kind)).toEqual([
+      "flow",
+      "downstream",
+      "evaluate",
+    ]);
     const first = (kind: string) => stages.filter((stage) => stage.seed === 0 && stage.kind === kind);
     expect(first("mtd")).toHaveLength(8);
     expect(first("flow")).toHaveLength(9);
@@ -221,7 +231,7 @@ describe("omni-id reproduce", () => {
   it("refuses what it does not know, and a folder of another commit", async () => {
     expect(await cli("reproduce", "table9")).toMatchObject({
       code: 2,
-      err: expect.stringMatching(/"table9" is not known.*table2/),
+      err: expect.stringMatching(/"table9" is not known.*table/),
     });
     const arm = await cli("reproduce", "table2", "--arms", "no-mdt", "--out", place("none"));
     expect(arm).toMatchObject({ code: 2, err: expect.stringMatching(/did you mean "no-mtd"/) });

@@ -96,6 +96,10 @@ export class ClipVisionModel extends nn.Module {
   }
 }
 
+/** Image tokens of a photo: one a patch, and the class token. */
+export const clipTokens = ({ imageSize, patchSize }: { imageSize: number; patchSize: number }): number =>
+  Math.floor(imageSize / patchSize) ** 2 + 1;
+
 /** The paper's f(·): CLIP-H's tokens of the last layer, all layers trainable: its maps are the photos as they are. */
 export class ClipBackbone extends nn.Module implements Backbone {
   readonly width: number;

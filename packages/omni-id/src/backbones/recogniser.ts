@@ -57,8 +57,8 @@ export class RecogniserBackbone extends nn.Module implements Backbone {
     this.#network = network;
     this.tail = tail;
     this.width = width;
-    this.classTokens = Math.ceil(FEATURE / width);
-    this.tokens = GRID * GRID + this.classTokens;
+    this.tokens = recogniserTokens(width);
+    this.classTokens = this.tokens - GRID * GRID;
     this.mean = scope(() => nn.buffer(zeros([channels])));
     this.deviation = scope(() => nn.buffer(ones([channels])));
     this.project = new nn.Linear({ in: channels, out: width });
@@ -147,6 +147,9 @@ export class RecogniserBackbone extends nn.Module implements Backbone {
     return cat([middle, last.float().flatten(2).transpose(1, 2)], -1);
   }
 }
+
+/** Image tokens of a photo, of so many channels: the grid's, and those that hold the feature. */
+export const recogniserTokens = (width: number): number => GRID * GRID + Math.ceil(FEATURE / width);
 
 /** Crops in [−1, 1] as the recogniser wants them: (x − 127) / 128 of 0…255. */
 export function recogniserInput(crops: Tensor): Tensor {

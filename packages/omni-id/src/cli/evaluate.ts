@@ -16,7 +16,8 @@ import { FaceGenerator } from "../generate/face-generator.ts";
 import { LEAST_TESTED, type People } from "../people/people.ts";
 import { preparePeople } from "../people/prepare.ts";
 import { presets } from "../presets/index.ts";
-import { type LoadedEncoder, loadEncoder, loadMaskedDecoder } from "../weights/first-stage.ts";
+import type { Representation } from "../representations/representation.ts";
+import { type LoadedEncoder, loadEncoder, loadMaskedDecoder, loadRepresentation } from "../weights/first-stage.ts";
 import { shippedWeights } from "../weights/folder.ts";
 import { useDevice } from "./device.ts";
 import { HALVES, type Half, measurePeople, withHalf } from "./evaluate-people.ts";
@@ -97,7 +98,7 @@ export function evaluateCommand() {
       const folder = options.weights ?? shippedWeights();
       const sheet = options.sheet === undefined ? undefined : outFile(options.sheet, { kind: "picture" });
       const picture = outFile(join(dirname(out), `${basename(out, extname(out))}.png`), { kind: "picture" });
-      const encoder = await loadEncoder(folder);
+      const encoder = await loadRepresentation(folder);
       const { mtd, flow } = encoder.preset;
       const sizes = {
         mtd: mtd.imageSize,
@@ -140,7 +141,7 @@ interface Measured {
 
 interface MeasureOptions {
   folder: string;
-  encoder: LoadedEncoder;
+  encoder: LoadedEncoder<Representation>;
   people: People;
   judges: Judges<Judge>;
   against: OtherReport | undefined;
@@ -150,11 +151,12 @@ interface MeasureOptions {
 }
 
 async function firstStage({ folder, picture, ...options }: MeasureOptions): Promise<Measured> {
-  const { encoder, people } = options;
+  const { people } = options;
+  const encoder = await loadEncoder(folder); // a representation that has no stage one is told so
   const decoder = await loadMaskedDecoder(folder, encoder);
   const { report, tasks, reconstructions } = autocast(
     { dtype: "bfloat16", enabled: preferredPrecision() === "bfloat16" },
-    () => evaluateFirstStage({ ...options, decoder }),
+    () => evaluateFirstStage({ ...options, encoder, decoder }),
   );
   const lines = describeFirstStage(report);
   await saveReconstructionSheet(picture, {
@@ -233,7 +235,7 @@ async function references(
 
 async function open(
   { data, cache }: { data: string; cache: string },
-  { bundle, preset }: LoadedEncoder,
+  { bundle, preset }: LoadedEncoder<Representation>,
   part: "test" | "validation" | "train",
   imageSize: number,
 ): Promise<People> {

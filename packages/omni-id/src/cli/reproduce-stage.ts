@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { StageFolders } from "../experiments/folders.ts";
 import type { ExperimentSettings, ExperimentStage } from "../experiments/stages.ts";
@@ -52,10 +53,12 @@ function wordsOf(stage: ExperimentStage, { folders, cache, threads, settings }: 
     const drawn = ["--seed", `${judging.seed}`, "--steps", `${judging.steps}`, ...guidance, ...poses];
     return ["evaluate", "--stage", "tables", ...common, "--weights", weights, ...drawn, "-o", folders.report(stage.id)];
   }
-  const encoder = stage.kind === "mtd" ? [] : ["--encoder", folders.weights(needed), "--base", base.folder];
-  const adapter = stage.kind === "downstream" ? ["--adapter", folders.weights(needed)] : [];
+  // A representation that has no stage one starts from nothing: there is no such folder.
+  const given = needed === undefined ? join(folders.of(stage), "none") : folders.weights(needed);
+  const encoder = stage.kind === "mtd" ? [] : ["--encoder", given, "--base", base.folder];
+  const start = stage.kind === "downstream" ? ["--adapter", given, "--control", base.folder] : [];
   return [
-    ...["train", stage.kind === "mtd" ? "mtd" : "flow", "--out", folders.of(stage), ...common, ...encoder, ...adapter],
+    ...["train", stage.kind === "mtd" ? "mtd" : "flow", "--out", folders.of(stage), ...common, ...encoder, ...start],
     ...["--preset", "nano-paper", "--set", ...stage.set, "--seed", `${stage.seed}`, "--precision", precision],
     ...["--log-every", "50", "--held-out-every", "0", "--resume"],
   ];

@@ -274,7 +274,7 @@ function describeTable({ title, arms, hypotheses }: TableResult): string[] {
     title,
     ...Object.entries(arms).map(
       ([name, arm]) =>
-        `  ${name.padEnd(15)} ${figure(arm.idSimilarity[1])} / ${figure(arm.idSimilarity[3])} · paper ${arm.paper.idSimilarity[1]} / ${arm.paper.idSimilarity[3]} · ${arm.seeds.length} seeds`,
+        `  ${name.padEnd(15)} ${figure(arm.idSimilarity[1])} / ${figure(arm.idSimilarity[3])} · paper ${arm.paper.idSimilarity[1] ?? "–"} / ${arm.paper.idSimilarity[3] ?? "–"} · ${arm.seeds.length} seeds`,
     ),
     ...hypotheses.map(({ claim, answer, by }) => `  ${answer.padEnd(10)} ${claim} — ${by}`),
   ];

@@ -48,12 +48,13 @@ export const STAGES = {
       encoder: { about: "folder of stage one's weights", default: "runs/mtd/weights" },
       base: BASE,
       adapter: { about: "start from the adapter of this folder, whichever base it was trained on" },
+      control: { about: "with flow.adapter.landmarks: start from the ControlNet of this folder" },
     },
     optimisation: (preset) => preset.flow.adapter.optimisation,
     batch: "flow.adapter.batch",
     open: async (options, weights) => {
-      const { encoder, base, adapter } = weights;
-      const flow = await openFlowStage({ ...options, encoder: encoder as string, base: base as string, adapter });
+      const { encoder, base, ...start } = weights;
+      const flow = await openFlowStage({ ...options, encoder: encoder as string, base: base as string, ...start });
       return { stage: flow.stage, save: (folder, note) => exportFlow(folder, flow, note) };
     },
   }),

@@ -1,7 +1,6 @@
 import { cat, scope, stack, type Tensor, tensor } from "@omni-id/torch";
-import type { Encoder } from "../encoder.ts";
 import { chunk } from "../people/chunk.ts";
-import { encodeRows } from "../people/encode-rows.ts";
+import { encodeRows, type SetEncoder } from "../people/encode-rows.ts";
 import type { People } from "../people/people.ts";
 import { toUnit } from "../pictures/rgb-batch.ts";
 
@@ -14,7 +13,7 @@ const NEAREST = 16;
  * @param sets rows of `held`, one set an identity @returns `[sets, L, C]`
  */
 export function colourIdentities(
-  encoder: Encoder,
+  encoder: SetEncoder,
   training: People,
   held: People,
   sets: readonly (readonly number[])[],

@@ -41,13 +41,14 @@ export function identitiesOf({
           ),
         );
       const three = from(3);
+      const removed = bundle.identity_mean.repeat([three.shape[1] / bundle.identity_mean.shape[0], 1]);
       const perTask = tasks.length / (people.ids.length * 4);
       const others = tasks.map(({ other }) => other * perTask);
       return {
         1: from(1),
         3: three,
         5: from(5),
-        identityRemoved: bundle.identity_mean.unsqueeze(0).expand(three.shape).contiguous(),
+        identityRemoved: removed.unsqueeze(0).expand(three.shape).contiguous(),
         otherIdentity: rowsOf(three, others),
       };
     }),

@@ -3,7 +3,7 @@ import { cat, F, noGrad, scope, type Tensor, tensor } from "@omni-id/torch";
 import type { Encoder } from "../encoder.ts";
 import { type MaskedDecoder, putTokens, takeTokens } from "../masked-decoder.ts";
 import { chunk } from "../people/chunk.ts";
-import { encodeRows } from "../people/encode-rows.ts";
+import { encodeRows, type SetEncoder } from "../people/encode-rows.ts";
 import type { People } from "../people/people.ts";
 import type { Pictures } from "../people/picture-source.ts";
 import { chooseTokens } from "../pictures/hidden-tokens.ts";
@@ -47,8 +47,8 @@ const TASKS_AT_ONCE = 22;
 
 /** Identities of all tests at each input count, `[tasks, L, C]`. */
 export function encodeTasks(
-  encoder: Encoder,
-  pictures: Pick<Pictures, "maps">,
+  encoder: SetEncoder,
+  pictures: Pick<Pictures, "maps" | "featuresOf">,
   tasks: readonly Pick<HeldOutTask, "inputs">[],
   inputs: number,
 ): Tensor {

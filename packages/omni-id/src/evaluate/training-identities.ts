@@ -1,8 +1,8 @@
 import { KeyedRandom } from "@omni-id/data";
 import { cat, noGrad, scope, type Tensor } from "@omni-id/torch";
-import type { Encoder } from "../encoder.ts";
 import { atLeast } from "../few-to-many.ts";
 import { chunk } from "../people/chunk.ts";
+import type { SetEncoder } from "../people/encode-rows.ts";
 import type { People } from "../people/people.ts";
 import { encodeTasks } from "./reconstruct.ts";
 
@@ -20,7 +20,7 @@ export function trainingSets(people: People, count = MEAN_OVER): { inputs: numbe
 }
 
 /** Identities of some of the training people, from three photos each: `[N, L, C]`. */
-export async function trainingIdentities(encoder: Encoder, people: People, count = MEAN_OVER): Promise<Tensor> {
+export async function trainingIdentities(encoder: SetEncoder, people: People, count = MEAN_OVER): Promise<Tensor> {
   const parts: Tensor[] = [];
   for (const some of chunk(trainingSets(people, count), AT_ONCE)) {
     const pictures = await people.pictures({ maps: some.flatMap(({ inputs }) => inputs) });

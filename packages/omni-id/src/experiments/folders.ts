@@ -52,8 +52,10 @@ export class StageFolders {
   gather(id: string, { base, trained }: { base: string; trained: string }): string {
     const folder = this.weights(id);
     mkdirSync(folder, { recursive: true });
-    for (const name of [FLUX_FILE, AUTOENCODER_FILE, PROMPTS_FILE, CONTROL_FILE])
-      bring(join(base, name), join(folder, name));
+    for (const name of [FLUX_FILE, AUTOENCODER_FILE, PROMPTS_FILE]) bring(join(base, name), join(folder, name));
+    // Trained downstream, or the base's own.
+    const own = join(this.weights(trained), CONTROL_FILE);
+    bring(existsSync(own) ? own : join(base, CONTROL_FILE), join(folder, CONTROL_FILE));
     for (const name of [ENCODER_FILE, ADAPTER_FILE]) bring(join(this.weights(trained), name), join(folder, name));
     return folder;
   }

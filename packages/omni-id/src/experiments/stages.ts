@@ -73,7 +73,7 @@ export function planExperiment(settings: ExperimentSettings): Experiment {
       .filter(([name]) => settings.arms?.includes(name) ?? true)
       .map(([name, arm]) => ({ table, name, arm })),
   );
-  const able = wanted.filter(({ arm }) => !arm.web || settings.web);
+  const able = wanted.filter(({ arm }) => !arm.missing && (!arm.web || settings.web));
   for (let seed = 0; seed < settings.seeds; seed++) {
     for (const { table, name, arm } of able) {
       const chain = chainOf(arm, { table, name, seed }, settings);
@@ -81,8 +81,10 @@ export function planExperiment(settings: ExperimentSettings): Experiment {
       runs.push({ table, arm: name, seed, evaluate: chain[chain.length - 1].id });
     }
   }
-  const why = "its pictures are missing: name them with --web (omni-id data synth --noise web)";
-  const leftOut = wanted.filter((one) => !able.includes(one)).map(({ table, name: arm }) => ({ table, arm, why }));
+  const noWeb = "its pictures are missing: name them with --web (omni-id data synth --noise web)";
+  const leftOut = wanted
+    .filter((one) => !able.includes(one))
+    .map(({ table, name, arm }) => ({ table, arm: name, why: arm.missing ?? noWeb }));
   return { stages: [...stages.values()], runs, leftOut };
 }
 
@@ -94,7 +96,11 @@ function chainOf(
 ): ExperimentStage[] {
   const { steps, set, base, judging } = settings;
   const data = (arm.web ? settings.web : undefined) ?? settings.data;
-  const common = [...set, ...(arm.mtd ?? [])];
+  const { representation: instead } = arm;
+  const represented = instead
+    ? [`representation.kind=${instead.kind}`, `representation.photos=${instead.photos}`, "mtd.backboneRate=0"]
+    : [];
+  const common = [...set, ...represented, ...(arm.set ?? []), ...(arm.mtd ?? [])];
   const mtdSteps = arm.noMtd ? 0 : steps.mtd;
   const poses = TABLES[table].judged === "downstream";
   const stage = (
@@ -126,7 +132,7 @@ function chainOf(
   };
 
   const first = [...common, `mtd.optimisation.steps=${mtdSteps}`];
-  const mtd = stage("mtd", {
+  const stageOne = stage("mtd", {
     values: first,
     needs: [],
     from: data,
@@ -136,15 +142,21 @@ function chainOf(
   const second = [...first, ...(arm.flow ?? []), `flow.adapter.optimisation.steps=${steps.flow}`];
   const flow = stage("flow", {
     values: second,
-    needs: [mtd.id],
+    needs: instead ? [] : [stageOne.id],
     from: data,
     steps: steps.flow,
     by: [partOf(resolvePreset(PRESET, second), "flow"), base.hash],
   });
-  const chain = [mtd, flow];
+  const chain = instead ? [flow] : [stageOne, flow];
   if (TABLES[table].judged === "downstream") {
-    // Everybody's generator is trained alike, on the clean set: few-to-many, on the frozen representation.
-    const third = [...first, "flow.adapter.encoderRate=0", `flow.adapter.optimisation.steps=${steps.downstream}`];
+    // Everybody's generator is trained alike, on the clean set: few-to-many, IP-Adapter and ControlNet together, on the
+    // frozen representation (section 4.2). The ControlNet starts from the base's, the adapter from stage two's.
+    const third = [
+      ...first,
+      "flow.adapter.encoderRate=0",
+      "flow.adapter.landmarks=true",
+      `flow.adapter.optimisation.steps=${steps.downstream}`,
+    ];
     chain.push(
       stage("downstream", {
         values: third,
@@ -168,8 +180,8 @@ function chainOf(
 
 /** What of a preset a stage depends on. */
 function partOf(preset: Preset, kind: "mtd" | "flow"): unknown {
-  const { backbone, faceMask, singles, identity, encoder, mtd, flow } = preset;
-  const people = { backbone, faceMask, singles, identity, encoder };
+  const { backbone, faceMask, singles, identity, representation, encoder, mtd, flow } = preset;
+  const people = { backbone, faceMask, singles, identity, representation, encoder };
   if (kind === "mtd") return { ...people, mtd };
   const { imageSize, latents, prompts, packing, flux, prompt, guidance, adapter } = flow;
   return {

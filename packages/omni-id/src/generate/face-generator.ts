@@ -12,6 +12,7 @@ import { checkEncoder } from "../identity-values.ts";
 import { mainFace } from "../pictures/choose-faces.ts";
 import { landmarkPictures } from "../pictures/landmark-pictures.ts";
 import { type HeadPose, inAlignedCrop } from "../pictures/mean-face.ts";
+import type { Representation } from "../representations/representation.ts";
 import { type LoadedEncoder, loadEncoder } from "../weights/first-stage.ts";
 import {
   CONTROL_FILE,
@@ -35,7 +36,7 @@ export interface GenerateOptions extends Omit<DrawOptions, "conditions" | "witho
 
 /** Draws people from identity files alone: section 4.2, with the weights of one folder. */
 export class FaceGenerator {
-  readonly encoder: LoadedEncoder;
+  readonly encoder: LoadedEncoder<Representation>;
   readonly base: LoadedFlowBase;
   readonly decoder: FlowAdapter;
   readonly #control: LandmarkControl | undefined;
@@ -55,7 +56,7 @@ export class FaceGenerator {
    */
   static async load(
     folder: string = shippedWeights(),
-    loaded?: LoadedEncoder,
+    loaded?: LoadedEncoder<Representation>,
     model?: KleinModel,
   ): Promise<FaceGenerator> {
     const encoder = loaded ?? (await loadEncoder(folder));

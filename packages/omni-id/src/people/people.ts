@@ -117,9 +117,15 @@ export class People implements Pictures {
   /** The pictures of some rows, fetched or at hand; to be disposed of. */
   async pictures(wanted: PictureRows): Promise<FetchedPictures> {
     const fetched = await this.fetch(wanted);
-    const { cropsOf, masksOf, maps } = this;
-    const own = { cropsOf: cropsOf.bind(this), masksOf: masksOf.bind(this), maps: maps.bind(this) };
-    return fetched ?? { ...own, [Symbol.dispose]: () => {} };
+    return (
+      fetched ?? {
+        cropsOf: (rows) => this.cropsOf(rows),
+        masksOf: (rows) => this.masksOf(rows),
+        maps: (rows) => this.maps(rows),
+        featuresOf: (rows) => this.featuresOf(rows),
+        [Symbol.dispose]: () => {},
+      }
+    );
   }
 
   /** Of pictures at hand; as all of the following. @throws where pictures are fetched */
@@ -131,6 +137,10 @@ export class People implements Pictures {
   }
   maps(rows: readonly number[]): Tensor {
     return this.#prepared.maps(rows);
+  }
+  /** The recogniser's features of some rows, `[rows, 512]` float32; undefined where nobody computed them. */
+  featuresOf(rows: readonly number[]): Tensor | undefined {
+    return this.#table.prepared?.featuresOf(rows);
   }
   /** Aligned crops, `[rows, 3, S, S]` uint8. */
   get crops(): Tensor {

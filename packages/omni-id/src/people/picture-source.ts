@@ -8,6 +8,8 @@ export interface Pictures {
   masksOf(rows: readonly number[]): Tensor;
   /** What the backbone computes ahead of its training: maps of a frozen network, or the photos in [−1, 1], `[rows, …]` float32. */
   maps(rows: readonly number[]): Tensor;
+  /** The recogniser's features, of length 1, `[rows, 512]` float32, where they were computed. */
+  featuresOf?(rows: readonly number[]): Tensor | undefined;
 }
 
 /** Which pictures somebody is going to ask for. */

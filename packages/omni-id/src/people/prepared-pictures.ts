@@ -78,6 +78,10 @@ export class PreparedPictures implements Pictures, PeopleIndex {
     return scope(() => this.masks.indexSelect(0, tensor(rows, { dtype: "int64" })));
   }
 
+  featuresOf(rows: readonly number[]): Tensor | undefined {
+    return scope(() => this.features?.indexSelect(0, tensor(rows, { dtype: "int64" })));
+  }
+
   maps(rows: readonly number[]): Tensor {
     return scope(() => {
       if (this.#seen.length === 0) return toUnit(this.cropsOf(rows));

@@ -8,6 +8,7 @@ export const nano: Preset = {
   // Rendered people and those of the paper have eight photos each.
   singles: "once",
   identity: { tokens: 32, width: 128 },
+  representation: { kind: "encoder", photos: "joined" },
   // The recogniser has seen real faces, the rest of the encoder only rendered ones: four tokens carry its feature as it is.
   encoder: { crossBlocks: 2, selfBlocks: 2, headWidth: 32, carriedTokens: 4 },
   mtd: {
@@ -69,6 +70,7 @@ export const nano: Preset = {
       single: false,
       reference: false,
       modulation: true,
+      landmarks: false,
       likeness: 0.3,
       likenessAbove: 0,
       likenessBelow: 0.7,

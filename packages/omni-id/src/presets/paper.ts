@@ -21,6 +21,7 @@ export const paper: Preset = {
   // Rendered people and those of the paper have eight photos each.
   singles: "once",
   identity: { tokens: 256, width: 1280 },
+  representation: { kind: "encoder", photos: "joined" },
   encoder: { crossBlocks: 2, selfBlocks: 2, headWidth: 80, carriedTokens: 0 },
   mtd: {
     // As large as CLIP's input: 16 × 16 tokens of 14 px.
@@ -77,6 +78,7 @@ export const paper: Preset = {
       single: false,
       reference: false,
       modulation: false,
+      landmarks: false,
       likeness: 0,
       likenessAbove: 0,
       likenessBelow: 0.7,

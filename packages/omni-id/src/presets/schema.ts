@@ -124,6 +124,8 @@ const flow = z.strictObject({
     reference: z.boolean(),
     /** The identity also in the vector that modulates every block; not in the paper. */
     modulation: z.boolean(),
+    /** The target's landmarks are given too, through a ControlNet that learns along: controllable generation (section 4.2). */
+    landmarks: z.boolean(),
     /** Weight of 1 − cosine between the recogniser's features of the picture that the model sees and the target; 0 in the paper. */
     likeness: z.number().min(0),
     /** Likeness counts below this time only: above it there is no face yet. */
@@ -165,6 +167,15 @@ export const presetSchema = z.strictObject({
   singles: z.enum(["once", "altered"]),
   /** ℓ: L tokens of C channels. */
   identity: z.strictObject({ tokens: count, width: count }),
+  /**
+   * What stands for a person (section 4.1): the Omni-ID encoder, or what the paper compares it with: the recogniser's
+   * feature, all tokens of CLIP, both, or all tokens of the preset's own backbone.
+   */
+  representation: z.strictObject({
+    kind: z.enum(["encoder", "arcface", "clip", "arcface-clip", "backbone"]),
+    /** How several photos enter one that is made for one photo: tokens side by side, or their mean. The encoder joins. */
+    photos: z.enum(["joined", "mean"]),
+  }),
   encoder: blocks.extend({
     /** Tokens of ℓ that carry the mean of the photos' class tokens; the paper has none. */
     carriedTokens: z.int().min(0),

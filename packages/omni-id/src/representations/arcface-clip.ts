@@ -23,6 +23,8 @@ export interface ArcFaceClipOptions {
 export class ArcFaceClipRepresentation extends nn.Module implements Representation {
   readonly backbone: Backbone;
   readonly identityShape: [number, number];
+  readonly carriedTokens = 0;
+  readonly wantsFeatures = true;
   readonly photos: PhotosEnter;
   readonly proj: nn.Linear;
   readonly norm_query: nn.LayerNorm;

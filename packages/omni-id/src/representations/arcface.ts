@@ -18,6 +18,8 @@ export interface ArcFaceOptions {
 export class ArcFaceRepresentation extends nn.Module implements Representation {
   readonly backbone: Backbone;
   readonly identityShape: [number, number];
+  readonly carriedTokens = 0;
+  readonly wantsFeatures = true;
   readonly photos: PhotosEnter;
   readonly proj: nn.Linear;
   readonly norm: nn.LayerNorm;

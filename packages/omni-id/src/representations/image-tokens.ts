@@ -14,6 +14,8 @@ export interface ImageTokensOptions {
 export class ImageTokensRepresentation extends nn.Module implements Representation {
   readonly backbone: Backbone;
   readonly identityShape: [number, number];
+  readonly carriedTokens = 0;
+  readonly wantsFeatures = false;
   readonly photos: PhotosEnter;
   readonly norm: nn.LayerNorm;
 

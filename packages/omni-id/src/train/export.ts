@@ -1,11 +1,11 @@
 import { copyFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { provenance } from "@omni-id/data";
-import type { Encoder } from "../encoder.ts";
 import { trainingIdentities } from "../evaluate/training-identities.ts";
 import type { FlowBase } from "../flow-base.ts";
 import type { People } from "../people/people.ts";
 import type { Preset } from "../presets/schema.ts";
+import type { Representation } from "../representations/representation.ts";
 import { EncoderBundle, saveEncoder, saveMaskedDecoder, saveWeights } from "../weights/first-stage.ts";
 import { saveControl, saveFlowAdapter, saveFlowBase } from "../weights/flow.ts";
 import { ENCODER_FILE } from "../weights/folder.ts";
@@ -59,8 +59,8 @@ export async function exportFirstStage(folder: string, first: FirstStage, note: 
 
 /** Mean and deviation of ℓ over training people. */
 async function standardise(
-  bundle: EncoderBundle,
-  { model, people }: { model: { encoder: Encoder }; people: People },
+  bundle: EncoderBundle<Representation>,
+  { model, people }: { model: { encoder: Representation }; people: People },
 ): Promise<void> {
   const identities = await trainingIdentities(model.encoder, people, 2048);
   bundle.standardise(identities);
@@ -86,6 +86,8 @@ export async function exportFlow(folder: string, flow: OpenedFlow, note: ExportN
   const metadata = { ...metadataOf(note), people: String(people.ids.length) };
   const encoderHash = await exportEncoder(folder, flow, note.preset, metadata);
   const adapter = { decoder: model.decoder, encoderHash, baseHash: base.hash, preset: note.preset, metadata };
+  if (model.control)
+    await saveControl(folder, { control: model.control, baseHash: base.hash, preset: note.preset, metadata });
   const hash = await saveFlowAdapter(folder, adapter);
   return `encoder ${encoderHash.slice(0, 12)}, adapter ${hash.slice(0, 12)}`;
 }
@@ -97,7 +99,7 @@ async function exportEncoder(
   preset: Preset,
   metadata: Record<string, string>,
 ): Promise<string> {
-  if (preset.flow.adapter.encoderRate === 0) {
+  if (preset.flow.adapter.encoderRate === 0 && encoder.hash !== "") {
     copyFileSync(encoderFile, join(folder, ENCODER_FILE));
     return encoder.hash;
   }
@@ -107,6 +109,7 @@ async function exportEncoder(
 
 /** What is told of weights that one stage has trained after another. */
 function afterwards(first: Readonly<Record<string, string>>, then: Record<string, string>): Record<string, string> {
+  if (first.stage === undefined) return then;
   const both = (key: string) => `${first[key] ?? "?"} + ${then[key]}`;
   const hours = (Number(first.hours) + Number(then.hours)).toFixed(2);
   return { ...then, stage: both("stage"), steps: both("steps"), hours };

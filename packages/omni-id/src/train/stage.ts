@@ -1,6 +1,6 @@
 import type { nn, Tensor } from "@omni-id/torch";
-import type { Encoder } from "../encoder.ts";
 import type { FetchedPictures, Pictures } from "../people/picture-source.ts";
+import type { Representation } from "../representations/representation.ts";
 import type { Share } from "./share.ts";
 
 export interface ParameterGroup {
@@ -81,7 +81,7 @@ export function parameterGroups(module: nn.Module, rate = 1): ParameterGroup[] {
 
 /** Groups of an encoder; what its backbone brought along takes a share of the rate, and no Muon. */
 export function encoderGroups(
-  encoder: Encoder,
+  encoder: Representation,
   { encoderRate, backboneRate }: { encoderRate: number; backboneRate: number },
 ): ParameterGroup[] {
   const brought = new Set(encoder.backbone.pretrained());
@@ -97,7 +97,7 @@ export function encoderGroups(
 
 /** Whether an encoder is trained; at a backbone's rate of 0 it learns around a frozen backbone. */
 export function setTrainable(
-  encoder: Encoder,
+  encoder: Representation,
   { encoderRate, backboneRate }: { encoderRate: number; backboneRate: number },
 ): void {
   encoder.requiresGrad_(encoderRate > 0);

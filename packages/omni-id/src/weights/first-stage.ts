@@ -1,22 +1,23 @@
 import { join } from "node:path";
 import { F, nn, noGrad, scope, type Tensor, zeros } from "@omni-id/torch";
-import type { Encoder } from "../encoder.ts";
+import { Encoder } from "../encoder.ts";
 import type { MaskedDecoder } from "../masked-decoder.ts";
 import type { Preset } from "../presets/schema.ts";
+import type { Representation } from "../representations/representation.ts";
 import { strangenessBy } from "../similarity.ts";
-import { buildEncoder, buildMaskedDecoder } from "./build.ts";
+import { buildMaskedDecoder, buildRepresentation } from "./build.ts";
 import { encoderName, openWeightsFile, saveWeightsFile, type WeightsNote } from "./file.ts";
 import { DECODER_FILE, ENCODER_FILE, shippedWeights } from "./folder.ts";
 
 /** Everything that turns photos into an identity and compares identities: what {@link ENCODER_FILE} holds. */
-export class EncoderBundle extends nn.Module {
-  readonly encoder: Encoder;
+export class EncoderBundle<E extends Representation = Encoder> extends nn.Module {
+  readonly encoder: E;
   /** Mean ℓ of the training people, `[L, C]`. */
   readonly identity_mean: Tensor;
   /** Deviation of ℓ over the training people, `[L, C]`. */
   readonly identity_deviation: Tensor;
 
-  constructor(encoder: Encoder) {
+  constructor(encoder: E) {
     super();
     const [tokens, width] = encoder.identityShape;
     this.encoder = encoder;
@@ -24,12 +25,13 @@ export class EncoderBundle extends nn.Module {
     this.identity_deviation = nn.buffer(scope(() => zeros([tokens, width]).add(1)));
   }
 
-  /** Sets mean and deviation from the identities of training people `[N, L, C]`. */
+  /** Sets mean and deviation from the identities of training people, `[N, L, C]`, or of several photos each `[N, M · L, C]`. */
   standardise(identities: Tensor): void {
     scope(() =>
       noGrad(() => {
-        this.identity_mean.copy_(identities.mean([0]));
-        this.identity_deviation.copy_(identities.std([0]).add(1e-4));
+        const each = identities.reshape([-1, ...this.identity_mean.shape]);
+        this.identity_mean.copy_(each.mean([0]));
+        this.identity_deviation.copy_(each.std([0]).add(1e-4));
       }),
     );
   }
@@ -76,8 +78,8 @@ export class EncoderBundle extends nn.Module {
 }
 
 /** An encoder with its weights, ready to use; dispose it to give its memory back at once. */
-export interface LoadedEncoder extends Disposable {
-  bundle: EncoderBundle;
+export interface LoadedEncoder<E extends Representation = Encoder> extends Disposable {
+  bundle: EncoderBundle<E>;
   preset: Preset;
   /** Name and SHA-256 of the weights file: identities name the encoder that made them. */
   name: string;
@@ -92,15 +94,28 @@ export interface LoadedEncoder extends Disposable {
  * @throws when the file is missing, damaged, or of another shape than its own preset
  */
 export async function loadEncoder(folder: string = shippedWeights()): Promise<LoadedEncoder> {
+  const loaded = await loadRepresentation(folder);
+  if (isEncoder(loaded)) return loaded;
+  const { kind } = loaded.preset.representation;
+  throw new Error(
+    `${join(folder, ENCODER_FILE)}: holds the representation "${kind}", with which the encoder is compared: train flow and evaluate take it, all else wants an encoder`,
+  );
+}
+
+/** Loads what stands for a person in some weights: the encoder, or a representation that it is compared with. @throws as {@link loadEncoder} */
+export async function loadRepresentation(folder: string = shippedWeights()): Promise<LoadedEncoder<Representation>> {
   const file = join(folder, ENCODER_FILE);
   const { preset, metadata, hash, tensors } = await openWeightsFile(file, "mtd");
-  const bundle = new EncoderBundle(buildEncoder(preset));
+  const bundle = new EncoderBundle(buildRepresentation(preset));
   bundle.loadStateDict(tensors);
   bundle.eval();
   bundle.requiresGrad_(false);
   const name = encoderName(preset, hash);
   return { bundle, preset, name, hash, metadata, [Symbol.dispose]: () => disposeAll(bundle) };
 }
+
+const isEncoder = (loaded: LoadedEncoder<Representation>): loaded is LoadedEncoder =>
+  loaded.bundle.encoder instanceof Encoder;
 
 /** Loads an encoder and the decoder that was trained with it. */
 export async function loadFirstStage(
@@ -135,7 +150,7 @@ export async function startMaskedDecoder(decoder: MaskedDecoder, folder: string)
 }
 
 export interface FirstStageWeights extends WeightsNote {
-  bundle: EncoderBundle;
+  bundle: EncoderBundle<Representation>;
   decoder: MaskedDecoder;
 }
 

@@ -136,7 +136,7 @@ export async function saveFlowAdapter(
  */
 export async function loadFlowAdapter(
   folder: string,
-  { encoder, base }: { encoder: LoadedEncoder; base: LoadedFlowBase },
+  { encoder, base }: { encoder: Pick<LoadedEncoder, "hash">; base: LoadedFlowBase },
 ): Promise<FlowAdapter> {
   const file = join(folder, ADAPTER_FILE);
   const { preset, metadata, tensors } = await openWeightsFile(file, "flow");

@@ -48,9 +48,7 @@ export async function openControlStage(options: OpenControlStageOptions): Promis
   if (options.control === undefined) model.initialiseFrom(base.base.flux);
   else await startControl(model, options.control);
   model.requiresGrad_(true);
-  const rows = sample(people, MEAN_FACE_VIEWS);
-  const landmarks = people.landmarksOf(rows);
-  model.fitMeanFace(rows.map((row, i) => ({ landmarks: landmarks[i], pose: people.poseOf(row) })));
+  fitMeanFace(model, people);
 
   const { prompt, guidance, imageSize } = preset.flow;
   const stage = new ControlStage({
@@ -64,6 +62,13 @@ export async function openControlStage(options: OpenControlStageOptions): Promis
       validation && ((step) => reportOn({ model, base, identity, prompt, guidance, imageSize }, validation, step)),
   });
   return { stage, model, base };
+}
+
+/** Gives a ControlNet the mean face of some people, by which poses become landmarks. */
+export function fitMeanFace(model: LandmarkControl, people: People): void {
+  const rows = sample(people, MEAN_FACE_VIEWS);
+  const landmarks = people.landmarksOf(rows);
+  model.fitMeanFace(rows.map((row, i) => ({ landmarks: landmarks[i], pose: people.poseOf(row) })));
 }
 
 async function loadIdentityPart(folder: string | undefined, base: LoadedFlowBase): Promise<IdentityPart> {

@@ -1,18 +1,25 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { modelFile, recogniserModel } from "@omni-id/face";
 import { noGrad, scope, type Tensor, tensor } from "@omni-id/torch";
+import type { LandmarkControl } from "../../adapters/landmark-control.ts";
+import { startFromPretrained } from "../../checkpoints/clip-vision.ts";
 import { type HeldOutTask, heldOutTasks, otherTask } from "../../evaluate/protocol.ts";
 import { encodeTasks } from "../../evaluate/reconstruct.ts";
 import { trainingIdentities } from "../../evaluate/training-identities.ts";
 import { drawPictures } from "../../generate/draw.ts";
 import type { People } from "../../people/people.ts";
+import { sample } from "../../people/sample.ts";
 import { saveSheet, toRgb } from "../../pictures/picture.ts";
 import { toUnit } from "../../pictures/rgb-batch.ts";
 import type { FlowPreset } from "../../presets/schema.ts";
-import { buildFlowAdapter } from "../../weights/build.ts";
-import { type LoadedEncoder, loadEncoder } from "../../weights/first-stage.ts";
-import { type LoadedFlowBase, loadFlowBase, startFlowAdapter } from "../../weights/flow.ts";
+import type { Representation } from "../../representations/representation.ts";
+import { buildControl, buildFlowAdapter, buildRepresentation } from "../../weights/build.ts";
+import { readWeightsNote } from "../../weights/file.ts";
+import { EncoderBundle, type LoadedEncoder, loadRepresentation } from "../../weights/first-stage.ts";
+import { type LoadedFlowBase, loadFlowBase, startControl, startFlowAdapter } from "../../weights/flow.ts";
 import { ENCODER_FILE } from "../../weights/folder.ts";
+import { fitMeanFace } from "../control/open.ts";
 import { heldOutError } from "../held-out-error.ts";
 import { LikenessLoss } from "../likeness.ts";
 import { peopleTokens } from "../people-tokens.ts";
@@ -27,13 +34,15 @@ export interface OpenFlowStageOptions extends OpenStageOptions {
   base: string;
   /** Folder of the adapter to start from, whichever encoder and base it was trained with; from nothing when absent. */
   adapter?: string;
+  /** Folder of the ControlNet to start from, where the preset gives landmarks too; as a copy of the base when absent. */
+  control?: string;
 }
 
 export interface OpenedFlow {
   stage: FlowStage;
   model: FlowModel;
   people: People;
-  encoder: LoadedEncoder;
+  encoder: Pick<LoadedEncoder<Representation>, "bundle" | "metadata" | "hash">;
   /** The file that it was loaded from. */
   encoderFile: string;
   base: LoadedFlowBase;
@@ -46,7 +55,7 @@ const TIMES = [0.2, 0.5, 0.8, 0.95];
 /** Stage two on a folder of shards, from stage one's encoder and a trained base. */
 export async function openFlowStage(options: OpenFlowStageOptions): Promise<OpenedFlow> {
   const { preset, seed } = options;
-  const encoder = await loadEncoder(options.encoder);
+  const encoder = await openRepresentation(options);
   const base = await loadFlowBase(options.base, preset);
   base.base.checkpointBlocks = preset.flow.adapter.checkpoint;
   const network = encoder.bundle.encoder;
@@ -55,8 +64,13 @@ export async function openFlowStage(options: OpenFlowStageOptions): Promise<Open
     backbone: network.backbone,
   });
 
+  if (encoder.fresh) {
+    startFromPretrained(network.backbone, preset.backbone);
+    scope(() => network.backbone.standardise?.(people.maps(sample(people, 512))));
+  }
   const decoder = buildFlowAdapter(preset);
-  const model = new FlowModel(network, decoder);
+  const control = preset.flow.adapter.landmarks ? await openControl(options, base, people) : undefined;
+  const model = new FlowModel(network, decoder, control);
   if (options.adapter !== undefined) await startFlowAdapter(decoder, options.adapter);
   if (preset.flow.adapter.standardise) {
     const identities = await trainingIdentities(network, people, 1024);
@@ -79,6 +93,50 @@ export async function openFlowStage(options: OpenFlowStageOptions): Promise<Open
     heldOut: validation && ((step) => reportOn({ model, base, prompt, guidance }, validation, step)),
   });
   return { stage, model, people, encoder, encoderFile: join(options.encoder, ENCODER_FILE), base };
+}
+
+/** The ControlNet that learns along. */
+async function openControl(
+  { preset, control }: OpenFlowStageOptions,
+  { base }: LoadedFlowBase,
+  people: People,
+): Promise<LandmarkControl> {
+  const model = buildControl(preset, base);
+  if (control === undefined) model.initialiseFrom(base.flux);
+  else await startControl(model, control);
+  model.requiresGrad_(true);
+  fitMeanFace(model, people);
+  return model;
+}
+
+/**
+ * What stands for a person: that of given weights, or, of a representation that has no stage one, a fresh one.
+ * @throws when the weights hold another representation than the preset names
+ */
+async function openRepresentation({
+  preset,
+  encoder: folder,
+  note,
+}: OpenFlowStageOptions): Promise<OpenedFlow["encoder"] & { fresh: boolean }> {
+  const { kind } = preset.representation;
+  const held =
+    kind === "encoder" || existsSync(join(folder, ENCODER_FILE))
+      ? (await readWeightsNote(join(folder, ENCODER_FILE), "mtd")).preset.representation
+      : undefined;
+  if (held?.kind === kind) {
+    if (held.photos === preset.representation.photos || kind === "encoder")
+      return { ...(await loadRepresentation(folder)), fresh: false };
+    throw new Error(
+      `${folder}: its photos enter ${held.photos}, and representation.photos=${preset.representation.photos} is wanted; take the same, or name another folder with --encoder`,
+    );
+  }
+  if (held && held.kind !== "encoder") {
+    throw new Error(
+      `${folder}: holds the representation "${held.kind}", and representation.kind=${kind} is wanted; name that one, or other weights with --encoder`,
+    );
+  }
+  note(`the representation "${kind}" starts from nothing: it has no stage one`);
+  return { bundle: new EncoderBundle(buildRepresentation(preset)), metadata: {}, hash: "", fresh: true };
 }
 
 /** The fixed prompt's tokens inside FLUX, `[T, width]`. */

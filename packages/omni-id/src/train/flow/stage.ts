@@ -1,6 +1,6 @@
 import { KeyedRandom } from "@omni-id/data";
 import { nn, noGrad, scope, type Tensor, tensor, zeros } from "@omni-id/torch";
-import type { Encoder } from "../../encoder.ts";
+import type { LandmarkControl } from "../../adapters/landmark-control.ts";
 import { type FewToManyTask, sampleFewToMany } from "../../few-to-many.ts";
 import { type Conditions, type FlowBase, flowError, noised } from "../../flow-base.ts";
 import type { FlowAdapter } from "../../flow-decoder.ts";
@@ -8,7 +8,9 @@ import { drawFlow, type FlowDraws, keyedGenerator } from "../../people/draws.ts"
 import { encodeRows } from "../../people/encode-rows.ts";
 import type { People } from "../../people/people.ts";
 import type { FetchedPictures, Pictures } from "../../people/picture-source.ts";
+import { landmarkPictures } from "../../pictures/landmark-pictures.ts";
 import type { FlowPreset } from "../../presets/schema.ts";
+import type { Representation } from "../../representations/representation.ts";
 import type { LikenessLoss } from "../likeness.ts";
 import { peopleTokens } from "../people-tokens.ts";
 import { ALONE, meanOf, partOf, placeOf, rowsOf, type Share } from "../share.ts";
@@ -26,13 +28,16 @@ const DRAW = { tasks: 21, flow: 22, likeness: 23 } as const;
 
 /** The parts that stage two trains, and the keys of its checkpoint. The base stays frozen, outside. */
 export class FlowModel extends nn.Module {
-  readonly encoder: Encoder;
+  readonly encoder: Representation;
   readonly decoder: FlowAdapter;
+  /** Learns along where the preset gives landmarks too (section 4.2). */
+  readonly control: LandmarkControl | undefined;
 
-  constructor(encoder: Encoder, decoder: FlowAdapter) {
+  constructor(encoder: Representation, decoder: FlowAdapter, control?: LandmarkControl) {
     super();
     this.encoder = encoder;
     this.decoder = decoder;
+    this.control = control;
   }
 }
 
@@ -83,7 +88,8 @@ export class FlowStage implements Stage<FlowBatch> {
     this.#likeness = likeness;
     const rates = { encoderRate: preset.adapter.encoderRate, backboneRate };
     setTrainable(model.encoder, rates);
-    this.groups = [...parameterGroups(model.decoder), ...encoderGroups(model.encoder, rates)];
+    const control = model.control ? parameterGroups(model.control) : [];
+    this.groups = [...parameterGroups(model.decoder), ...control, ...encoderGroups(model.encoder, rates)];
   }
 
   batch(step: number): FlowBatch {
@@ -172,7 +178,10 @@ export class FlowStage implements Stage<FlowBatch> {
 
   #velocity(xt: Tensor, { targets, t }: FlowBatch, conditions: Conditions | undefined): Tensor {
     const prompts = this.#base.prompts.encode(targets.map(() => this.#preset.prompt));
-    return this.#base.velocity(xt, t, prompts, conditions);
+    const { control } = this.model;
+    if (!control) return this.#base.velocity(xt, t, prompts, conditions);
+    const lines = landmarkPictures(this.#people.landmarksOf(targets), this.#preset.imageSize);
+    return this.#base.velocity(xt, t, prompts, control.steer(lines, conditions));
   }
 
   /** Places in the batch where the time is low enough for a face to be seen. */
