@@ -123,7 +123,9 @@ describe("what a browser does, on onnxruntime-web", () => {
         encoder: one.encoder,
         photos: one.photos,
         created: one.created,
+        strangeness: read.strangeness,
       });
+      expect(read.strangeness).toBeCloseTo(encoder.bundle.strangeness(read.tokens) as number, 2);
       const again = join(folder, "again.safetensors");
       saveIdentity(again, read, { dtype });
       expect(readFileSync(again)).toEqual(Buffer.from(studio.saveIdentity(one, { dtype })));
