@@ -228,6 +228,24 @@ describe("omni-id reproduce", () => {
     expect(status.out).toMatch(/3 of 3 stages done, 0 running, 0 left/);
   });
 
+  it("writes what was measured as a page, with charts, and as one file that holds its pictures", async () => {
+    const to = ["--from", place("results"), "--page", place("page.md"), "--html", place("page.html")];
+    const { code, err } = await cli("reproduce", "report", ...to, "--pictures", place("runs"));
+    expect(code, err).toBe(0);
+    const { arms, hypotheses } = JSON.parse(readFileSync(place("results", "table2.json"), "utf8"));
+    const page = readFileSync(place("page.md"), "utf8");
+    expect(page).toContain(`| full | 3→8, 95 % masked | ${arms.full.idSimilarity[1].mean.toFixed(4)} [`);
+    for (const { claim } of hypotheses) expect(page).toContain(`| ${claim} |`);
+    const charts = [...page.matchAll(/\]\((experiments\/[\w-]+\.svg)\)/g)].map(([, file]) => file);
+    expect(charts).toContain("experiments/table2-similarity.svg");
+    for (const file of charts) expect(readFileSync(place(file), "utf8")).toMatch(/^<svg[\s\S]*<\/svg>\n$/);
+    const html = readFileSync(place("page.html"), "utf8");
+    expect(html).toMatch(/<img alt="full" src="data:image\/jpeg;base64,/);
+    expect(html).not.toMatch(/(src|href)="(?!data:)/);
+    const none = await cli("reproduce", "report", "--from", place("nothing"));
+    expect(none).toMatchObject({ code: 1, err: expect.stringContaining("measure one first") });
+  });
+
   it("refuses what it does not know, and a folder of another commit", async () => {
     expect(await cli("reproduce", "table9")).toMatchObject({
       code: 2,

@@ -19,6 +19,7 @@ import { useDevice } from "./device.ts";
 import { count, deviceOption, jsonOption } from "./options.ts";
 import { outFolder } from "./out-file.ts";
 import { Interrupted, interruptible, note, print, UsageError } from "./output.ts";
+import { reportCommand } from "./reproduce-report.ts";
 import { prepareTogether, startStage } from "./reproduce-stage.ts";
 
 const OUT = join("runs", "experiments");
@@ -130,6 +131,7 @@ export function reproduceCommand() {
       }
     })
     .addCommand(statusCommand())
+    .addCommand(reportCommand())
     .addCommand(prepareCommand(), { hidden: true });
 }
 
@@ -142,7 +144,8 @@ Examples:
   omni-id reproduce table2 --arms full no-mtd --seeds 1      a pilot: can the measure tell them apart?
   omni-id reproduce all
   omni-id reproduce all --device cuda --at-once 14 --until 9
-  omni-id reproduce status`;
+  omni-id reproduce status
+  omni-id reproduce report`;
 
 function statusCommand() {
   return new Command("status")

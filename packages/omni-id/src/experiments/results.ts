@@ -43,6 +43,10 @@ export interface TableResult {
   steps: { mtd: number; flow: number; downstream: number };
   seeds: number;
   date: string;
+  /** Values of the preset that every arm was given. */
+  set?: readonly string[];
+  /** The graphics card, where it was noted. */
+  card?: string;
   /** What is missing, and why. */
   missing: string[];
 }
@@ -57,7 +61,10 @@ export type Measured = ReadonlyMap<string, ReadonlyMap<number, TableFigures>>;
 export function tableResult(
   name: string,
   measured: Measured,
-  how: Pick<TableResult, "commit" | "hardware" | "device" | "precision" | "steps" | "seeds" | "date" | "missing">,
+  how: Pick<
+    TableResult,
+    "commit" | "hardware" | "device" | "precision" | "steps" | "seeds" | "date" | "missing" | "set"
+  >,
 ): TableResult {
   const table = TABLES[name];
   const [first] = [...measured.values()].flatMap((figures) => [...figures.values()]);

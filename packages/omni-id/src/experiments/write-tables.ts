@@ -13,7 +13,7 @@ export function writeTables(
   { experiment, settings, folders }: { experiment: Experiment; settings: ExperimentSettings; folders: StageFolders },
 ): TableResult[] {
   const { commit, hardware, date } = provenance(0);
-  const { device, precision, steps, seeds, tables } = settings;
+  const { device, precision, steps, seeds, tables, set } = settings;
   return tables.map((table) => {
     const measured = new Map<string, Map<number, TableFigures>>();
     const missing = experiment.leftOut.filter((one) => one.table === table).map(({ arm, why }) => `${arm}: ${why}`);
@@ -24,7 +24,17 @@ export function writeTables(
       if (figures) seedsOf.set(run.seed, figures);
       else missing.push(`${run.arm}, seed ${run.seed}: not measured yet`);
     }
-    const result = tableResult(table, measured, { commit, hardware, date, device, precision, steps, seeds, missing });
+    const result = tableResult(table, measured, {
+      commit,
+      hardware,
+      date,
+      device,
+      precision,
+      steps,
+      seeds,
+      missing,
+      set,
+    });
     writeAtomically(join(results, `${table}.json`), reportText(result));
     return result;
   });

@@ -1,0 +1,85 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { Command } from "@commander-js/extra-typings";
+import { writeAtomically } from "@omni-id/torch";
+import sharp from "sharp";
+import { StageFolders } from "../experiments/folders.ts";
+import { chartsOf, htmlReport, markdownReport, type ReportedTable } from "../experiments/report.ts";
+import type { TableResult } from "../experiments/results.ts";
+import { type ExperimentSettings, planExperiment } from "../experiments/stages.ts";
+import { jsonOption } from "./options.ts";
+import { print } from "./output.ts";
+
+/** `omni-id reproduce report`: what was measured, as a page and as one file. */
+export function reportCommand() {
+  return new Command("report")
+    .description("write what was measured as docs/experiments.md and as one self-contained page")
+    .option("--from <folder>", "the tables' JSON", join("results", "experiments"))
+    .option(
+      "--pictures <folder>",
+      "the experiment's folder, whose pictures go into the page",
+      join("runs", "experiments"),
+    )
+    .option(
+      "--page <file>",
+      "Markdown; its charts go into a folder of the same name beside it",
+      join("docs", "experiments.md"),
+    )
+    .option("--html <file>", "the self-contained page", join("runs", "report.html"))
+    .addOption(jsonOption())
+    .action(async ({ from, pictures, page, html, json }) => {
+      const names = existsSync(from)
+        ? readdirSync(from)
+            .filter((name) => name.endsWith(".json"))
+            .sort()
+        : [];
+      const tables: ReportedTable[] = [];
+      for (const name of names) {
+        const result = readTable(join(from, name));
+        if (!result) continue;
+        const thoughts = join(from, name.replace(/\.json$/, ".md"));
+        tables.push({
+          name: basename(name, ".json"),
+          result,
+          thoughts: existsSync(thoughts) ? readFileSync(thoughts, "utf8") : undefined,
+          strips: await stripsOf(result.table, pictures),
+        });
+      }
+      if (tables.length === 0)
+        throw new Error(`${from}: no table there yet; measure one first: omni-id reproduce table2`);
+      const charts = join(dirname(page), "experiments");
+      for (const file of [charts, dirname(html)]) mkdirSync(file, { recursive: true });
+      for (const { name: file, result } of tables) {
+        for (const { name, svg } of chartsOf(result)) writeAtomically(join(charts, `${file}-${name}.svg`), svg);
+      }
+      writeAtomically(page, markdownReport(tables));
+      writeAtomically(html, htmlReport(tables));
+      print({ page, html, tables: tables.map(({ name }) => name) }, { json, text: `${page} · ${html}` });
+    });
+}
+
+/** A table that was measured; undefined for other files. */
+function readTable(file: string): TableResult | undefined {
+  try {
+    const found = JSON.parse(readFileSync(file, "utf8")) as Partial<TableResult>;
+    return found.arms && found.hypotheses && found.table ? (found as TableResult) : undefined;
+  } catch {
+    throw new Error(`${file}: no JSON; delete it, or measure it again: omni-id reproduce`);
+  }
+}
+
+/** The first seed's pictures of each arm, small enough for a page. */
+async function stripsOf(table: string, folder: string): Promise<{ arm: string; uri: string }[]> {
+  const file = join(folder, "experiment.json");
+  if (!existsSync(file)) return [];
+  const { settings } = JSON.parse(readFileSync(file, "utf8")) as { settings: ExperimentSettings };
+  const folders = new StageFolders(folder);
+  const runs = planExperiment(settings).runs.filter((run) => run.table === table && run.seed === 0);
+  const strips = runs.map(async ({ arm, evaluate }) => {
+    const picture = join(folders.of({ id: evaluate }), "figures.png");
+    if (!existsSync(picture)) return [];
+    const jpeg = await sharp(picture).resize({ width: 640 }).jpeg({ quality: 78 }).toBuffer();
+    return [{ arm, uri: `data:image/jpeg;base64,${jpeg.toString("base64")}` }];
+  });
+  return (await Promise.all(strips)).flat();
+}

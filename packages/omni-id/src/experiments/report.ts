@@ -1,0 +1,215 @@
+import type { Estimate } from "@omni-id/data";
+import { type At, TABLES } from "./arms.ts";
+import { dotChart, escaped } from "./chart.ts";
+import type { ArmResult, TableResult } from "./results.ts";
+
+/** A table that was run, and what belongs beside it. */
+export interface ReportedTable {
+  /** Name of its file, and of its charts'. */
+  name: string;
+  result: TableResult;
+  /** What we think of it, written by hand; Markdown. */
+  thoughts?: string;
+  /** Pictures of arms, as data URIs. */
+  strips?: readonly { arm: string; uri: string }[];
+}
+
+const COUNTS = ["1", "3"] as const;
+const words = { yes: "yes", no: "**no**", unresolved: "not resolved" } as const;
+
+/** Charts of a table: identity similarity, its differences in pairs, and pose errors where they were read. */
+export function chartsOf({ table, arms, bounds, hypotheses }: TableResult): { name: string; svg: string }[] {
+  const rows = (of: (arm: ArmResult) => Partial<Record<At, Estimate>> | undefined) =>
+    Object.entries(arms).flatMap(([name, arm]) => {
+      const dots = COUNTS.flatMap((count) => {
+        const value = of(arm)?.[count];
+        return value ? [{ label: count === "1" ? "1 photo" : `${count} photos`, value }] : [];
+      });
+      return dots.length > 0 ? [{ name, dots }] : [];
+    });
+  const marks = bounds.bareBase === undefined ? [] : [{ label: "nobody's identity", at: bounds.bareBase }];
+  const likeness = rows((arm) => arm.idSimilarity);
+  const differences = hypotheses.flatMap(({ claim, difference }) => {
+    const known = TABLES[table]?.hypotheses.find((one) => one.claim === claim && one.measure === "idSimilarity");
+    if (!known || !difference) return [];
+    const side = ({ arm, at }: typeof known.more) =>
+      known.more.arm === known.less.arm ? `${arm} at ${at.join(", ")}` : arm;
+    const name = `${side(known.more)} − ${side(known.less)}`;
+    return [{ name, dots: [{ label: "the mean over 1 and 3 photos", value: difference }] }];
+  });
+  const pose = rows((arm) => arm.poseError);
+  return [
+    ...(likeness.length > 0
+      ? [
+          {
+            name: "similarity",
+            svg: dotChart({ rows: likeness, axis: "ID similarity (higher is better), 95 %", marks }),
+          },
+        ]
+      : []),
+    ...(differences.length > 0
+      ? [
+          {
+            name: "differences",
+            svg: dotChart({
+              rows: differences,
+              axis: "difference of ID similarity in pairs, 95 %; the paper expects all of them to the right of 0",
+              marks: [{ label: "0", at: 0 }],
+            }),
+          },
+        ]
+      : []),
+    ...(pose.length > 0
+      ? [{ name: "pose", svg: dotChart({ rows: pose, axis: "pose error, degrees (lower is better), 95 %" }) }]
+      : []),
+  ];
+}
+
+/** All tables as a page of the documentation; charts are named `experiments/<table>-<chart>.svg`. */
+export function markdownReport(tables: readonly ReportedTable[]): string {
+  return [
+    "# The paper's tables, run again",
+    "",
+    "<!-- Written by: omni-id reproduce report. What we think of a table stands in results/experiments/<table>.md. -->",
+    "",
+    INTRODUCTION,
+    "",
+    ...tables.flatMap(tableInMarkdown),
+  ].join("\n");
+}
+
+const INTRODUCTION = `Each table of the paper, beside what this repository measures at nano scale. Each claim of the paper was written down
+before its run (\`packages/omni-id/src/experiments/arms.ts\`). It is answered by the difference in pairs, the same people, noise and poses
+on both sides: **yes** where its 95 % interval lies above 0, **no** where it lies below, *not resolved* where it holds 0.
+Intervals are over people and seeds. Our numbers are not the paper's: it judges FLUX pictures of films by ArcFace, we judge 64-pixel
+pictures of rendered people by dlib's network. What can be compared is the order of the arms.
+
+\`\`\`
+npx omni-id reproduce all        # goes on where it stopped
+npx omni-id reproduce status
+npx omni-id reproduce report     # writes this page
+\`\`\``;
+
+function tableInMarkdown({ name: file, result, thoughts }: ReportedTable): string[] {
+  const { title, arms, hypotheses } = result;
+  return [
+    `## ${title}`,
+    "",
+    factsOf(result),
+    "",
+    ...chartsOf(result).flatMap(({ name }) => [`![${title}: ${name}](experiments/${file}-${name}.svg)`, ""]),
+    "| arm | what it is | ID similarity, 1 / 3 photos | of the way¹ | paper | seeds |",
+    "| --- | --- | --- | --- | --- | --- |",
+    ...Object.entries(arms).map(
+      ([name, arm]) =>
+        `| ${name} | ${arm.about} | ${pair(arm.idSimilarity)} | ${shares(result, arm)} | ${inPaper(arm.paper.idSimilarity)} | ${arm.seeds.length} |`,
+    ),
+    "",
+    "¹ from another person's real photo (0 %) to a real photo of the person (100 %): cosines lie close together.",
+    "",
+    "| the paper's claim | answer | by | in the paper |",
+    "| --- | --- | --- | --- |",
+    ...hypotheses.map(
+      ({ claim, answer, by, paper }) =>
+        `| ${claim} | ${words[answer]} | ${by} | ${paper === undefined ? "–" : signed(paper)} |`,
+    ),
+    "",
+    ...(thoughts ? [thoughts.trim(), ""] : []),
+    ...(result.missing.length > 0 ? [`Missing: ${result.missing.join("; ")}.`, ""] : []),
+  ];
+}
+
+/** The same as one file that needs nothing else, with a strip of pictures of each arm. */
+export function htmlReport(tables: readonly ReportedTable[]): string {
+  const body = tables.map((reported) => {
+    const { result, thoughts, strips = [] } = reported;
+    const { title, arms, hypotheses } = result;
+    const head = (...names: string[]) => `<tr>${names.map((name) => `<th>${escaped(name)}</th>`).join("")}</tr>`;
+    const row = (...cells: string[]) => `<tr>${cells.map((cell) => `<td>${escaped(cell)}</td>`).join("")}</tr>`;
+    return [
+      `<section><h2>${escaped(title)}</h2><p>${escaped(factsOf(result))}</p>`,
+      ...chartsOf(result).map(({ svg }) => svg),
+      `<table>${head("arm", "what it is", "ID similarity, 1 / 3 photos", "of the way", "paper", "seeds")}`,
+      ...Object.entries(arms).map(([name, arm]) =>
+        row(
+          name,
+          arm.about,
+          pair(arm.idSimilarity),
+          shares(result, arm),
+          inPaper(arm.paper.idSimilarity),
+          `${arm.seeds.length}`,
+        ),
+      ),
+      `</table><table>${head("the paper's claim", "answer", "by", "in the paper")}`,
+      ...hypotheses.map(({ claim, answer, by, paper }) =>
+        row(claim, answer === "unresolved" ? "not resolved" : answer, by, paper === undefined ? "–" : signed(paper)),
+      ),
+      "</table>",
+      thoughts ? `<p>${escaped(thoughts.trim())}</p>` : "",
+      ...strips.map(
+        ({ arm, uri }) =>
+          `<figure><figcaption>${escaped(arm)}</figcaption><img alt="${escaped(arm)}" src="${uri}"></figure>`,
+      ),
+      `<pre>npx omni-id reproduce ${Object.keys(TABLES).includes(result.table) ? result.table : "all"}</pre></section>`,
+    ].join("\n");
+  });
+  return `<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>The paper's tables, run again</title>
+<style>
+body { font: 15px/1.5 system-ui, sans-serif; color: #1d2430; max-width: 960px; margin: 2rem auto; padding: 0 1rem }
+table { border-collapse: collapse; margin: 1rem 0; font-size: 14px } td, th { border-bottom: 1px solid #dde; padding: .3rem .6rem; text-align: left; vertical-align: top }
+img, svg { max-width: 100% } figure { display: inline-block; margin: .5rem; max-width: 440px } pre { background: #f4f5f8; padding: .6rem }
+</style>
+<h1>The paper's tables, run again</h1>
+${INTRODUCTION.split("```")[0]
+  .split("\n\n")
+  .map((paragraph) => `<p>${escaped(paragraph.replaceAll(/[`*]/g, ""))}</p>`)
+  .join("\n")}
+${body.join("\n")}
+</html>
+`;
+}
+
+/** What the figures were made by, in a sentence or two. */
+function factsOf(result: TableResult): string {
+  const {
+    people,
+    pictures,
+    steps,
+    judge,
+    commit,
+    hardware,
+    device,
+    precision,
+    guidance,
+    drawingSteps,
+    card,
+    set = [],
+  } = result;
+  const machine = device === "cpu" ? hardware : `${card ?? device} (${hardware})`;
+  return (
+    `${people} people never seen in training, ${pictures} pictures a figure. Steps: ${steps.mtd} of stage one, ${steps.flow} of stage two` +
+    `${Object.values(result.arms).some((arm) => arm.poseError) ? `, ${steps.downstream} downstream` : ""}, the same for all arms${set.length > 0 ? `, with ${set.join(", ")}` : ""}; ` +
+    `pictures of ${drawingSteps ?? "?"} steps at guidance ${guidance ?? "?"}. Judge: ${judge}. Commit ${commit}, ${precision}, ${machine}.`
+  );
+}
+
+const pair = (values: Partial<Record<At, Estimate>>): string =>
+  COUNTS.map((count) => interval(values[count])).join(" / ");
+
+const interval = (value: Estimate | undefined): string =>
+  value ? `${value.mean.toFixed(4)} [${value.ci.map((end) => end.toFixed(4)).join(", ")}]` : "–";
+
+function shares({ bounds: { samePerson, otherPerson } }: TableResult, { idSimilarity }: ArmResult): string {
+  if (samePerson === undefined || otherPerson === undefined) return "–";
+  const share = ({ mean }: Estimate) => `${Math.round((100 * (mean - otherPerson)) / (samePerson - otherPerson))} %`;
+  return COUNTS.map((count) => idSimilarity[count])
+    .map((value) => (value ? share(value) : "–"))
+    .join(" / ");
+}
+
+const inPaper = (values: Partial<Record<At, number>>): string =>
+  COUNTS.map((count) => values[count]?.toFixed(3) ?? "–").join(" / ");
+
+const signed = (value: number): string => `${value < 0 ? "−" : "+"}${Math.abs(value)}`;
