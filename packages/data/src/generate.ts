@@ -5,6 +5,7 @@ import { writeAtomically } from "@omni-id/torch";
 import sharp from "sharp";
 import { type ShardSample, shardName, writeShard } from "./shard-writer.ts";
 import { type SyntheticIdentity, SynthPool } from "./synth/pool.ts";
+import { HELD_OUT_WORDS, type HeldOut } from "./synth/scenes/held-out.ts";
 
 export interface GenerateOptions {
   identities: number;
@@ -13,6 +14,12 @@ export interface GenerateOptions {
   /** Side of a picture, in pixels. */
   size: number;
   seed: number;
+  /** Scenes of each, after the pictures. */
+  scenes?: number;
+  /** Combinations of words that no scene has. */
+  heldOut?: HeldOut;
+  /** Scenes have held-out combinations, and none else. */
+  heldOutOnly?: boolean;
   /** Folder of the shards. */
   out: string;
   workers?: number;
@@ -32,7 +39,7 @@ export interface GenerateOptions {
 export async function writeSyntheticShards(options: GenerateOptions): Promise<number> {
   const { identities, images, size, seed, out, workers, shardSize = 64, onProgress, signal } = options;
   mkdirSync(out, { recursive: true });
-  takeFolder(out, { identities, images, size, seed, shardSize });
+  takeFolder(out, { identities, images, size, seed, shardSize, ...sceneRecipe(options) });
   const pool = new SynthPool({ workers });
   let done = 0;
   try {
@@ -57,13 +64,14 @@ export async function writeSyntheticShards(options: GenerateOptions): Promise<nu
 async function renderShard(
   identities: readonly number[],
   pool: SynthPool,
-  { seed, size, images, signal }: GenerateOptions,
+  { seed, size, images, scenes, heldOut, heldOutOnly, signal }: GenerateOptions,
   onRendered: () => void,
 ): Promise<ShardSample[] | undefined> {
   try {
     return await Promise.all(
       identities.map(async (identity) => {
-        const sample = await toSample(await pool.render({ seed, identity, size, images }, { signal }));
+        const job = { seed, identity, size, images, scenes, heldOut, heldOutOnly };
+        const sample = await toSample(await pool.render(job, { signal }));
         onRendered();
         return sample;
       }),
@@ -84,11 +92,24 @@ export interface Recipe {
   seed: number;
   /** Identities in a shard. */
   shardSize: number;
+  /** Scenes of each, and the combinations that they never have, or always. Absent in a set without scenes. */
+  scenes?: number;
+  heldOut?: HeldOut;
+  heldOutOnly?: boolean;
+}
+
+/** What a set with scenes notes of them. */
+function sceneRecipe({ scenes, heldOut = HELD_OUT_WORDS, heldOutOnly }: GenerateOptions): Partial<Recipe> {
+  return scenes ? { scenes, heldOut, ...(heldOutOnly ? { heldOutOnly } : {}) } : {};
 }
 
 const RECIPE = "recipe.json";
 /** What the nano preset is trained on. */
 export const NANO_RECIPE = { identities: 2600, images: 8, size: 96, seed: 0 } as const;
+
+/** What must be the same for shards to lie in one folder. */
+const RECIPE_KEYS = ["seed", "size", "images", "shardSize", "scenes", "heldOut", "heldOutOnly"] as const;
+const told = (value: unknown) => (typeof value === "object" ? JSON.stringify(value) : String(value));
 
 /** Notes beside the shards what they are made of, so that two recipes never mix in one folder. */
 function takeFolder(out: string, recipe: Recipe): void {
@@ -96,9 +117,10 @@ function takeFolder(out: string, recipe: Recipe): void {
   const shards = readdirSync(out).filter((name) => name.endsWith(".tar"));
   if (shards.length > 0) {
     const there = readRecipe(out);
-    const other = (["seed", "size", "images", "shardSize"] as const).find((key) => there?.[key] !== recipe[key]);
+    const other = RECIPE_KEYS.find((key) => JSON.stringify(there?.[key]) !== JSON.stringify(recipe[key]));
     if (!there || other) {
-      const what = there && other ? `made with ${other} ${there[other]}, not ${recipe[other]}` : "not made here";
+      const what =
+        there && other ? `made with ${other} ${told(there[other])}, not ${told(recipe[other])}` : "not made here";
       throw new Error(`${out}: holds shards ${what}; choose an empty folder, or delete them`);
     }
     // The last shard of a smaller set is short: it is rendered again for a larger one.
@@ -133,13 +155,14 @@ async function toSample({ id, person, images }: SyntheticIdentity): Promise<Shar
         eyes: eyes.name,
         glasses: person.glasses.worn,
       },
-      images: images.map(({ image, landmarks, pose, caption, expression }) => ({
+      images: images.map(({ image, landmarks, pose, caption, expression, ...more }) => ({
         width: image.width,
         height: image.height,
         landmarks: Array.from(landmarks, (value) => Math.round(value * 100) / 100),
         pose: { yaw: round(pose.yaw), pitch: round(pose.pitch), roll: round(pose.roll) },
         caption,
         expression,
+        ...("scene" in more ? { captions: more.captions, scene: more.scene } : {}),
       })),
     },
     // Small pictures have no detail to spare: hardly any compression, full colour resolution.

@@ -1,4 +1,5 @@
 import type { Pose } from "@omni-id/face";
+import type { SceneTruth } from "./synth/scenes/truth.ts";
 
 /** What is known of one image of an identity; the image itself is a file beside it in the shard. */
 export interface ImageRecord {
@@ -9,6 +10,10 @@ export interface ImageRecord {
   pose: Pose;
   caption: string;
   expression?: string;
+  /** Other wordings of the caption, and it, where there are several. */
+  captions?: string[];
+  /** What a rendered scene shows, in single words. */
+  scene?: SceneTruth;
   /** 0…1, where it was measured. */
   quality?: number;
   /** Where it was taken from, of curated videos and imported photos. */

@@ -43,6 +43,9 @@ export function measureOpenness(figure: Figure): Openness {
   return new Map(parts.map((part, i) => [part, slice(part, i)]));
 }
 
+/** What a part was cut from: its vertices see the same. */
+const lasting = (part: Part) => part.whole ?? part;
+
 /** Light from the surroundings on every wanted vertex of a scene, `[vertices × 3]`, lamps apart. */
 export function ambientLight(
   scene: Scene,
@@ -67,7 +70,7 @@ export function ambientLight(
   });
   const share = 4 / DIRECTIONS.length / 255;
   for (const [number, part] of scene.parts.entries()) {
-    const seen = openness.get(part);
+    const seen = openness.get(lasting(part));
     const hair = part.material.surface === "hair";
     const start = scene.offsets[number];
     for (let i = 0; i < part.mesh.source.length; i++) {

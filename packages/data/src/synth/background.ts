@@ -1,56 +1,9 @@
 import { KeyedRandom } from "../random.ts";
-import { CENTRE, type Frame, PLACE_X, PLACE_Y, SAMPLES } from "./frame.ts";
+import { Backdrop, enlarge, type Rgb } from "./backdrop.ts";
+import type { Frame } from "./frame.ts";
 import type { BackgroundKind, View } from "./view.ts";
 
 const SIDE = 96;
-type Rgb = readonly [number, number, number];
-
-/** A small picture that is painted with blurred shapes and enlarged behind the person. */
-class Backdrop {
-  pixels = new Float32Array(SIDE * SIDE * 3);
-
-  blend(x: number, y: number, colour: Rgb, share: number): void {
-    if (x < 0 || y < 0 || x >= SIDE || y >= SIDE) return;
-    const at = (Math.floor(y) * SIDE + Math.floor(x)) * 3;
-    for (let c = 0; c < 3; c++) this.pixels[at + c] += (colour[c] - this.pixels[at + c]) * share;
-  }
-
-  box(x: number, y: number, width: number, height: number, colour: Rgb, share: number): void {
-    for (let j = Math.max(0, y); j < Math.min(SIDE, y + height); j++) {
-      for (let i = Math.max(0, x); i < Math.min(SIDE, x + width); i++) this.blend(i, j, colour, share);
-    }
-  }
-
-  disc(x: number, y: number, radius: number, colour: Rgb, share: number): void {
-    for (let j = Math.floor(y - radius); j <= y + radius; j++) {
-      for (let i = Math.floor(x - radius); i <= x + radius; i++) {
-        if ((i - x) ** 2 + (j - y) ** 2 < radius * radius) this.blend(i, j, colour, share);
-      }
-    }
-  }
-
-  /** Running mean along rows, then along columns. */
-  blur(radius: number): void {
-    for (const [step, line] of [
-      [3, SIDE * 3],
-      [SIDE * 3, 3],
-    ] as const) {
-      const from = this.pixels.slice();
-      for (let l = 0; l < SIDE; l++) {
-        for (let c = 0; c < 3; c++) {
-          const base = l * line + c;
-          const value = (i: number) => from[base + Math.max(0, Math.min(SIDE - 1, i)) * step];
-          let sum = 0;
-          for (let i = -radius; i <= radius; i++) sum += value(i);
-          for (let i = 0; i < SIDE; i++) {
-            this.pixels[base + i * step] = sum / (2 * radius + 1);
-            sum += value(i + radius + 1) - value(i - radius);
-          }
-        }
-      }
-    }
-  }
-}
 
 function someColour(r: KeyedRandom, most = 1): Rgb {
   const value = r.uniform() * most;
@@ -107,7 +60,7 @@ const PAINTERS: Readonly<Record<BackgroundKind, (b: Backdrop, r: KeyedRandom) =>
 /** Paints the view's background wherever a frame shows nothing else. */
 export function paintBackground({ seed, background }: View, frame: Frame): void {
   const r = new KeyedRandom(seed, 0xbac6);
-  const b = new Backdrop();
+  const b = new Backdrop(SIDE);
   const [one, two] = [0.3, 0.1].map((least) => background.tint.map((value) => value * r.range(least, 1)));
   const angle = r.range(0, 2 * Math.PI);
   const [cosine, sine] = [Math.cos(angle), Math.sin(angle)];
@@ -121,32 +74,5 @@ export function paintBackground({ seed, background }: View, frame: Frame): void 
   PAINTERS[background.kind](b, r);
   const radius = Math.round(background.blur * SIDE);
   if (radius > 0) for (let i = 0; i < 2; i++) b.blur(radius);
-  enlarge(b.pixels, background.gain, frame);
-}
-
-/** Interpolates the backdrop over the samples, or whole pixels, that show no triangle. */
-function enlarge(pixels: Float32Array, gain: number, { size, side, whole, triangle, colour, step }: Frame): void {
-  // Places along a line in half samples, since pixels' centres lie between samples.
-  const places = Float64Array.from({ length: 2 * side }, (_, i) =>
-    Math.max(0, Math.min(SIDE - 1.001, (i / 2 / side) * SIDE - 0.5)),
-  );
-  for (let j = 0, i = 0; j < size; j++) {
-    for (let l = 0, first = j * SAMPLES * side; l < size; l++, i++, first += SAMPLES) {
-      for (let k = whole[i] ? CENTRE : 0; k < (whole[i] ? CENTRE + 1 : CENTRE); k++) {
-        const p = first + step[k];
-        if (triangle[p] >= 0) continue;
-        const x = places[2 * (l * SAMPLES + PLACE_X[k])];
-        const y = places[2 * (j * SAMPLES + PLACE_Y[k])];
-        const x0 = x | 0;
-        const y0 = y | 0;
-        for (let c = 0; c < 3; c++) {
-          const at = (y0 * SIDE + x0) * 3 + c;
-          const below = at + SIDE * 3;
-          const upper = pixels[at] + (pixels[at + 3] - pixels[at]) * (x - x0);
-          const lower = pixels[below] + (pixels[below + 3] - pixels[below]) * (x - x0);
-          colour[3 * p + c] = gain * (upper + (lower - upper) * (y - y0));
-        }
-      }
-    }
-  }
+  enlarge(b, background.gain, frame);
 }

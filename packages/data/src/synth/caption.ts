@@ -29,7 +29,8 @@ export function describePicture(person: Person, view: View): string {
   return `a photo of ${article} ${age}${origin}${noun} with ${traits.join(", ")} and ${last}, ${face}, ${pose}, ${view.light.name} light, ${BEHIND[view.background.kind]}`;
 }
 
-function hairOf({ hair, skin }: Person): string {
+/** A person's hair in words, such as "long brown hair". */
+export function hairOf({ hair, skin }: Person): string {
   if (hair.style === null) return skin.scalp < 0.2 ? "a bald head" : `very short ${hair.name} hair`;
   const length = LONG.test(hair.style) ? "long" : MEDIUM.test(hair.style) ? "medium-length" : "short";
   return `${length} ${hair.name} hair`;

@@ -6,6 +6,7 @@ import { addTargets, expressionTargets, macroTargets } from "./morph.ts";
 import type { Material, Part, Surface } from "./part.ts";
 import type { Colour, Person } from "./person.ts";
 import { fitProxy, loadProxy, offsetScale, type ProxyKind, type ProxyMesh } from "./proxy.ts";
+import { lowerArms } from "./scenes/arms.ts";
 import { paintSkin } from "./skin.ts";
 import { aboveHairline, loadSkinMap } from "./skin-map.ts";
 import { loadTexture, luminance, meanLuminance, type Texture } from "./texture.ts";
@@ -34,6 +35,8 @@ export class Figure {
   readonly #positions: Float32Array;
   readonly #normals: Float32Array;
   readonly parts: Part[] = [];
+  /** Trunk and arms, which only scenes show. */
+  lower: Part | undefined;
   readonly #clothes = new Map<string, Part>();
   readonly #glasses: Part[] = [];
   /** Centres of neck01, neck02, neck03 and head. */
@@ -92,6 +95,8 @@ export class Figure {
       },
       { ...body, mesh: model.rest, material: material("skin", { texture: skin.body }), faceVertices: faces.rest },
     );
+
+    this.lower = { ...body, mesh: model.lower, material: material("skin", { texture: skin.body }) };
 
     const eye = loadProxy(model, "eyes", "HighPolyEyes");
     const iris = join(model.folder, "public/data/proxies/eyes/HighPolyEyes/textures", `${person.eyes.texture}_eye.png`);
@@ -175,11 +180,26 @@ export class Figure {
     return [...this.parts, ...(clothes ? [clothes] : []), ...(view.glasses ? this.#glasses : [])];
   }
 
-  /** Moves all parts to an expression and gaze, in the model's own frame, and computes normals. */
-  pose(units: Readonly<Record<string, number>>, gaze: readonly [number, number], parts: readonly Part[]): void {
+  /** Everything of the body, the glasses if worn, and no clothes: what a scene dresses. */
+  undressed({ glasses }: { glasses: boolean }): Part[] {
+    return [...this.parts, ...(this.lower ? [this.lower] : []), ...(glasses ? this.#glasses : [])];
+  }
+
+  /**
+   * Moves all parts to an expression and gaze, in the model's own frame, and computes normals.
+   * @param arms how far the arms are lowered, degrees: left and right; for pictures that show them
+   */
+  pose(
+    units: Readonly<Record<string, number>>,
+    gaze: readonly [number, number],
+    parts: readonly Part[],
+    arms?: readonly [number, number],
+  ): void {
+    const { head, rest, lower } = this.model;
     this.#positions.set(this.#neutral);
     addTargets(this.model, this.#positions, expressionTargets(units, this.person.macro.origin));
-    positionNormals(this.#positions, [this.model.head, this.model.rest], this.#normals);
+    if (arms) lowerArms(this.model, this.#positions, arms);
+    positionNormals(this.#positions, arms ? [head, rest, lower] : [head, rest], this.#normals);
     const done = new Set<Float32Array>();
     for (const part of parts) {
       if (!part.proxy || done.has(part.positions)) continue;

@@ -156,13 +156,32 @@ const DRAWERS: Readonly<Record<string, { weight: number; draw: Drawer }>> = {
       ],
     }),
   },
+  // Never drawn by weight: scenes ask for it by name.
+  backlight: {
+    weight: 0,
+    draw: (r, _warmth, side) => ({
+      sky: times([0.6, 0.66, 0.8], r.range(0.3, 0.4)),
+      ground: times([0.5, 0.45, 0.4], 0.25),
+      horizon: times([0.8, 0.75, 0.7], r.range(0.22, 0.3)),
+      lobes: [],
+      lamps: [-1, 1].map((edge) => ({
+        direction: direction(180 + edge * r.range(28, 50), r.range(18, 40)),
+        colour: times([1, 0.9, 0.72], edge === side ? r.range(2.2, 3) : r.range(0.9, 1.6)),
+        softness: 0.05,
+      })),
+    }),
+  },
 };
+
+/** Light of one kind, such as "window". */
+export function drawLightOf(r: KeyedRandom, name: string): Light {
+  const side = r.chance(0.5) ? 1 : -1;
+  return { name, ...DRAWERS[name].draw(r, r.spread(0.3, 0.8), side) };
+}
 
 /** Draws one of the kinds of light. */
 export function drawLight(r: KeyedRandom): Light {
-  const name = r.weighted(Object.entries(DRAWERS).map(([kind, { weight }]) => [kind, weight] as const));
-  const side = r.chance(0.5) ? 1 : -1;
-  return { name, ...DRAWERS[name].draw(r, r.spread(0.3, 0.8), side) };
+  return drawLightOf(r, r.weighted(Object.entries(DRAWERS).map(([kind, { weight }]) => [kind, weight] as const)));
 }
 
 /** Light from one direction of the surroundings, lamps apart. */

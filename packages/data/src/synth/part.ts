@@ -33,4 +33,6 @@ export interface Part {
   faceVertices?: Uint8Array;
   proxy?: ProxyMesh;
   mirrored?: boolean;
+  /** The part that this is a piece of, with the same vertices. */
+  whole?: Part;
 }

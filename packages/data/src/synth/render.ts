@@ -9,8 +9,12 @@ import { develop } from "./develop.ts";
 import { Figure } from "./figure.ts";
 import { type Camera, Frame, SAMPLES } from "./frame.ts";
 import { landmarkPositions } from "./landmarks.ts";
+import type { Part } from "./part.ts";
 import { drawPerson, type Person } from "./person.ts";
 import { chainPlacements, Scene } from "./scene.ts";
+import { paintPlace } from "./scenes/place.ts";
+import type { SceneView } from "./scenes/scene-view.ts";
+import { wear } from "./scenes/wardrobe.ts";
 import { shadeOpaque } from "./shade.ts";
 import { apply, headRotation, type Vec3 } from "./vector.ts";
 import { drawView, type View } from "./view.ts";
@@ -30,6 +34,24 @@ export interface SyntheticImage {
 const SHADOW_SIZE = 256;
 /** From this size on, a pixel that shows one surface is shaded once: at smaller ones details need every sample. */
 const MULTISAMPLED = 256;
+
+/** Centre (x, y) and radius of what shadows are drawn of, decimetres. */
+type ShadowField = (view: View, half: number, faceSize: number) => readonly [number, number, number];
+const SHADOW: ShadowField = (_view, half, faceSize) => [0, -0.25 * half, (2.1 * faceSize) / 0.65];
+/** Down to the hips, wherever in the picture the person stands. */
+const TALL_SHADOW: ShadowField = ({ shift }, half, faceSize) => [
+  shift[0] * half,
+  shift[1] * half - (2.2 * faceSize) / 0.65,
+  (4.2 * faceSize) / 0.65,
+];
+
+interface Drawing {
+  parts: readonly Part[];
+  everySample: boolean;
+  shadow: ShadowField;
+  /** Paints what is behind the person. */
+  paint: () => void;
+}
 
 /** Draws one person in any number of views. */
 export class Portrait {
@@ -56,11 +78,26 @@ export class Portrait {
    * `everySample`: whether each of a pixel's samples is shaded
    */
   render(view: View, size: number, { everySample = size < MULTISAMPLED } = {}): SyntheticImage {
+    const parts = this.#figure.partsOf(view);
+    const frame = frameOf(size);
+    this.#figure.pose(view.units, view.gaze, parts);
+    return this.#draw(view, frame, { parts, everySample, shadow: SHADOW, paint: () => paintBackground(view, frame) });
+  }
+
+  /** A scene, `size` pixels wide and high: dressed as its truth says, before its place. */
+  async renderScene(view: SceneView, size: number): Promise<SyntheticImage> {
+    const figure = this.#figure;
+    const parts = await wear(figure.model, figure.undressed(view), view.truth, view.cut);
+    // From here on nothing waits: the figure's buffers are shared.
+    const frame = frameOf(size);
+    figure.pose(view.units, view.gaze, parts, view.arms);
+    const everySample = size < MULTISAMPLED;
+    return this.#draw(view, frame, { parts, everySample, shadow: TALL_SHADOW, paint: () => paintPlace(view, frame) });
+  }
+
+  #draw(view: View, frame: Frame, { parts, everySample, shadow, paint }: Drawing): SyntheticImage {
     const figure = this.#figure;
     const scene = this.#scene;
-    const parts = figure.partsOf(view);
-    figure.pose(view.units, view.gaze, parts);
-
     const head = headRotation(view.yaw, view.pitch, view.roll);
     const body = headRotation(view.yaw * view.body[0], view.pitch * view.body[1], view.roll * 0.15);
     const placements = chainPlacements(body, head, figure.joints);
@@ -79,20 +116,20 @@ export class Portrait {
     }
     scene.fill(parts, placements);
 
-    const frame = frameOf(size);
     const { side } = frame;
     const camera: Camera = { focal: (side / 2 / half) * distance, width: side, height: side };
     const lamps = view.light.lamps.map((lamp, i) => {
       this.#shadows[i] ??= new DepthMap(SHADOW_SIZE);
-      const shadow = this.#shadows[i];
-      shadow.draw(scene, lamp.direction, [0, -0.25 * half, -distance - 0.2], (2.1 * figure.faceSize) / 0.65);
-      return { ...lamp, shadow };
+      const map = this.#shadows[i];
+      const [x, y, radius] = shadow(view, half, figure.faceSize);
+      map.draw(scene, lamp.direction, [x, y, -distance - 0.2], radius);
+      return { ...lamp, shadow: map };
     });
     frame.clear();
     frame.project(scene, camera);
     frame.drawOpaque(scene, !everySample);
     if (!everySample) frame.merge(scene);
-    paintBackground(view, frame);
+    paint();
     const ambient = ambientLight(scene, this.#openness, view.light, body, head, frame.seenVertices(scene));
     shadeOpaque(frame, scene, camera, ambient, lamps, everySample);
     drawCards(frame, scene, camera, ambient, lamps, everySample);

@@ -1,25 +1,51 @@
 import { resolve } from "node:path";
 import { Command } from "@commander-js/extra-typings";
-import { NANO_RECIPE, writeSyntheticShards } from "@omni-id/data";
+import { HELD_OUT_WORDS, NANO_RECIPE, readHeldOut, writeSyntheticShards } from "@omni-id/data";
 import { count, jsonOption, whole } from "./options.ts";
 import { outFolder } from "./out-file.ts";
 import { Interrupted, interruptible, note, print, progress } from "./output.ts";
+
+/** What `--scenes` makes unless told otherwise. */
+const SCENES = { images: 4, scenes: 6, size: 128 } as const;
 
 export function synthCommand() {
   return new Command("synth")
     .option("-o, --out <folder>", "folder of the shards", "data/synth")
     .option("--identities <number>", "people", count, NANO_RECIPE.identities)
-    .option("--images <number>", "pictures of each; training and evaluation want 8", count, NANO_RECIPE.images)
-    .option("--size <pixels>", "side of a picture", count, NANO_RECIPE.size)
+    .option(
+      "--images <number>",
+      "pictures of each; training and evaluation want 8 (default: 8; 4 with --scenes)",
+      count,
+    )
+    .option(
+      "--scenes [number]",
+      "also scenes of each that a sentence tells of (6 unless said; --images are then 4)",
+      count,
+    )
+    .option("--held-out <file>", "combinations of words that no scene has, a JSON list (default: our own six)")
+    .option("--held-out-only", "scenes have held-out combinations, to measure what is new to a model")
+    .option("--size <pixels>", "side of a picture (default: 96; 128 with --scenes)", count)
     .option("--seed <number>", "other people for another seed", whole, NANO_RECIPE.seed)
     .option("--workers <number>", "worker threads (default: one a core)", count)
     .addOption(jsonOption())
     .addHelpText("after", "\nThe same seed gives the same bytes, whatever the number of workers and of interruptions.")
-    .action(async ({ json, out, identities, images, ...options }) => {
+    .action(async ({ json, out, identities, scenes: wanted, heldOut: rules, heldOutOnly, ...options }) => {
+      const scenes = wanted === true ? SCENES.scenes : wanted;
+      if (!scenes && (rules || heldOutOnly)) throw new Error("--held-out is about scenes: give --scenes too");
+      const { images = scenes ? SCENES.images : NANO_RECIPE.images, size = scenes ? SCENES.size : NANO_RECIPE.size } =
+        options;
+      const heldOut = rules ? readHeldOut(rules) : HELD_OUT_WORDS;
       outFolder(out);
       const { signal, release } = interruptible();
       const bar = progress("people");
-      const done = await writeSyntheticShards({ ...options, out, identities, images, onProgress: bar.update, signal });
+      const recipe = { identities, images, size, seed: options.seed, scenes, heldOut, heldOutOnly };
+      const done = await writeSyntheticShards({
+        ...recipe,
+        workers: options.workers,
+        out,
+        onProgress: bar.update,
+        signal,
+      });
       bar.stop();
       release();
       if (done < identities) {
@@ -27,8 +53,11 @@ export function synthCommand() {
         throw new Interrupted();
       }
       print(
-        { folder: out, identities, images },
-        { json, text: `${done} people × ${images} pictures in ${resolve(out)}` },
+        { folder: out, identities, images, ...(scenes ? { scenes } : {}) },
+        {
+          json,
+          text: `${done} people × ${images} pictures${scenes ? ` and ${scenes} scenes` : ""} in ${resolve(out)}`,
+        },
       );
     });
 }
