@@ -84,6 +84,47 @@ export function guide<T extends Latents<T>>(conditional: T, unconditional: T, sc
   return unconditional.lerp(conditional, scale);
 }
 
+/** How strongly a scene follows its prompt and the identity: 1 is what the model says by itself. */
+export interface SceneGuidance {
+  /** Away from the empty, or the negative, prompt. */
+  text: number;
+  /** Away from the same prompt without the identity. */
+  identity: number;
+}
+
+/**
+ * Two guidances (InstructPix2Pix, Brooks et al. 2023, equation 3, with the text first): v = v(∅, ∅) + s_text (v(text, ∅)
+ * − v(∅, ∅)) + s_id (v(text, id) − v(text, ∅)). So the identity is told by what it adds to the scene that the words alone
+ * give, and does not pay for the words. Both 1: v(text, id).
+ * @param negative v(∅, ∅), or that of a negative prompt: what the text leads away from
+ */
+export function guideScene<T extends Latents<T>>(
+  { negative, text, both }: { negative: T; text: T; both: T },
+  scale: SceneGuidance,
+): T {
+  return guide(text, negative, scale.text).add(both.sub(text).mul(scale.identity));
+}
+
+/** The share of the steps, from the noise on, in which the identity is told: `[0, 1]` is all of them. */
+export interface IdentitySpan {
+  start: number;
+  end: number;
+}
+
+/**
+ * Whether the identity is told at a step, counted from 0: where the whole step lies in the span, as with diffusers'
+ * control_guidance_start and _end. The scene may be laid out before the face is.
+ * @throws when the span is empty or leaves 0 … 1
+ */
+export function identityAt(step: number, steps: number, { start, end }: IdentitySpan): boolean {
+  if (!(start >= 0 && start < end && end <= 1)) {
+    throw new RangeError(
+      `the identity is told from ${start} to ${end} of the steps: give a start below an end, in 0 … 1`,
+    );
+  }
+  return step / steps >= start && (step + 1) / steps <= end + 1e-9;
+}
+
 /** Solvers by name: Euler and DPM-Solver ask the model once a step, Heun twice. */
 export const SOLVER_NAMES = ["euler", "heun", "dpm"] as const;
 export type SolverName = (typeof SOLVER_NAMES)[number];

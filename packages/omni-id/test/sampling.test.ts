@@ -1,7 +1,7 @@
 import { fromTypedArray, liveTensors, scope, tensor } from "@omni-id/torch";
 import { describe, expect, it } from "vitest";
 import { dpmSolver, euler, heun, type Solver, type Velocity } from "../src/sampling.ts";
-import { guide, schedule } from "../src/sampling-steps.ts";
+import { guide, guideScene, identityAt, schedule } from "../src/sampling-steps.ts";
 
 // Data of one Gaussian, N(M, S²): the flow has a closed form, x_t = (1 − t) M + σ_t z with σ_t² = (1 − t)² S² + t².
 const [M, S] = [0.7, 0.4];
@@ -75,5 +75,45 @@ describe("solvers", () => {
     const [a, b] = [tensor([2]), tensor([1])];
     expect(guide(a, b, 1).item()).toBe(2);
     expect(guide(a, b, 3).item()).toBe(4);
+  });
+});
+
+describe("two guidances", () => {
+  it("weigh the three velocities as written out: (1 − s_t) v(∅) + (s_t − s_i) v(text) + s_i v(text, id)", () => {
+    const [negative, text, both] = [
+      [0.3, -1],
+      [1.7, 0.4],
+      [-0.6, 2],
+    ];
+    for (const [st, si] of [
+      [1, 1],
+      [3, 1],
+      [1, 2.5],
+      [4, 1.5],
+      [2, 0],
+    ]) {
+      const velocities = { negative: tensor(negative), text: tensor(text), both: tensor(both) };
+      const made = guideScene(velocities, { text: st, identity: si }).tolist() as number[];
+      for (const i of [0, 1]) {
+        expect(made[i]).toBeCloseTo((1 - st) * negative[i] + (st - si) * text[i] + si * both[i], 5);
+      }
+    }
+  });
+
+  it("the identity is told in the steps that lie whole within its span", () => {
+    const told = (start: number, end: number) =>
+      [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].filter((step) => identityAt(step, 10, { start, end }));
+    expect(told(0, 1)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    expect(told(0.3, 1)).toEqual([3, 4, 5, 6, 7, 8, 9]);
+    expect(told(0.25, 0.75)).toEqual([3, 4, 5, 6]);
+    expect(told(0, 0.3)).toEqual([0, 1, 2]);
+    for (const [start, end] of [
+      [0.5, 0.5],
+      [-0.1, 1],
+      [0, 1.1],
+      [Number.NaN, 1],
+    ]) {
+      expect(() => identityAt(0, 10, { start, end })).toThrow(/give a start below an end, in 0 … 1/);
+    }
   });
 });

@@ -24,21 +24,15 @@ export interface WordEncoderOptions {
   vector: number;
 }
 
-/**
- * The nano preset's prompt encoder: one learned vector a word, trained with the base. Its flow model mixes the words
- * by itself, in the blocks where text and picture attend to each other.
- */
-export class WordEncoder extends nn.Module implements PromptEncoder {
-  readonly words: nn.Embedding;
-  readonly pooled: nn.Linear | undefined;
+/** A prompt encoder that is trained with its flow model and knows the words of a list. */
+export abstract class VocabularyEncoder extends nn.Module implements PromptEncoder {
+  /** A vector a word, behind those of {@link SPECIAL}. */
+  abstract readonly words: nn.Embedding;
   #vocabulary: Vocabulary;
 
-  constructor({ vocabulary, length, context, vector }: WordEncoderOptions) {
+  constructor(length: number) {
     super();
     this.#vocabulary = new Vocabulary([], length);
-    this.words = new nn.Embedding({ num: vocabulary + SPECIAL, dim: context });
-    scope(() => this.words.weight.detach().copy_(randn([vocabulary + SPECIAL, context]).mul(0.5)));
-    if (vector > 0) this.pooled = new nn.Linear({ in: context, out: vector });
   }
 
   get length(): number {
@@ -66,16 +60,37 @@ export class WordEncoder extends nn.Module implements PromptEncoder {
   }
 
   /** Prompts as numbers of words, `[B, T]` int64. */
+  abstract fromNumbers(numbers: Tensor): Prompts;
+}
+
+/** The mean of the places of `[B, T, C]` where there is a word, `[B, C]`; zero for an empty prompt. */
+export function meanOfWords(states: Tensor, numbers: Tensor): Tensor {
+  const there = numbers.ne(PADDING).float().unsqueeze(-1);
+  return states
+    .mul(there)
+    .sum([1])
+    .div(there.sum([1]).clampMin(1));
+}
+
+/**
+ * The nano preset's prompt encoder: one learned vector a word, trained with the base. Its flow model mixes the words
+ * by itself, in the blocks where text and picture attend to each other.
+ */
+export class WordEncoder extends VocabularyEncoder {
+  readonly words: nn.Embedding;
+  readonly pooled: nn.Linear | undefined;
+
+  constructor({ vocabulary, length, context, vector }: WordEncoderOptions) {
+    super(length);
+    this.words = new nn.Embedding({ num: vocabulary + SPECIAL, dim: context });
+    scope(() => this.words.weight.detach().copy_(randn([vocabulary + SPECIAL, context]).mul(0.5)));
+    if (vector > 0) this.pooled = new nn.Linear({ in: context, out: vector });
+  }
+
   fromNumbers(numbers: Tensor): Prompts {
     return scope(() => {
       const txt = embedding(numbers, this.words.weight);
-      if (!this.pooled) return { txt };
-      const there = numbers.ne(PADDING).float().unsqueeze(-1);
-      const mean = txt
-        .mul(there)
-        .sum([1])
-        .div(there.sum([1]).clampMin(1));
-      return { txt, y: this.pooled.forward(mean) };
+      return this.pooled ? { txt, y: this.pooled.forward(meanOfWords(txt, numbers)) } : { txt };
     });
   }
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { FaceAnalyser, type RgbImage } from "@omni-id/face";
 import { scope, type Tensor } from "@omni-id/torch";
 import type { LandmarkControl } from "../adapters/landmark-control.ts";
-import { WordEncoder } from "../backbones/words.ts";
+import { VocabularyEncoder } from "../backbones/words.ts";
 import type { KleinModel } from "../checkpoints/klein-base.ts";
 import type { Steering } from "../flow-base.ts";
 import type { FlowAdapter } from "../flow-decoder.ts";
@@ -121,13 +121,13 @@ export class FaceGenerator {
   /** The words that prompts may have, where the model knows no others; empty where it knows any. */
   get words(): readonly string[] {
     const { prompts } = this.base.base;
-    return prompts instanceof WordEncoder ? prompts.vocabulary : [];
+    return prompts instanceof VocabularyEncoder ? prompts.vocabulary : [];
   }
 
   /** Words of a prompt that this model does not know. */
   unknownWords(prompt: string): string[] {
     const { prompts } = this.base.base;
-    return prompts instanceof WordEncoder ? prompts.unknown(prompt) : [];
+    return prompts instanceof VocabularyEncoder ? prompts.unknown(prompt) : [];
   }
 
   /** Guidance leads away from the bare base: without an identity or an empty prompt there is nothing to lead to. */

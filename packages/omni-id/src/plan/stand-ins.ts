@@ -1,7 +1,7 @@
 import { nn, scope, type Tensor, zeros } from "@omni-id/torch";
 import { FLUX_AUTOENCODER, FLUX2_AUTOENCODER, Flux2Autoencoder, FluxAutoencoder } from "../backbones/autoencoder.ts";
 import { Flux } from "../backbones/flux.ts";
-import { type PromptEncoder, type Prompts, WordEncoder } from "../backbones/words.ts";
+import { type PromptEncoder, type Prompts, VocabularyEncoder } from "../backbones/words.ts";
 import { FlowBase } from "../flow-base.ts";
 import { People } from "../people/people.ts";
 import type { Preset } from "../presets/schema.ts";
@@ -66,7 +66,7 @@ class KeptPrompts extends nn.Module implements PromptEncoder {
 export function blankBase(preset: Preset): FlowBase {
   if (!takesPublished(preset)) {
     const base = buildFlowBase(preset);
-    if (base.prompts instanceof WordEncoder) base.prompts.vocabulary = ["photo", "person"];
+    if (base.prompts instanceof VocabularyEncoder) base.prompts.vocabulary = ["photo", "person"];
     return base;
   }
   const { flow } = preset;

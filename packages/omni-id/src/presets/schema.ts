@@ -67,6 +67,15 @@ const flow = z.strictObject({
   prompts: z.discriminatedUnion("kind", [
     /** A learned vector for each of the most frequent words. */
     z.strictObject({ kind: z.literal("words"), vocabulary: count, length: count }),
+    /** A small transformer over such words: it knows their order. */
+    z.strictObject({
+      kind: z.literal("transformer"),
+      vocabulary: count,
+      length: count,
+      width: count,
+      layers: count,
+      heads: count,
+    }),
     /** FLUX's own text encoders. */
     z.strictObject({ kind: z.literal("t5-clip"), length: count }),
     /** FLUX.2's: Qwen3, the states after three of its layers. */

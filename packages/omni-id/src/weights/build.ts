@@ -5,6 +5,7 @@ import { ClipBackbone, clipTokens } from "../backbones/clip.ts";
 import { Flux } from "../backbones/flux.ts";
 import { LinearAutoencoder } from "../backbones/linear-autoencoder.ts";
 import { RecogniserBackbone, recogniserTokens } from "../backbones/recogniser.ts";
+import { SentenceEncoder } from "../backbones/sentences.ts";
 import { type PromptEncoder, WordEncoder } from "../backbones/words.ts";
 import { Encoder } from "../encoder.ts";
 import { FlowBase } from "../flow-base.ts";
@@ -113,5 +114,7 @@ function buildLatents({ latents }: FlowPreset): Autoencoder {
 function buildPrompts({ prompts, flux }: FlowPreset): PromptEncoder {
   if (prompts.kind === "words")
     return new WordEncoder({ ...prompts, context: flux.contextWidth, vector: flux.vectorWidth });
+  if (prompts.kind === "transformer")
+    return new SentenceEncoder({ ...prompts, context: flux.contextWidth, vector: flux.vectorWidth });
   throw new Error("this preset takes published text encoders as they are. Their files: omni-id models");
 }

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { defaultDevice } from "@omni-id/torch";
 import type { LandmarkControl } from "../adapters/landmark-control.ts";
-import { WordEncoder } from "../backbones/words.ts";
+import { VocabularyEncoder } from "../backbones/words.ts";
 import { loadFluxBase } from "../checkpoints/flux-base.ts";
 import { type KleinModel, loadKleinBase } from "../checkpoints/klein-base.ts";
 import type { FlowBase } from "../flow-base.ts";
@@ -39,7 +39,7 @@ export async function saveFlowBase(
 ): Promise<string> {
   const { latents, prompts, flux } = base;
   const words: Record<string, string> = {};
-  if (prompts instanceof WordEncoder) words.vocabulary = JSON.stringify(prompts.vocabulary);
+  if (prompts instanceof VocabularyEncoder) words.vocabulary = JSON.stringify(prompts.vocabulary);
   await saveWeightsFile(join(folder, AUTOENCODER_FILE), latents, { preset, metadata, dtype });
   await saveWeightsFile(join(folder, PROMPTS_FILE), prompts, { preset, metadata: { ...metadata, ...words }, dtype });
   return saveWeightsFile(join(folder, FLUX_FILE), flux, { preset, metadata, dtype });
@@ -83,7 +83,7 @@ export async function loadFlowBase(folder: string, wanted?: Preset, model?: Klei
   base.flux.loadStateDict(flux.tensors);
   base.latents.loadStateDict(autoencoder.tensors);
   base.prompts.loadStateDict(prompts.tensors);
-  if (base.prompts instanceof WordEncoder) {
+  if (base.prompts instanceof VocabularyEncoder) {
     base.prompts.vocabulary = JSON.parse(prompts.metadata.vocabulary ?? "[]") as string[];
   }
   base.eval();
@@ -98,7 +98,7 @@ export async function loadFlowBase(folder: string, wanted?: Preset, model?: Klei
 export async function startFlowBase(base: FlowBase, folder: string): Promise<Readonly<Record<string, string>>> {
   const loaded = await loadFlowBase(folder);
   for (const part of ["flux", "latents", "prompts"] as const) base[part].loadStateDict(loaded.base[part].stateDict());
-  if (base.prompts instanceof WordEncoder && loaded.base.prompts instanceof WordEncoder) {
+  if (base.prompts instanceof VocabularyEncoder && loaded.base.prompts instanceof VocabularyEncoder) {
     base.prompts.vocabulary = [...loaded.base.prompts.vocabulary];
   }
   return loaded.metadata;

@@ -1,6 +1,6 @@
 import { noGrad, randn, scope, type Tensor, zeros } from "@omni-id/torch";
 import { LinearAutoencoder } from "../../backbones/linear-autoencoder.ts";
-import { WordEncoder } from "../../backbones/words.ts";
+import { VocabularyEncoder } from "../../backbones/words.ts";
 import type { FlowBase } from "../../flow-base.ts";
 import { keyedGenerator } from "../../people/draws.ts";
 import type { People } from "../../people/people.ts";
@@ -46,7 +46,7 @@ export async function openBaseStage(options: OpenBaseStageOptions): Promise<Open
   const before = options.base === undefined ? undefined : await startFlowBase(model, options.base);
   if (!before) startFromZero(model);
   await fitLatents(model, people, { fit: !before, note });
-  if (!before && model.prompts instanceof WordEncoder && preset.flow.prompts.kind === "words") {
+  if (!before && model.prompts instanceof VocabularyEncoder && "vocabulary" in preset.flow.prompts) {
     model.prompts.vocabulary = vocabularyOf([preset.flow.prompt, ...people.captions], preset.flow.prompts.vocabulary);
   }
   const heldOut = validation && ((step: number) => reportOn(model, validation, preset, step));

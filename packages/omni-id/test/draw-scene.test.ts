@@ -1,0 +1,70 @@
+import { manualSeed, noGrad, rand, scope, tensor } from "@omni-id/torch";
+import { describe, expect, it } from "vitest";
+import { expectClose } from "../../torch/test/close.ts";
+import type { LinearAutoencoder } from "../src/backbones/linear-autoencoder.ts";
+import type { WordEncoder } from "../src/backbones/words.ts";
+import type { FlowBase } from "../src/flow-base.ts";
+import { drawPictures } from "../src/generate/draw.ts";
+import { drawScene, type SceneOptions } from "../src/generate/draw-scene.ts";
+import { resolvePreset } from "../src/presets/index.ts";
+import { buildFlowBase } from "../src/weights/build.ts";
+
+const preset = resolvePreset("nano", [
+  "flow.flux.width=32",
+  "flow.flux.heads=2",
+  "flow.flux.axes=[4,6,6]",
+  "flow.flux.singleBlocks=1",
+]);
+
+function freshBase(): FlowBase {
+  manualSeed(2);
+  const base = buildFlowBase(preset).requiresGrad_(false);
+  (base.prompts as WordEncoder).vocabulary = ["photo", "person", "red", "hat"];
+  scope(() => (base.latents as LinearAutoencoder).fit(rand([8, 3, 64, 64]).sub(0.5)));
+  return base;
+}
+const base = freshBase();
+const [tokens, channels] = base.tokenShape;
+/** Stands for an identity: something that changes the velocity. */
+const conditions = { modulation: tensor(Array.from({ length: 32 }, (_, i) => Math.sin(i))).view([1, 32]) };
+const shared = { count: 2, seed: 5, steps: 4, precision: "float32" } as const;
+const scene = (options: Partial<SceneOptions>) =>
+  drawScene(base, {
+    ...shared,
+    prompt: "red hat",
+    negative: "photo person",
+    guidance: { text: 1, identity: 1 },
+    ...options,
+  });
+const plain = (prompt: string, options: Partial<Parameters<typeof drawPictures>[1]> = {}) =>
+  drawPictures(base, { ...shared, prompt, guidance: 1, ...options });
+
+describe("a scene", () => {
+  it("with both guidances 1 is what the model says by itself, with the identity and without", () => {
+    expect([tokens, channels]).toEqual([64, 48]);
+    expectClose(scene({}), plain("red hat"));
+    expectClose(scene({ conditions }), plain("red hat", { conditions }));
+    expectClose(scene({ conditions, guidance: { text: 1, identity: 0 } }), plain("red hat"));
+  });
+
+  it("with a guidance of the identity alone is the usual one away from the same prompt", () => {
+    const usual = plain("red hat", { conditions, guidance: 3 });
+    expectClose(scene({ conditions, guidance: { text: 1, identity: 3 } }), usual);
+  });
+
+  it("does not say whom to draw before the identity's time, and then does", () => {
+    const told = (start: number, end: number) => scene({ conditions, span: { start, end } });
+    expectClose(told(0, 1), plain("red hat", { conditions }));
+    const late = told(0.5, 1);
+    const differs = (a: typeof late, b: typeof late) => noGrad(() => scope(() => a.sub(b).abs().max().item()));
+    expect(differs(late, plain("red hat"))).toBeGreaterThan(1e-5);
+    expect(differs(late, told(0, 1))).toBeGreaterThan(1e-5);
+  });
+
+  it("leads away from a negative prompt, and from itself nowhere", () => {
+    const twice = { text: 4, identity: 1 };
+    expectClose(scene({ negative: "red hat", guidance: twice }), plain("red hat"));
+    const away = scene({ negative: "person", guidance: twice });
+    expect(noGrad(() => away.sub(plain("red hat")).abs().max().item())).toBeGreaterThan(1e-5);
+  });
+});
