@@ -6,6 +6,7 @@ import sharp from "sharp";
 import { type ShardSample, shardName, writeShard } from "./shard-writer.ts";
 import { type SyntheticIdentity, SynthPool } from "./synth/pool.ts";
 import { HELD_OUT_WORDS, type HeldOut } from "./synth/scenes/held-out.ts";
+import { mislabel, throughOtherCamera } from "./synth/web-noise.ts";
 
 export interface GenerateOptions {
   identities: number;
@@ -20,6 +21,8 @@ export interface GenerateOptions {
   heldOut?: HeldOut;
   /** Scenes have held-out combinations, and none else. */
   heldOutOnly?: boolean;
+  /** "web": pictures as sets have them that were gathered from the web for recognition; see `synth/web-noise.ts`. */
+  noise?: "web";
   /** Folder of the shards. */
   out: string;
   workers?: number;
@@ -37,9 +40,9 @@ export interface GenerateOptions {
  * @throws when the folder holds shards of another seed, size or number of pictures
  */
 export async function writeSyntheticShards(options: GenerateOptions): Promise<number> {
-  const { identities, images, size, seed, out, workers, shardSize = 64, onProgress, signal } = options;
+  const { identities, images, size, seed, noise, out, workers, shardSize = 64, onProgress, signal } = options;
   mkdirSync(out, { recursive: true });
-  takeFolder(out, { identities, images, size, seed, shardSize, ...sceneRecipe(options) });
+  takeFolder(out, { identities, images, size, seed, shardSize, ...sceneRecipe(options), ...(noise && { noise }) });
   const pool = new SynthPool({ workers });
   let done = 0;
   try {
@@ -64,22 +67,31 @@ export async function writeSyntheticShards(options: GenerateOptions): Promise<nu
 async function renderShard(
   identities: readonly number[],
   pool: SynthPool,
-  { seed, size, images, scenes, heldOut, heldOutOnly, signal }: GenerateOptions,
+  { seed, size, images, noise, scenes, heldOut, heldOutOnly, signal }: GenerateOptions,
   onRendered: () => void,
 ): Promise<ShardSample[] | undefined> {
   try {
-    return await Promise.all(
-      identities.map(async (identity) => {
-        const job = { seed, identity, size, images, scenes, heldOut, heldOutOnly };
-        const sample = await toSample(await pool.render(job, { signal }));
-        onRendered();
-        return sample;
-      }),
-    );
+    const rendered = identities.map(async (identity) => {
+      const job = { seed, identity, size, images, noise, scenes, heldOut, heldOutOnly };
+      const person = await pool.render(job, { signal });
+      onRendered();
+      return person;
+    });
+    if (noise !== "web") return await Promise.all(rendered.map(async (person) => toSample(await person)));
+    const seen = await Promise.all((await Promise.all(rendered)).map((person) => asOnTheWeb(person, seed)));
+    return await Promise.all(mislabel(seen, seed).map(toSample));
   } catch (error) {
     if (signal?.aborted) return undefined;
     throw error;
   }
+}
+
+async function asOnTheWeb(person: SyntheticIdentity, seed: number): Promise<SyntheticIdentity> {
+  const images = person.images.map(async (made, image) => ({
+    ...made,
+    image: await throughOtherCamera(made.image, seed, person.person.identity, image),
+  }));
+  return { ...person, images: await Promise.all(images) };
 }
 
 /** What a folder of synthetic shards is made of. */
@@ -92,6 +104,7 @@ export interface Recipe {
   seed: number;
   /** Identities in a shard. */
   shardSize: number;
+  noise?: "web";
   /** Scenes of each, and the combinations that they never have, or always. Absent in a set without scenes. */
   scenes?: number;
   heldOut?: HeldOut;
@@ -108,8 +121,8 @@ const RECIPE = "recipe.json";
 export const NANO_RECIPE = { identities: 2600, images: 8, size: 96, seed: 0 } as const;
 
 /** What must be the same for shards to lie in one folder. */
-const RECIPE_KEYS = ["seed", "size", "images", "shardSize", "scenes", "heldOut", "heldOutOnly"] as const;
-const told = (value: unknown) => (typeof value === "object" ? JSON.stringify(value) : String(value));
+const RECIPE_KEYS = ["seed", "size", "images", "shardSize", "noise", "scenes", "heldOut", "heldOutOnly"] as const;
+const told = (value: unknown) => (typeof value === "object" ? JSON.stringify(value) : String(value ?? "none"));
 
 /** Notes beside the shards what they are made of, so that two recipes never mix in one folder. */
 function takeFolder(out: string, recipe: Recipe): void {

@@ -96,7 +96,7 @@ describe("a set with scenes", () => {
     expect(bytes(again).equals(bytes(out))).toBe(true);
     await expect(writeSyntheticShards({ ...recipe, scenes: 3, out })).rejects.toThrow(/made with scenes 2, not 3/);
     await expect(writeSyntheticShards({ ...recipe, heldOut: [], out })).rejects.toThrow(/made with heldOut \[\{/);
-    await expect(writeSyntheticShards({ ...recipe, scenes: 0, out })).rejects.toThrow(/scenes 2, not undefined/);
+    await expect(writeSyntheticShards({ ...recipe, scenes: 0, out })).rejects.toThrow(/scenes 2, not none/);
   });
 });
 

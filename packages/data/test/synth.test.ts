@@ -16,6 +16,7 @@ import {
 import { FaceAnalyser, loadImage } from "@omni-id/face";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { atTime, mislabel } from "../src/synth/web-noise.ts";
 
 const root = mkdtempSync(join(tmpdir(), "omni-id-synth-"));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -182,4 +183,52 @@ test("views differ within a person and repeat with the seed", () => {
   expect(view(0)).toEqual(view(0));
   expect(view(0)).not.toEqual(view(1));
   expect(existsSync(join(whole, "recipe.json"))).toBe(true);
+});
+
+describe("a set as those that were gathered from the web", () => {
+  const web = { ...recipe, identities: 2, images: 3, noise: "web" } as const;
+  const shard = async (folder: string) => {
+    const set = await ShardSet.open(folder);
+    return Promise.all(set.ids.map((id) => set.read(id)));
+  };
+
+  test("is the same bytes from the same seed, keeps its truth, and mixes with no other set", async () => {
+    const [one, again, clean] = ["web-1", "web-2", "web-clean"].map((name) => join(root, name));
+    await writeSyntheticShards({ ...web, out: one, workers: 2 });
+    await writeSyntheticShards({ ...web, out: again, workers: 1 });
+    expect(hashes(again)).toEqual(hashes(one));
+    await expect(writeSyntheticShards({ ...recipe, identities: 2, images: 3, out: one })).rejects.toThrow(
+      /made with noise web, not none/,
+    );
+
+    await writeSyntheticShards({ ...recipe, identities: 2, images: 3, out: clean, workers: 2 });
+    const [worse, better] = [await shard(one), await shard(clean)];
+    expect(worse.map(({ id }) => id)).toEqual(better.map(({ id }) => id));
+    const detail = async (people: typeof worse) => {
+      const each = await Promise.all(people.map(async (person) => sharp(await person.image(0)).stats()));
+      return each.reduce((sum, { sharpness }) => sum + sharpness, 0) / each.length;
+    };
+    expect(await detail(worse)).toBeLessThan(0.7 * (await detail(better)));
+    for (const { images } of worse) for (const { landmarks } of images) expect(landmarks).toHaveLength(136);
+  });
+
+  test("shows a person at several times, and some pictures at another's name: exchanged, none lost", () => {
+    const person = drawPerson(1, 7);
+    const times = [0, 1, 2].map((time) => atTime(person, time));
+    expect(times).toEqual([0, 1, 2].map((time) => atTime(person, time)));
+    expect(new Set(times.map(({ years }) => years)).size).toBeGreaterThan(1);
+    for (const other of times) {
+      expect(Math.abs(other.years - person.years)).toBeLessThanOrEqual(16);
+      expect(other.shape).toEqual(person.shape);
+    }
+    const people = Array.from({ length: 200 }, (_, identity) => ({
+      ...{ id: `${identity}`, person: { ...person, identity } },
+      images: Array.from({ length: 8 }, (_, image) => `${identity}.${image}`),
+    }));
+    const mixed = mislabel(people as unknown as Parameters<typeof mislabel>[0], 3) as unknown as typeof people;
+    expect(mixed.flatMap(({ images }) => images).sort()).toEqual(people.flatMap(({ images }) => images).sort());
+    const wrong = mixed.flatMap(({ id, images }) => images.filter((image) => !image.startsWith(`${id}.`))).length;
+    expect(wrong / 1600).toBeGreaterThan(0.03);
+    expect(wrong / 1600).toBeLessThan(0.09);
+  });
 });

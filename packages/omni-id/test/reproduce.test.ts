@@ -44,6 +44,10 @@ describe("the stages of an experiment", () => {
     const first1 = planExperiment({ ...settings, tables: ["table1", "table3"], seeds: 1 });
     const judged = (table: string, arm: string) =>
       first1.runs.find((run) => run.table === table && run.arm === arm)?.evaluate;
+    // A point of figure 9 that table 2 has too.
+    const curve = planExperiment({ ...settings, tables: ["table2", "figure9"], seeds: 1 }).runs;
+    const point = (arm: string) => curve.find((run) => run.arm === arm)?.evaluate;
+    expect([point("×0"), point("×1")]).toEqual([point("no-mtd"), point("full")]);
     expect(judged("table1", "omni-id")).toBe(judged("table3", "full"));
     expect(first1.stages.filter(({ label }) => label.startsWith("arcface ")).map(({ kind }) => kind)).toEqual([
       "flow",

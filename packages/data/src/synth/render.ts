@@ -18,6 +18,7 @@ import { wear } from "./scenes/wardrobe.ts";
 import { shadeOpaque } from "./shade.ts";
 import { apply, headRotation, type Vec3 } from "./vector.ts";
 import { drawView, type View } from "./view.ts";
+import { atTime, timeOf } from "./web-noise.ts";
 
 /** A rendered picture and the exact truth about it. */
 export interface SyntheticImage {
@@ -182,6 +183,8 @@ export interface RenderJob {
   identity: number;
   /** Side of the picture, in pixels. */
   size: number;
+  /** "web": a person's pictures are from several times of a life; see `web-noise.ts`. */
+  noise?: "web";
 }
 
 /** Picture `image` of person `identity`: the same bytes on every machine, in any order. */
@@ -196,7 +199,24 @@ export async function renderPictures(
   job: RenderJob & { images: number },
 ): Promise<{ person: Person; images: SyntheticImage[] }> {
   const person = drawPerson(job.seed, job.identity);
+  if (job.noise === "web") return { person, images: await renderTimes(person, job) };
   const portrait = await Portrait.create(person, job);
   const images = Array.from({ length: job.images }, (_, image) => portrait.render(drawView(person, image), job.size));
   return { person, images };
+}
+
+/** Pictures of a person at several times of a life, in their order. */
+async function renderTimes(
+  person: Person,
+  { images, size, seed, identity }: RenderJob & { images: number },
+): Promise<SyntheticImage[]> {
+  const portraits = new Map<number, Portrait>();
+  const made: SyntheticImage[] = [];
+  for (let image = 0; image < images; image++) {
+    const time = timeOf(seed, identity, image);
+    const portrait = portraits.get(time) ?? (await Portrait.create(atTime(person, time), { size }));
+    portraits.set(time, portrait);
+    made.push(portrait.render(drawView(portrait.person, image), size));
+  }
+  return made;
 }

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { Command } from "@commander-js/extra-typings";
+import { Command, Option } from "@commander-js/extra-typings";
 import { HELD_OUT_WORDS, NANO_RECIPE, readHeldOut, writeSyntheticShards } from "@omni-id/data";
 import { count, jsonOption, whole } from "./options.ts";
 import { outFolder } from "./out-file.ts";
@@ -26,19 +26,35 @@ export function synthCommand() {
     .option("--held-out-only", "scenes have held-out combinations, to measure what is new to a model")
     .option("--size <pixels>", "side of a picture (default: 96; 128 with --scenes)", count)
     .option("--seed <number>", "other people for another seed", whole, NANO_RECIPE.seed)
+    .addOption(
+      new Option(
+        "--noise <kind>",
+        "web: as recognition sets have them: few pixels, other cameras, years between pictures, some wrong names",
+      ).choices(["web"] as const),
+    )
     .option("--workers <number>", "worker threads (default: one a core)", count)
     .addOption(jsonOption())
     .addHelpText("after", "\nThe same seed gives the same bytes, whatever the number of workers and of interruptions.")
     .action(async ({ json, out, identities, scenes: wanted, heldOut: rules, heldOutOnly, ...options }) => {
       const scenes = wanted === true ? SCENES.scenes : wanted;
       if (!scenes && (rules || heldOutOnly)) throw new Error("--held-out is about scenes: give --scenes too");
+      if (scenes && options.noise) throw new Error("--noise is of sets without scenes: leave one of them out");
       const { images = scenes ? SCENES.images : NANO_RECIPE.images, size = scenes ? SCENES.size : NANO_RECIPE.size } =
         options;
       const heldOut = rules ? readHeldOut(rules) : HELD_OUT_WORDS;
       outFolder(out);
       const { signal, release } = interruptible();
       const bar = progress("people");
-      const recipe = { identities, images, size, seed: options.seed, scenes, heldOut, heldOutOnly };
+      const recipe = {
+        identities,
+        images,
+        size,
+        seed: options.seed,
+        noise: options.noise,
+        scenes,
+        heldOut,
+        heldOutOnly,
+      };
       const done = await writeSyntheticShards({
         ...recipe,
         workers: options.workers,

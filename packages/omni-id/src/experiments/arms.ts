@@ -13,6 +13,8 @@ export interface Arm {
   mtd?: readonly string[];
   /** No stage one at all: stage two begins with the encoder's first weights. */
   noMtd?: boolean;
+  /** Stage one's steps as a share of the others'; each run warms up and anneals for itself. */
+  mtdShare?: number;
   /** Values of stage two, `flow.adapter.key=value`. */
   flow?: readonly string[];
   /** Values of every stage, `encoder.key=value`. */
@@ -220,5 +222,28 @@ const table3: Table = {
   ],
 };
 
+const length = (share: number): Arm => ({
+  about: `${share} × stage one's steps`,
+  ...(share === 0 ? { noMtd: true } : { mtdShare: share }),
+  paper: { idSimilarity: {} },
+});
+
+/**
+ * ID similarity against stage one's steps, each point annealed and followed by the same stage two. The paper's curve is a
+ * picture without numbers: it rises with the steps, for one photo and for three.
+ */
+const figure9: Table = {
+  title: "Figure 9: ID similarity against the steps of stage one",
+  judged: "stage-two",
+  arms: { "×0": length(0), "×0.25": length(0.25), "×0.5": length(0.5), "×1": length(1), "×2": length(2) },
+  hypotheses: [
+    above("A quarter of stage one is better than none", "×0.25", "×0"),
+    above("Half is better than a quarter", "×0.5", "×0.25"),
+    above("The whole is better than a half", "×1", "×0.5"),
+    above("Twice as long is better still", "×2", "×1"),
+    above("Over the whole curve: twice as long is better than none", "×2", "×0"),
+  ],
+};
+
 /** All tables that can be run again, by name. */
-export const TABLES: Readonly<Record<string, Table>> = { table1, table2, table3 };
+export const TABLES: Readonly<Record<string, Table>> = { table1, table2, table3, figure9 };

@@ -101,7 +101,7 @@ function chainOf(
     ? [`representation.kind=${instead.kind}`, `representation.photos=${instead.photos}`, "mtd.backboneRate=0"]
     : [];
   const common = [...set, ...represented, ...(arm.set ?? []), ...(arm.mtd ?? [])];
-  const mtdSteps = arm.noMtd ? 0 : steps.mtd;
+  const mtdSteps = arm.noMtd ? 0 : Math.max(1, Math.round(steps.mtd * (arm.mtdShare ?? 1)));
   const poses = TABLES[table].judged === "downstream";
   const stage = (
     kind: StageKind,

@@ -8,7 +8,8 @@ export function synthCommand(folder: string): string | undefined {
   if (!recipe) return undefined;
   const keys = ["identities", "images", "size", "seed"] as const;
   const options = keys.filter((key) => recipe[key] !== NANO_RECIPE[key]).map((key) => `--${key} ${recipe[key]}`);
-  return ["omni-id data synth", ...options].join(" ");
+  const noise = recipe.noise ? [`--noise ${recipe.noise}`] : [];
+  return ["omni-id data synth", ...options, ...noise].join(" ");
 }
 
 /** What a training was started with. */
