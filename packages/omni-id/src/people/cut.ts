@@ -28,6 +28,24 @@ export async function cutFace(
   return { crop, mask: mask.map((byte) => Number(byte > 127)), landmarks: points };
 }
 
+/** A whole square picture at another size, with its mask: a scene. */
+export async function cutScene(
+  photo: RgbImage,
+  { landmarks, mask: png, name }: { landmarks: ArrayLike<number>; mask: Uint8Array | undefined; name: string },
+  size: number,
+): Promise<CutFace> {
+  const scale = size / photo.width;
+  const scaled = (image: RgbImage) => (scale === 1 ? image : warp(image, [scale, 0, 0, 0, scale, 0], size, size));
+  const mask = png
+    ? scaled(await loadImage(png, { name })).data.filter((_, i) => i % 3 === 0)
+    : new Uint8Array(size * size);
+  return {
+    crop: scaled(photo),
+    mask: mask.map((byte) => Number(byte > 127)),
+    landmarks: Float32Array.from(landmarks, (value) => value * scale),
+  };
+}
+
 /** Purpose of the draws of an altered copy: beyond the numbers of photos. */
 export const ALTERED = 1_000_000;
 

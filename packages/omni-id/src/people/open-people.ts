@@ -20,6 +20,8 @@ export interface OpenPeopleOptions {
   cache: string;
   /** Side of the aligned crops, in pixels. */
   imageSize: number;
+  /** Faces, or scenes; faces when absent. */
+  pictures?: PrepareOptions["pictures"];
   faceMask: PrepareOptions["faceMask"];
   /** An altered copy beside the only photo of training people who have one. */
   alterSingles?: boolean;

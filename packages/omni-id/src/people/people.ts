@@ -182,6 +182,11 @@ export class People implements Pictures {
     return this.#table.index.captions;
   }
 
+  /** Several wordings of a picture's caption, row by row; nothing where there is one. */
+  get wordings(): readonly (readonly string[])[] {
+    return this.#table.index.wordings ?? [];
+  }
+
   /** For each token of a row's crop, in patches of so many pixels: 1 where it touches the face. */
   faceTokens(patchSize: number): (row: number) => Uint8Array {
     return this.#table.index.faceTokens(patchSize);

@@ -9,7 +9,7 @@ import { type FaceCut, faceInput } from "../pictures/face-input.ts";
 import { rgbBatch, toUnit } from "../pictures/rgb-batch.ts";
 import type { Preset } from "../presets/schema.ts";
 import { chunk } from "./chunk.ts";
-import { ALTERED, type CutFace, cutFace, randomOf } from "./cut.ts";
+import { ALTERED, type CutFace, cutFace, cutScene, randomOf } from "./cut.ts";
 import { PEOPLE_PER_PART, People } from "./people.ts";
 import type { PeoplePart } from "./prepared-pictures.ts";
 
@@ -53,6 +53,8 @@ export interface PrepareOptions {
   recogniser: () => Describer;
   /** Side of the aligned crops, in pixels. */
   imageSize: number;
+  /** Aligned faces of all pictures, or the whole of those that are scenes; faces when absent. */
+  pictures?: Preset["flow"]["pictures"];
   /** Whose masks are taken: see the preset's `faceMask`. */
   faceMask: Preset["faceMask"];
   /** Folder that caches live in. */
@@ -85,7 +87,8 @@ export async function prepareJoined(sets: readonly { options: PrepareOptions; we
     const files = await prepareParts(options);
     for (const [number, some] of chunk(options.ids, PEOPLE_PER_PART).entries()) {
       const { tensors, metadata } = loadSafetensors(files[number]);
-      parts.push({ tensors, captions: JSON.parse(metadata.captions ?? "[]") as string[] });
+      const told = (json: string | undefined) => JSON.parse(json ?? "[]") as never;
+      parts.push({ tensors, captions: told(metadata.captions), wordings: told(metadata.wordings) });
       const own = countsOf(metadata.counts, tensors, some.length);
       counts.push(...own);
       altered.push(...own.map((count) => Boolean(options.alterSingles) && count === 1));
@@ -110,6 +113,7 @@ export async function prepareParts(options: PrepareOptions): Promise<string[]> {
   const key = createHash("sha256")
     .update(JSON.stringify([CACHE_VERSION, shards.fingerprint, ids, imageSize, jitter && INPUT_JITTER]))
     .update(alterSingles ? "altered" : "")
+    .update(options.pictures === "scenes" ? "scenes" : "")
     .update(backbone.fingerprint)
     .digest("hex")
     .slice(0, 16);
@@ -156,9 +160,10 @@ async function preparePart(
   const counts: number[] = [];
   for (const id of ids) {
     const record = await shards.read(id);
-    counts.push(record.images.length);
-    for (const index of record.images.keys()) rows.push(await prepareImage(record, index, options));
-    if (options.alterSingles && record.images.length === 1) {
+    const wanted = picturesOf(record, options);
+    counts.push(wanted.length);
+    for (const index of wanted) rows.push(await prepareImage(record, index, options));
+    if (options.alterSingles && options.pictures !== "scenes" && record.images.length === 1) {
       rows.push(await prepareImage(record, 0, options, randomOf(id, ALTERED)));
     }
   }
@@ -184,9 +189,24 @@ async function preparePart(
       poses: stack(rows.map((row) => tensor([row.pose.yaw, row.pose.pitch, row.pose.roll]))),
     };
     saveSafetensors(file, tensors, {
-      metadata: { captions: JSON.stringify(rows.map((row) => row.caption)), counts: JSON.stringify(counts) },
+      metadata: {
+        captions: JSON.stringify(rows.map((row) => row.caption)),
+        counts: JSON.stringify(counts),
+        ...(options.pictures === "scenes" ? { wordings: JSON.stringify(rows.map((row) => row.wordings)) } : {}),
+      },
     });
   });
+}
+
+/** Numbers of a person's pictures that are prepared. @throws when scenes are wanted and there are none */
+function picturesOf({ id, images }: LoadedIdentity, { pictures, shards }: PrepareOptions): number[] {
+  const all = [...images.keys()];
+  if (pictures !== "scenes") return all;
+  const scenes = all.filter((index) => images[index].scene !== undefined);
+  if (scenes.length > 0) return scenes;
+  throw new Error(
+    `${shards.folder}: ${id} has no scenes, and the preset draws them; render some: omni-id data synth --scenes`,
+  );
 }
 
 /** Whether a backbone's view of a photo is the decoders'. */
@@ -199,21 +219,23 @@ interface PreparedImage extends CutFace {
   input: RgbImage;
   pose: Pose;
   caption: string;
+  /** All that the caption may be, where there are several. */
+  wordings: string[];
 }
 
 async function prepareImage(
   record: LoadedIdentity,
   index: number,
-  { backbone, imageSize: size, jitter }: PrepareOptions,
+  { backbone, imageSize: size, jitter, pictures }: PrepareOptions,
   alter?: KeyedRandom,
 ): Promise<PreparedImage> {
   const name = `${record.id}.${index}.jpg`;
   const photo = await loadImage(await record.image(index), { name });
   const image = alter ? await alteredCopy(photo, alter) : photo;
-  const { landmarks, pose, caption } = record.images[index];
+  const { landmarks, pose, caption, captions = [] } = record.images[index];
   const five = fivePoints(landmarks);
   const told = { landmarks, mask: await record.mask(index), name: `${record.id}.${index}.mask.png` };
-  const cut = await cutFace(image, told, size);
+  const cut = await (pictures === "scenes" ? cutScene : cutFace)(image, told, size);
   const seen = jitter ? shifted(five, randomOf(record.id, alter ? ALTERED + 1 : index)) : five;
   const arcface = cropToFive(image, seen, ARCFACE_TEMPLATE, INPUT_SIDE).image;
   return {
@@ -222,6 +244,7 @@ async function prepareImage(
     ...cut,
     pose,
     caption,
+    wordings: captions,
   };
 }
 

@@ -12,6 +12,8 @@ export interface PeopleIndex {
   pose(row: number): Pose;
   /** What each picture shows, in words; "" where nobody wrote it down. */
   readonly captions: readonly string[];
+  /** Several wordings of a row's caption; empty where there are none. */
+  readonly wordings?: readonly (readonly string[])[];
   /** For each token of a row's crop in patches of so many pixels: 1 where it touches the face. */
   faceTokens(patchSize: number): (row: number) => Uint8Array;
 }
@@ -20,6 +22,8 @@ export interface PeopleIndex {
 export interface PeoplePart {
   tensors: Map<string, Tensor>;
   captions: string[];
+  /** Other words for the same, row by row, where there are any. */
+  wordings?: string[][];
 }
 
 /** Photos in a part. @throws when it lacks its crops */
@@ -41,6 +45,7 @@ export class PreparedPictures implements Pictures, PeopleIndex {
   /** The recogniser's feature of each image, of length 1, `[rows, 512]` float32, where it was computed. */
   readonly features: Tensor | undefined;
   readonly captions: readonly string[];
+  readonly wordings: readonly (readonly string[])[];
   readonly #landmarks: Float32Array;
   readonly #poses: Float32Array;
   /** Maps or photos of each part, with the number of its first row. */
@@ -68,6 +73,7 @@ export class PreparedPictures implements Pictures, PeopleIndex {
     this.#landmarks = joined("landmarks", "cpu").data() as Float32Array;
     this.#poses = joined("poses", "cpu").data() as Float32Array;
     this.captions = parts.flatMap(({ captions }) => captions);
+    this.wordings = parts.flatMap(({ captions, wordings }) => captions.map((_, row) => wordings?.[row] ?? []));
   }
 
   cropsOf(rows: readonly number[]): Tensor {

@@ -1,6 +1,7 @@
 import { klein } from "./klein.ts";
 import { nano } from "./nano.ts";
 import { nanoPaper } from "./nano-paper.ts";
+import { nanoScenes } from "./nano-scenes.ts";
 import { nearest } from "./nearest.ts";
 import { paper } from "./paper.ts";
 import { type Preset, presetSchema } from "./schema.ts";
@@ -8,7 +9,13 @@ import { type Preset, presetSchema } from "./schema.ts";
 type Values = Record<string, unknown>;
 
 /** All presets by name. */
-export const presets: Readonly<Record<string, Preset>> = { nano, "nano-paper": nanoPaper, paper, klein };
+export const presets: Readonly<Record<string, Preset>> = {
+  nano,
+  "nano-paper": nanoPaper,
+  "nano-scenes": nanoScenes,
+  paper,
+  klein,
+};
 
 /** What options were before there were such options: files that are older than these were made by it. */
 const BEFORE: Values = {

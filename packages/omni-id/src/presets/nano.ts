@@ -30,6 +30,7 @@ export const nano: Preset = {
     optimisation: { steps: 2000, warmup: 20, decay: 0.35, muon: 0.02, adamw: 1e-3, clip: 1, ema: 0.995 },
   },
   flow: {
+    pictures: "faces",
     imageSize: 64,
     // Principal directions lose less than a small convolutional autoencoder, and cost nothing to train.
     latents: { kind: "linear", patchSize: 8, channels: 48 },

@@ -39,6 +39,7 @@ export const paper: Preset = {
     optimisation: { steps: 250_000, warmup: 1000, decay: 0.2, muon: 0, adamw: 1e-4, clip: 1, ema: 0.9999 },
   },
   flow: {
+    pictures: "faces",
     // FLUX.1-dev has seen nothing smaller than 256 px; the paper's pictures are of 512 px.
     imageSize: 512,
     latents: { kind: "flux" },

@@ -54,6 +54,8 @@ const times = z.discriminatedUnion("kind", [
 ]);
 
 const flow = z.strictObject({
+  /** What is drawn: aligned faces, or the whole of those pictures that are scenes (`omni-id data synth --scenes`). */
+  pictures: z.enum(["faces", "scenes"]),
   /** Side of the pictures that are drawn, and of those trained on, in pixels. */
   imageSize: count,
   latents: z.discriminatedUnion("kind", [

@@ -23,6 +23,8 @@ export interface OpenStageOptions {
 export interface StageView {
   /** Side of the pictures that it draws, in pixels. */
   imageSize: number;
+  /** Faces when absent. */
+  pictures?: Preset["flow"]["pictures"];
   /** What sees the photos; the recogniser when absent. */
   backbone?: PhotoBackbone;
 }
@@ -34,7 +36,7 @@ export function openStagePeople(options: OpenStageOptions, view: StageView): Pro
 
 export function stagePeopleOptions(
   { data, weight, cache, stream, preset, note }: OpenStageOptions,
-  { imageSize, backbone = RecogniserBackbone.load({ width: preset.backbone.width }) }: StageView,
+  { imageSize, pictures, backbone = RecogniserBackbone.load({ width: preset.backbone.width }) }: StageView,
 ): OpenPeopleOptions {
   const recogniser = () => RecogniserBackbone.load({ width: preset.backbone.width });
   return {
@@ -43,6 +45,7 @@ export function stagePeopleOptions(
     cache,
     stream,
     imageSize,
+    pictures,
     faceMask: preset.faceMask,
     alterSingles: preset.singles === "altered",
     backbone,

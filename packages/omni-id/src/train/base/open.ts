@@ -41,13 +41,19 @@ export interface OpenBaseStageOptions extends OpenStageOptions {
 /** The nano base on a folder of shards. */
 export async function openBaseStage(options: OpenBaseStageOptions): Promise<OpenedBase> {
   const { preset, seed, note } = options;
-  const { people, validation } = await openStagePeople(options, { imageSize: preset.flow.imageSize });
+  const { people, validation } = await openStagePeople(options, {
+    imageSize: preset.flow.imageSize,
+    pictures: preset.flow.pictures,
+  });
   const model = buildFlowBase(preset);
   const before = options.base === undefined ? undefined : await startFlowBase(model, options.base);
   if (!before) startFromZero(model);
   await fitLatents(model, people, { fit: !before, note });
   if (!before && model.prompts instanceof VocabularyEncoder && "vocabulary" in preset.flow.prompts) {
-    model.prompts.vocabulary = vocabularyOf([preset.flow.prompt, ...people.captions], preset.flow.prompts.vocabulary);
+    model.prompts.vocabulary = vocabularyOf(
+      [preset.flow.prompt, ...people.captions, ...people.wordings.flat()],
+      preset.flow.prompts.vocabulary,
+    );
   }
   const heldOut = validation && ((step: number) => reportOn(model, validation, preset, step));
   return { stage: new BaseStage({ model, people, preset: preset.flow, seed, heldOut }), model, people, before };

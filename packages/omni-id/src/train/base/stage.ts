@@ -51,10 +51,11 @@ export class BaseStage implements Stage<BaseBatch> {
 
   batch(step: number): BaseBatch {
     const { base, prompt } = this.#preset;
-    const { captions } = this.#people;
+    const { captions, wordings } = this.#people;
     const random = new KeyedRandom(this.#seed, step, DRAW.rows);
+    const words = (row: number) => (wordings[row]?.length ? random.pick(wordings[row]) : captions[row]);
     const rows = Array.from({ length: base.batch }, () => this.#urn.row(random));
-    const prompts = rows.map((row) => (random.chance(base.captions) && captions[row]) || prompt);
+    const prompts = rows.map((row) => (random.chance(base.captions) && words(row)) || prompt);
     const draws = drawFlow(keyedGenerator(this.#seed, step, DRAW.flow), base.batch, this.model.tokenShape, base.times);
     return { rows, prompts, ...draws };
   }
