@@ -56,6 +56,7 @@ export function dotChart({ rows, axis, marks = [] }: ChartOptions): string {
   });
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${bottom + 44}" font-family="system-ui, DejaVu Sans, sans-serif" fill="#1d2430">`,
+    `<title>${escaped(axis)}</title>`,
     `<rect width="${WIDTH}" height="${bottom + 44}" fill="#fff"/>`,
     ...ticks,
     ...lines,
