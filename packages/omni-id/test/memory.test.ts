@@ -15,7 +15,7 @@ import { difference } from "./golden.ts";
 const preset = resolvePreset("nano", [
   ...["identity.tokens=4", "identity.width=16", "encoder.headWidth=8", "encoder.carriedTokens=0"],
   ...["flow.flux.width=32", "flow.flux.heads=2", "flow.flux.axes=[4,6,6]", "flow.flux.singleBlocks=4"],
-  ...["flow.adapter.joined=false", "flow.control.batch=8", "flow.control.identity=1"],
+  ...["flow.adapter.joined=false", "flow.control.batch=16", "flow.control.identity=1"],
 ]);
 
 describe("memory for time", () => {
@@ -46,8 +46,11 @@ describe("memory for time", () => {
     };
     run(true);
     const [plain, checkpointed] = [run(false), run(true)];
+    // What else lives in the heap comes and goes by some megabytes: the middle of five.
+    const kept = (checkpoint: boolean) =>
+      Array.from({ length: 5 }, () => run(checkpoint).kept).toSorted((a, b) => a - b)[2];
     expect(checkpointed.loss).toBe(plain.loss);
-    expect(checkpointed.kept).toBeLessThan(plain.kept / 2);
+    expect(kept(true)).toBeLessThan(kept(false) / 2);
     for (const [i, gradient] of plain.gradients.entries()) {
       const other = checkpointed.gradients[i];
       expect(other?.length).toBe(gradient?.length);
