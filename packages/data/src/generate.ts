@@ -5,7 +5,8 @@ import { writeAtomically } from "@omni-id/torch";
 import sharp from "sharp";
 import { type ShardSample, shardName, writeShard } from "./shard-writer.ts";
 import { type SyntheticIdentity, SynthPool } from "./synth/pool.ts";
-import { HELD_OUT_WORDS, type HeldOut } from "./synth/scenes/held-out.ts";
+import { HELD_OUT_WORDS } from "./synth/scenes/held-out.ts";
+import type { HeldOut } from "./synth/scenes/truth.ts";
 import { mislabel, throughOtherCamera } from "./synth/web-noise.ts";
 
 export interface GenerateOptions {

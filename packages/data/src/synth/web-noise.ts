@@ -3,7 +3,6 @@ import sharp from "sharp";
 import { KeyedRandom } from "../random.ts";
 import { ageDial } from "./morph.ts";
 import type { Person } from "./person.ts";
-import type { SyntheticIdentity } from "./pool.ts";
 
 /*
  * Pictures as sets have them that were gathered from the web for face recognition, and what the paper finds wrong with
@@ -64,7 +63,10 @@ export async function throughOtherCamera(image: RgbImage, ...key: number[]): Pro
 }
 
 /** Exchanges some pictures between people: each stays a face with its own truth, at another's name. */
-export function mislabel(people: readonly SyntheticIdentity[], seed: number): SyntheticIdentity[] {
+export function mislabel<Image, Pictured extends { person: Person; images: readonly Image[] }>(
+  people: readonly Pictured[],
+  seed: number,
+): (Pictured & { images: Image[] })[] {
   const all = people.map((person) => ({ ...person, images: [...person.images] }));
   for (const [i, { person, images }] of all.entries()) {
     const other = all[(i + 1) % all.length];

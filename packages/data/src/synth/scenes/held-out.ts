@@ -1,9 +1,5 @@
 import { readFileSync } from "node:fs";
-import type { SceneTruth } from "./truth.ts";
-
-/** Words that never come together: a picture that fits every entry of a rule is held out. */
-export type HeldOutRule = Partial<SceneTruth>;
-export type HeldOut = readonly HeldOutRule[];
+import type { HeldOut, SceneTruth } from "./truth.ts";
 
 /** What is held out unless told otherwise: each word is seen often, these pairs never. */
 export const HELD_OUT_WORDS: HeldOut = [
@@ -14,11 +10,6 @@ export const HELD_OUT_WORDS: HeldOut = [
   { expression: "laugh", place: "office" },
   { garmentColour: "yellow", place: "brick wall" },
 ];
-
-/** Whether a scene has a combination that is held out. */
-export function breaks(truth: SceneTruth, rules: HeldOut): boolean {
-  return rules.some((rule) => Object.entries(rule).every(([key, value]) => truth[key as keyof SceneTruth] === value));
-}
 
 const KEYS: readonly (keyof SceneTruth)[] = [
   "garment",

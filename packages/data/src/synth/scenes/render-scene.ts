@@ -1,10 +1,10 @@
 import { drawPerson, type Person } from "../person.ts";
 import { Portrait, type RenderJob, type SyntheticImage } from "../render.ts";
 import { drawView } from "../view.ts";
-import { HELD_OUT_WORDS, type HeldOut } from "./held-out.ts";
+import { HELD_OUT_WORDS } from "./held-out.ts";
 import { describeScene } from "./scene-caption.ts";
 import { drawSceneView } from "./scene-view.ts";
-import type { SceneTruth } from "./truth.ts";
+import type { HeldOut, SceneTruth } from "./truth.ts";
 
 /** A scene with its truth; `caption` is the first of `captions`. */
 export interface SceneImage extends SyntheticImage {

@@ -1,5 +1,4 @@
 import type { KeyedRandom } from "../../random.ts";
-import { breaks, type HeldOut } from "./held-out.ts";
 
 /** What a sentence can say of a scene, and what was drawn: plain words, so that combinations of them can be held out. */
 export interface SceneTruth {
@@ -17,6 +16,15 @@ export interface SceneTruth {
   framing: "close-up" | "head and shoulders" | "half figure";
   /** Where in the picture the person stands. */
   side: "left" | "centre" | "right";
+}
+
+/** Words that never come together: a picture that fits every entry of a rule is held out. */
+export type HeldOutRule = Partial<SceneTruth>;
+export type HeldOut = readonly HeldOutRule[];
+
+/** Whether a scene has a combination that is held out. */
+export function breaks(truth: SceneTruth, rules: HeldOut): boolean {
+  return rules.some((rule) => Object.entries(rule).every(([key, value]) => truth[key as keyof SceneTruth] === value));
 }
 
 export const GARMENTS = ["shirt", "jumper", "t-shirt", "jacket", "suit", "top"] as const;
