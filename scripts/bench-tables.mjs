@@ -33,6 +33,11 @@ const SENTENCES = [
     (r) => against(r.ratio, `${fixed(r.microseconds, 2)} µs`, `${fixed(r.pytorchMicroseconds, 2)} µs`, "PyTorch"),
   ],
   [
+    "ddpSeconds",
+    (r) =>
+      `**${fixed(r.ratio, 2)}** of the time of PyTorch's DDP (${fixed(1000 * r.seconds, 0)} ms a step against ${fixed(1000 * r.ddpSeconds, 0)}); ${fixed(r.againstOne, 2)} of one process on the same cores (DDP ${fixed(r.ddpAgainstOne, 2)}); ${percent(r.hidden)} of the exchange hidden behind backward`,
+  ],
+  [
     "streamedPerSecond",
     (r) =>
       `**${percent(r.share)}** of plain decoding on ${r.cores} cores (${fixed(r.streamedPerSecond, 0)} pictures of ${r.side} px a second), ${percent(r.shareOfOneCore)} on one; **${fixed(r.growth, 2)}** times as many on ${r.cores} cores as on one (plain decoding ${fixed(r.plainGrowth, 2)})`,
