@@ -25,7 +25,8 @@ export async function writePage(folder: string): Promise<void> {
   mkdirSync(join(folder, "ort"), { recursive: true });
   if (existsSync(join(folder, PLACE))) rmSync(join(folder, "assets"), { recursive: true, force: true });
   cpSync(page, folder, { recursive: true });
-  const runtime = dirname(createRequire(import.meta.url).resolve("onnxruntime-web/wasm"));
+  const { resolve } = createRequire(import.meta.url);
+  const runtime = dirname(resolve("onnxruntime-web/wasm"));
   for (const name of RUNTIMES) {
     writeAtomically(join(folder, "ort", `${name}.mjs`), readFileSync(join(runtime, `${name}.mjs`)));
     writeAtomically(
@@ -33,7 +34,6 @@ export async function writePage(folder: string): Promise<void> {
       gzipSync(readFileSync(join(runtime, `${name}.wasm`)), { level: 9 }),
     );
   }
-  const { resolve } = createRequire(import.meta.url);
   const heic = readFileSync(resolve("libheif-js/libheif-wasm/libheif.wasm"));
   writeAtomically(join(folder, "ort/libheif.wasm.gz"), gzipSync(heic, { level: 9 }));
   writeAtomically(join(folder, PLACE), `${JSON.stringify({ engine: "browser" })}\n`);

@@ -48,7 +48,7 @@ Examples:
       for (const warning of warnings) note(`note: ${warning}`);
       const shape = identity.tokens.shape;
       const { strangeness } = identity;
-      const kind = strangeness === undefined ? undefined : kindOfPictures(strangeness);
+      const kind = kindOfPictures(strangeness);
       print(
         {
           ...{ file: options.out, shape, encoder: identity.encoder, photos: identity.photos, strangeness, kind },

@@ -1,7 +1,7 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { EXIT, Interrupted, interruptible } from "./output.ts";
+import { startCommand } from "./own-process.ts";
 
 /** A command of `omni-id` that other ones wait for, or that waits for others. */
 export interface Part {
@@ -12,8 +12,6 @@ export interface Part {
   args: readonly string[];
   done: () => boolean;
 }
-
-const BIN = fileURLToPath(new URL("../../bin/omni-id.mjs", import.meta.url));
 
 /**
  * Runs parts in processes of their own, `atOnce` at a time, each as soon as what it needs is done; their lines are told
@@ -62,12 +60,9 @@ export async function runParts(parts: readonly Part[], { atOnce }: { atOnce: num
   if (failed) throw new Error(`${failed} failed, as told above; what is done stays, and the same command goes on`);
 }
 
-/**
- * A part has a process group of its own, for Ctrl-C would reach it from the terminal and from us: twice means at once.
- * By the channel it learns when we are killed, and stops in good order.
- */
+/** Its lines are told under its name. */
 function start({ name, args }: Part, width: number): ChildProcess {
-  const child = spawn(process.execPath, [BIN, ...args], { stdio: ["ignore", "pipe", "pipe", "ipc"], detached: true });
+  const child = startCommand(args);
   for (const stream of [child.stdout, child.stderr]) {
     if (stream) createInterface(stream).on("line", (line) => process.stderr.write(`${name.padEnd(width)} │ ${line}\n`));
   }

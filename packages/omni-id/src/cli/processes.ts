@@ -1,12 +1,10 @@
-import { fileURLToPath } from "node:url";
 import { Option } from "@commander-js/extra-typings";
 import { distributed } from "@omni-id/torch";
 import { SOLO, type Team, teamOf } from "../train/team.ts";
 import { givenWords } from "./given-words.ts";
 import { count, whole } from "./options.ts";
 import { EXIT, Interrupted, interruptible, note } from "./output.ts";
-
-const BIN = fileURLToPath(new URL("../../bin/omni-id.mjs", import.meta.url));
+import { BIN } from "./own-process.ts";
 
 /** Options of a command that several processes can do together. */
 export const processesOptions = () => [

@@ -1,10 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { StageFolders } from "../experiments/folders.ts";
 import type { ExperimentSettings, ExperimentStage } from "../experiments/stages.ts";
-
-const BIN = fileURLToPath(new URL("../../bin/omni-id.mjs", import.meta.url));
+import { BIN, startCommand } from "./own-process.ts";
 
 export interface StageCommands {
   folders: StageFolders;
@@ -16,12 +14,7 @@ export interface StageCommands {
 
 /** Starts the process of a stage: a command that a person could type. */
 export function startStage(stage: ExperimentStage, how: StageCommands): ChildProcess {
-  // A process group of its own: Ctrl-C reaches it through us alone; by the channel it learns when we are gone.
-  return spawn(process.execPath, [BIN, ...wordsOf(stage, how)], {
-    stdio: ["ignore", "pipe", "pipe", "ipc"],
-    detached: true,
-    env: { ...process.env, OMP_NUM_THREADS: `${how.threads}` },
-  });
+  return startCommand(wordsOf(stage, how), { OMP_NUM_THREADS: `${how.threads}` });
 }
 
 /**

@@ -3,8 +3,8 @@ import { cat, scope, stack, type Tensor } from "@omni-id/torch";
 import { chunk } from "../people/chunk.ts";
 import type { People } from "../people/people.ts";
 import { toUnit } from "../pictures/rgb-batch.ts";
-import type { Values } from "./figures.ts";
-import { GENERATED, type Generated, type GenerationTask, rowsOf } from "./generation-protocol.ts";
+import { mapValues, type Values } from "./figures.ts";
+import { type Generated, type GenerationTask, rowsOf } from "./generation-protocol.ts";
 import type { Judge, Judges } from "./recognisers.ts";
 
 export type GeneratedOrReal = Generated | "samePerson" | "otherPerson";
@@ -25,25 +25,33 @@ export function likenessOf(
   pictures: Partial<Record<Generated, Tensor>>,
   points: Tensor,
 ): Judges<Values<GeneratedOrReal>> {
-  const judged = Object.entries(judges).map(([name, judge]) =>
+  return mapValues(judges, (judge) =>
     scope(() => {
-      const photo = (rows: readonly number[]) =>
-        embedAll(judge, toUnit(rowsOf(people.crops, rows)), rowsOf(people.points, rows));
-      const truth = photo(tasks.map(({ target }) => target));
-      const values = (other: Tensor) => byPerson(judge.compare(other, truth), people);
-      const made = GENERATED.flatMap((generated) => {
-        const some = pictures[generated];
-        return some ? [[generated, values(embedAll(judge, some, points))] as const] : [];
-      });
-      const perTask = tasks.length / (people.ids.length * 4);
-      const bounds = {
-        samePerson: values(photo(tasks.map(({ inputs }) => inputs[0]))),
-        otherPerson: values(photo(tasks.map(({ other }) => tasks[other * perTask].target))),
-      };
-      return [name, { ...Object.fromEntries(made), ...bounds }] as const;
+      const { truth, compared } = featuresOf(judge, { people, tasks }, pictures, points);
+      return mapValues(compared, (features) => byPerson(judge.compare(features, truth), people));
     }),
-  );
-  return Object.fromEntries(judged) as Judges<Values<GeneratedOrReal>>;
+  ) as Judges<Values<GeneratedOrReal>>;
+}
+
+/**
+ * A judge's features of the targets, and of all that is compared with them: drawn pictures, another photo of the person
+ * and one of somebody else. @param points five landmarks of each drawn picture, `[tasks, 5, 2]`
+ */
+export function featuresOf<Drawn extends string>(
+  judge: Judge,
+  { people, tasks }: Omit<LikenessTest, "judges">,
+  pictures: Partial<Record<Drawn, Tensor>>,
+  points: Tensor,
+): { truth: Tensor; compared: Record<Drawn | "samePerson" | "otherPerson", Tensor> } {
+  const photos = (rows: readonly number[]) =>
+    embedAll(judge, toUnit(rowsOf(people.crops, rows)), rowsOf(people.points, rows));
+  const perTask = tasks.length / (people.ids.length * 4);
+  const compared = {
+    ...mapValues(pictures as Record<Drawn, Tensor>, (some) => embedAll(judge, some, points)),
+    samePerson: photos(tasks.map(({ inputs }) => inputs[0])),
+    otherPerson: photos(tasks.map(({ other }) => tasks[other * perTask].target)),
+  } as Record<Drawn | "samePerson" | "otherPerson", Tensor>;
+  return { truth: photos(tasks.map(({ target }) => target)), compared };
 }
 
 /**
@@ -131,7 +139,7 @@ export function withoutOutliers(groups: Groups): Groups {
   return groups.map((values) => values.filter((v) => v >= low && v <= high)).filter((values) => values.length > 0);
 }
 
-function byPerson(values: readonly number[], people: People): Groups {
+export function byPerson(values: readonly number[], people: People): Groups {
   return chunk(values, values.length / people.ids.length);
 }
 

@@ -7,11 +7,11 @@ import { saveSheet, toRgb } from "../pictures/picture.ts";
 import { toUnit } from "../pictures/rgb-batch.ts";
 import { drawTasks, identitiesOf } from "./draw-tasks.ts";
 import { DrawnPictures } from "./drawn-pictures.ts";
-import { estimates, type PerPerson, perPerson, type Values } from "./figures.ts";
+import { estimates, mapValues, type PerPerson, perPerson, type Values } from "./figures.ts";
 import { findFaces, poseDifference } from "./generated-faces.ts";
-import { embedAll } from "./generation-likeness.ts";
+import { byPerson, featuresOf } from "./generation-likeness.ts";
 import { type GenerationTask, generationTasks, rowsOf } from "./generation-protocol.ts";
-import { loadJudges } from "./recognisers.ts";
+import { type Judge, loadJudges } from "./recognisers.ts";
 import { cosines, distances } from "./reconstruct.ts";
 
 /** What is drawn: from so many photos, and from nobody's identity. */
@@ -97,29 +97,18 @@ function likenessOf(
   pictures: Record<Drawn, Tensor>,
 ): Record<"idSimilarity" | "distance" | "backbone", Values<Compared>> {
   const judges = loadJudges();
-  const targets = tasks.map(({ target }) => target);
-  const points = rowsOf(people.points, targets);
-  const perTask = tasks.length / (people.ids.length * 4);
-  const features = (judge: (typeof judges)["independent"]) => {
-    const photos = (rows: readonly number[]) =>
-      embedAll(judge, toUnit(rowsOf(people.crops, rows)), rowsOf(people.points, rows));
-    const made = DRAWN.map((name): [Compared, Tensor] => [name, embedAll(judge, pictures[name], points)]);
-    const all = new Map<Compared, Tensor>([
-      ...made,
-      ["samePerson", photos(tasks.map(({ inputs }) => inputs[0]))],
-      ["otherPerson", photos(tasks.map(({ other }) => tasks[other * perTask].target))],
-    ]);
-    return { all, truth: photos(targets) };
-  };
-  const compared = ({ all, truth }: ReturnType<typeof features>, compare: (a: Tensor, b: Tensor) => number[]) =>
-    Object.fromEntries(
-      [...all].map(([name, some]) => [name, chunk(compare(some, truth), tasks.length / people.ids.length)]),
-    ) as unknown as Values<Compared>;
+  const points = rowsOf(
+    people.points,
+    tasks.map(({ target }) => target),
+  );
+  const features = (judge: Judge) => featuresOf(judge, { people, tasks }, pictures, points);
+  const values = ({ compared, truth }: ReturnType<typeof features>, compare: Judge["compare"]): Values<Compared> =>
+    mapValues(compared, (some) => byPerson(compare(some, truth), people));
   const independent = features(judges.independent);
   return {
-    idSimilarity: compared(independent, cosines),
-    distance: compared(independent, distances),
-    backbone: compared(features(judges.backbone), cosines),
+    idSimilarity: values(independent, cosines),
+    distance: values(independent, distances),
+    backbone: values(features(judges.backbone), cosines),
   };
 }
 

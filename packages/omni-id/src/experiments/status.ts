@@ -24,7 +24,7 @@ export function experimentStatus(
   atOnce: number,
 ): ExperimentStatus {
   const done = stages.filter((stage) => folders.isDone(stage));
-  const open = stages.filter((stage) => !folders.isDone(stage));
+  const open = stages.filter((stage) => !done.includes(stage));
   const running = open.filter((stage) => isRunning(folders.of(stage)));
   const steps = new Map(open.map((stage) => [stage.id, stepsDone(folders.of(stage))]));
   const perStep = new Map<StageKind, number>();

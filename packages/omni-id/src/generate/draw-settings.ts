@@ -16,14 +16,15 @@ export const REAL_GUIDANCE = 1.5;
  */
 export const UNFAMILIAR = 1.18;
 
-/** Whether pictures are of the kind that was trained on, by their strangeness. */
-export const kindOfPictures = (strangeness: number): "trained" | "other" =>
-  strangeness > UNFAMILIAR ? "other" : "trained";
+/** Whether pictures are of the kind that was trained on, by their strangeness; undefined where that cannot be told. */
+export function kindOfPictures(strangeness: number | undefined): "trained" | "other" | undefined {
+  if (strangeness === undefined) return undefined;
+  return strangeness > UNFAMILIAR ? "other" : "trained";
+}
 
 /** Guidance where nobody names one. @param strangeness of the identity; undefined where it cannot be told */
 export function guidanceFor(strangeness: number | undefined, usual: number): number {
-  const other = strangeness !== undefined && kindOfPictures(strangeness) === "other";
-  return other ? Math.min(REAL_GUIDANCE, usual) : usual;
+  return kindOfPictures(strangeness) === "other" ? Math.min(REAL_GUIDANCE, usual) : usual;
 }
 
 /** @throws for a number of pictures that cannot be drawn */

@@ -77,7 +77,7 @@ export class BrowserModels implements Tasks {
 
   async read({ name, bytes }: Asked<"read">, { progress }: Context) {
     const { photos, created, encoder, strangeness } = (await this.#studio(progress)).loadIdentity(bytes, name);
-    const pictures = strangeness === undefined ? undefined : kindOfPictures(strangeness);
+    const pictures = kindOfPictures(strangeness);
     return { photos: photos.length, created, encoder: encoder.hash, ...(pictures && { pictures }) };
   }
 

@@ -88,7 +88,7 @@ export class IdentityStore {
   #keep(id: string, name: string, bytes: Uint8Array, file?: string): StoredIdentity {
     const values = parseIdentityBytes(name, bytes);
     const { photos, created, encoder, strangeness } = values;
-    const pictures = strangeness === undefined ? undefined : kindOfPictures(strangeness);
+    const pictures = kindOfPictures(strangeness);
     const told = { photos: photos.length, created, encoder: encoder.hash, ...(pictures && { pictures }) };
     const info = { id, name, ...told, saved: file !== undefined };
     const stored: StoredIdentity = { info, bytes, values, file };
