@@ -63,6 +63,6 @@ export { Portrait, renderPerson, renderPictures, type SyntheticImage } from "./s
 export { HELD_OUT_WORDS, readHeldOut } from "./synth/scenes/held-out.ts";
 export { renderScenes, type SceneImage } from "./synth/scenes/render-scene.ts";
 export { drawSceneView, type SceneView } from "./synth/scenes/scene-view.ts";
-export { breaks, drawTruth, type HeldOut, type SceneTruth } from "./synth/scenes/truth.ts";
+export { breaks, drawTruth, EXPRESSION_WORDS, type HeldOut, PLACES, type SceneTruth } from "./synth/scenes/truth.ts";
 export { drawView, type View } from "./synth/view.ts";
 export { compiledWorker, type WorkerMessage, WorkerPool } from "./worker-pool.ts";

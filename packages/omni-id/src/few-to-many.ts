@@ -20,6 +20,11 @@ export interface FewToManyOptions {
   targets: number;
   /** Whether the targets are drawn from all photos (the paper, and the default), or from the inputs alone. */
   targetsFrom?: "all" | "inputs";
+  /**
+   * Images of each identity that the targets are drawn from, where these are others than the photos that go in (section
+   * 4.3: faces in, scenes out). `counts` then tells of the inputs alone, and everybody with enough of them takes part.
+   */
+  targetCounts?: readonly number[];
 }
 
 /** One identity's part of a batch. All numbers are indices. */
@@ -42,23 +47,31 @@ export function sampleFewToMany(random: KeyedRandom, options: FewToManyOptions):
   const { few, able } = ableFor(inputs[random.below(inputs.length)], options);
   return drawPeople(random, batch, able, shares).map((person) => {
     const given = altered[person] ? [counts[person]] : random.choose(counts[person], few);
-    const among = options.targetsFrom === "inputs" ? given : [...Array(counts[person]).keys()];
+    const among = targetsOf(person, given, options);
     const wanted = random.choose(among.length, Math.min(targets, among.length)).map((place) => among[place]);
     return { person, inputs: given, targets: atLeast(wanted, targets) };
   });
 }
 
+/** Images that a person's targets are drawn from. */
+function targetsOf(person: number, given: readonly number[], options: FewToManyOptions): readonly number[] {
+  if (options.targetCounts) return [...Array(options.targetCounts[person]).keys()];
+  return options.targetsFrom === "inputs" ? given : [...Array(options.counts[person]).keys()];
+}
+
 /** Who takes part in a step of `few` inputs; where they are too few for a step, in one of fewer inputs. */
 function ableFor(
   few: number,
-  { counts, altered = [], batch, inputs }: FewToManyOptions,
+  { counts, altered = [], batch, inputs, targetCounts }: FewToManyOptions,
 ): { few: number; able: readonly number[] } {
   const everybody = [...counts.keys()];
   // People with equally many photos all take part, were it with all of them.
-  if (!altered.includes(true) && counts.every((count) => count === counts[0]) && counts[0] >= few) {
+  if (!targetCounts && !altered.includes(true) && counts.every((count) => count === counts[0]) && counts[0] >= few) {
     return { few, able: everybody };
   }
-  const takesPart = (person: number, count: number) => counts[person] > count || (count === 1 && altered[person]);
+  const enough = (person: number, count: number) =>
+    targetCounts ? counts[person] >= count && targetCounts[person] > 0 : counts[person] > count;
+  const takesPart = (person: number, count: number) => enough(person, count) || (count === 1 && altered[person]);
   const fewer = [...new Set(inputs)].sort((a, b) => b - a).filter((count) => count <= few);
   for (const count of fewer) {
     const able = everybody.filter((person) => takesPart(person, count));
@@ -67,7 +80,7 @@ function ableFor(
   const least = Math.min(...inputs);
   const able = everybody.filter((person) => takesPart(person, least)).length;
   throw new RangeError(
-    `a step wants ${batch} people with at least ${least + 1} photos each, and ${able} have them; lower the batch, or add people`,
+    `a step wants ${batch} people with at least ${least + (targetCounts ? 0 : 1)} photos each, and ${able} have them; lower the batch, or add people`,
   );
 }
 

@@ -55,7 +55,8 @@ export class FlowBase extends nn.Module {
   checkpointBlocks = false;
   readonly #packing: number;
   readonly #grid: number;
-  readonly #guidance: number | undefined;
+  /** Guidance scale that a distilled model is told; unused by others. */
+  distilledGuidance: number | undefined;
   readonly #drawing: Drawing;
 
   constructor({ latents, prompts, flux, packing, imageSize, distilledGuidance, drawing }: FlowBaseOptions) {
@@ -68,7 +69,7 @@ export class FlowBase extends nn.Module {
     this.flux = flux;
     this.#packing = packing;
     this.#grid = imageSize / latents.factor / packing;
-    this.#guidance = distilledGuidance;
+    this.distilledGuidance = distilledGuidance;
     this.#drawing = { shift: fluxShift, ...drawing };
   }
 
@@ -119,7 +120,7 @@ export class FlowBase extends nn.Module {
   input(x: Tensor, t: Tensor, { txt, y }: Prompts): FluxTrunkInput {
     return scope(() => {
       const { options } = this.flux;
-      const guidance = options.guidance ? t.mul(0).add(this.#guidance ?? 0) : undefined;
+      const guidance = options.guidance ? t.mul(0).add(this.distilledGuidance ?? 0) : undefined;
       const imgIds = imagePositions({ rows: this.#grid, columns: this.#grid }, options);
       const txtIds = textPositions({ length: txt.shape[1] }, options);
       return { img: x, imgIds, txt, txtIds, y, timesteps: t, guidance, checkpointBlocks: this.checkpointBlocks };

@@ -27,17 +27,17 @@ const base = freshBase();
 const [tokens, channels] = base.tokenShape;
 /** Stands for an identity: something that changes the velocity. */
 const conditions = { modulation: tensor(Array.from({ length: 32 }, (_, i) => Math.sin(i))).view([1, 32]) };
-const shared = { count: 2, seed: 5, steps: 4, precision: "float32" } as const;
+const shared = { steps: 4, precision: "float32" } as const;
 const scene = (options: Partial<SceneOptions>) =>
   drawScene(base, {
     ...shared,
-    prompt: "red hat",
+    pictures: [0, 1].map((number) => ({ prompt: "red hat", seed: 5, number })),
     negative: "photo person",
     guidance: { text: 1, identity: 1 },
     ...options,
   });
 const plain = (prompt: string, options: Partial<Parameters<typeof drawPictures>[1]> = {}) =>
-  drawPictures(base, { ...shared, prompt, guidance: 1, ...options });
+  drawPictures(base, { ...shared, count: 2, seed: 5, prompt, guidance: 1, ...options });
 
 describe("a scene", () => {
   it("with both guidances 1 is what the model says by itself, with the identity and without", () => {

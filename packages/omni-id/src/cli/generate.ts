@@ -13,6 +13,7 @@ import { toRgb } from "../pictures/picture.ts";
 import { SOLVER_NAMES, type SolverName } from "../sampling-steps.ts";
 import { useDevice } from "./device.ts";
 import { drawWithKlein } from "./generate-klein.ts";
+import { checkScene, drawScenes } from "./generate-scene.ts";
 import { count, deviceOption, jsonOption, weightsOption, whole } from "./options.ts";
 import { outFile } from "./out-file.ts";
 import { note, print, UsageError } from "./output.ts";
@@ -44,6 +45,24 @@ export function generateCommand() {
     )
     .option("--references <photo...>", "photos of whom to draw, klein's own way, without an identity (1 to 10)")
     .option("--size <pixels>", "side of the pictures that klein draws alone (default: 1024)", count)
+    .option("--scene", "the person in a scene that --prompt tells of, instead of an aligned face")
+    .option(
+      "--text-guidance <scale>",
+      "of scenes: how closely the words are followed (default: the preset's, nano-scenes 3)",
+      positiveNumber,
+    )
+    .option("--negative <words>", "of scenes: what the words lead away from (default: the preset's fixed prompt)")
+    .option(
+      "--identity-start <share>",
+      "of scenes: the share of the steps after which the identity is told (default: 0)",
+      share,
+    )
+    .option("--identity-end <share>", "of scenes: the share of the steps up to which it is told (default: 1)", share)
+    .option(
+      "--embedded-guidance <scale>",
+      "of scenes with FLUX.1-dev: the guidance that the model itself is told (default: 3.5)",
+      positiveNumber,
+    )
     .option("--float32", "full precision: slower where the processor has 16 bits, and what a browser draws")
     .option("--preview", "write the file after every step, as far as the pictures are")
     .addOption(weightsOption())
@@ -56,11 +75,13 @@ Examples:
   omni-id generate --id alice.safetensors --pose 20,0,0 -n 8 -o alice.png
   omni-id generate --id alice.safetensors --landmarks photo.jpg -o alice-as-in-photo.png
   omni-id generate --id alice.safetensors --id bob.safetensors --mix 0.3 -o mixed.png
+  omni-id generate --scene --id alice.safetensors --prompt "a person in a red jumper smiling in front of a brick wall, glasses"
   omni-id generate --base klein --references photos/*.jpg --prompt "portrait of this person in a garden"
 Without --id the bare flow model draws anybody.`,
     )
     .action(async (options) => {
       const { number, seed } = options;
+      checkScene(options);
       checkBase(options);
       if (options.pose && options.landmarks)
         throw new UsageError("--pose and --landmarks both give the pose: choose one");
@@ -73,6 +94,7 @@ Without --id the bare flow model draws anybody.`,
       ];
       const out = outFile(options.out, { kind: "picture", inputs });
       useDevice(options.device);
+      if (options.scene) return drawScenes(out, options);
       if (options.base && !options.id) return drawWithKlein(out, { ...options, base: options.base });
       const model = options.base === "klein-distilled" ? "distilled" : "base";
       const generator = await FaceGenerator.load(options.weights, undefined, model);

@@ -43,6 +43,9 @@ export interface StageEntry<Batch, Need extends string = string> {
   /** Folders of weights that the stage builds on, each an option of its own. */
   needs: Readonly<Record<Need, { about: string; default?: string }>>;
   optimisation: (preset: Preset) => Optimisation;
+  /** Preset and folder of shards where nothing else is said; those of {@link withTrainingOptions} when absent. */
+  preset?: string;
+  data?: string;
   /** The preset's key of the batch of a step, of all processes together. */
   batch: string;
   open: (options: OpenStageOptions, weights: Partial<Record<Need, string>>) => Promise<OpenedStage<Batch>>;
@@ -139,7 +142,7 @@ function piecesOf({ batch: key }: { batch: string }, { preset, perDevice, team =
 /** `omni-id train <stage>`. */
 export function stageCommand<Batch>(entry: StageEntry<Batch>): Command {
   const { name, about, help, needs } = entry;
-  const command = withTrainingOptions(new Command(name).description(about))
+  const command = withTrainingOptions(new Command(name).description(about), entry)
     .option("--out <folder>", "checkpoints, logs, pictures, and at the end the weights", `runs/${name}`)
     .option(
       "--batch <number>",
@@ -208,7 +211,10 @@ function streamOf({ workers, keepShards }: { workers?: number; keepShards: numbe
 const AFTER = "Ctrl-C saves a checkpoint; the same command with --resume goes on, and so does it after a crash.";
 
 function examples(name: string): string {
-  const key = { mtd: "mtd", base: "flow.base", flow: "flow.adapter", control: "flow.control" }[name] ?? name;
+  const key =
+    { mtd: "mtd", base: "flow.base", flow: "flow.adapter", control: "flow.control", personalise: "flow.adapter" }[
+      name
+    ] ?? name;
   return [
     "",
     `omni-id train ${name}`,
@@ -218,19 +224,22 @@ function examples(name: string): string {
 }
 
 /** Options of every training. */
-export function withTrainingOptions(command: Command) {
+export function withTrainingOptions(
+  command: Command,
+  { preset = "nano", data = "data/synth" }: { preset?: string; data?: string } = {},
+) {
   return command
     .option(
       "--data <folders...>",
       "WebDataset shards, such as those of: omni-id data synth, or sets of: omni-id data prepare, which may lie at https:// or s3://; several are mixed",
-      ["data/synth"],
+      [data],
     )
     .option(
       "--weight <numbers...>",
       "how often each folder of --data is drawn from, such as 3 1 (default: by its people)",
       weights,
     )
-    .option("--preset <name>", "nano, nano-paper (nano in the paper's own form), paper or klein", "nano")
+    .option("--preset <name>", "nano, nano-paper (nano in the paper's own form), nano-scenes, paper or klein", preset)
     .option("--set <key=value...>", "replace values of the preset, such as mtd.optimisation.steps=300")
     .option("--seed <number>", "seed of the first weights, of batches, masks and noise", whole, 0)
     .addOption(

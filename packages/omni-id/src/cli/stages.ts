@@ -3,6 +3,8 @@ import { openControlStage } from "../train/control/open.ts";
 import { exportControl, exportFirstStage, exportFlow, exportFlowBase } from "../train/export.ts";
 import { openFlowStage } from "../train/flow/open.ts";
 import { openFirstStage } from "../train/mtd/open.ts";
+import { openPersonaliseStage } from "../train/personalise/open.ts";
+import { shippedWeights } from "../weights/folder.ts";
 import type { StageEntry } from "./stage-command.ts";
 
 const BASE = { about: "folder of the flow base's weights", default: "runs/base/weights" };
@@ -72,6 +74,28 @@ export const STAGES = {
     open: async (options, weights) => {
       const control = await openControlStage({ ...options, ...weights, base: weights.base as string });
       return { stage: control.stage, save: (folder, note) => exportControl(folder, control, note) };
+    },
+  }),
+  personalise: entry({
+    name: "personalise",
+    about: "personalised text-to-image: a frozen representation's IP-Adapter on the base of scenes (section 4.3)",
+    help:
+      "Photos of a face go in; scenes of the same person, each told by its own sentence, are to come out.\n" +
+      "Its base: omni-id data synth --scenes -o data/scenes\n" +
+      "          omni-id train base --preset nano-scenes --data data/scenes --out runs/scenes",
+    preset: "nano-scenes",
+    data: "data/scenes",
+    needs: {
+      encoder: { about: "folder of what stands for a person (default: the shipped encoder)" },
+      base: { about: "folder of the weights of the flow base that draws scenes", default: "runs/scenes/weights" },
+      adapter: { about: "start from the adapter of this folder, whichever base it was trained on" },
+    },
+    optimisation: (preset) => preset.flow.adapter.optimisation,
+    batch: "flow.adapter.batch",
+    open: async (options, weights) => {
+      const { encoder = shippedWeights(), base, ...start } = weights;
+      const opened = await openPersonaliseStage({ ...options, encoder, base: base as string, ...start });
+      return { stage: opened.stage, save: (folder, note) => exportFlow(folder, opened, note) };
     },
   }),
 } as const;

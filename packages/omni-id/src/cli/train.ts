@@ -9,5 +9,6 @@ export function trainCommand() {
     .addCommand(stageCommand(STAGES.base))
     .addCommand(stageCommand(STAGES.flow))
     .addCommand(stageCommand(STAGES.control))
+    .addCommand(stageCommand(STAGES.personalise))
     .addCommand(trainAllCommand());
 }

@@ -14,15 +14,19 @@ import {
 } from "../sampling-steps.ts";
 import { checkCount, NOISE, STEPS } from "./draw-settings.ts";
 
-export interface SceneOptions {
-  /** Pictures to draw. */
-  count: number;
-  /** The same seed gives the same pictures on the same machine. */
-  seed: number;
+/** One picture to draw. */
+export interface ScenePicture {
   prompt: string;
+  /** The same seed and number give the same noise, whatever is drawn beside it. */
+  seed: number;
+  number: number;
+}
+
+export interface SceneOptions {
+  pictures: readonly ScenePicture[];
   /** What the text leads away from: the prompt of pictures that were told nothing in training, or a negative prompt. */
   negative: string;
-  /** Whom to draw; anybody when absent. */
+  /** Whom to draw, picture by picture; anybody when absent. */
   conditions?: Conditions;
   /** Each 1: as the model says by itself. */
   guidance: SceneGuidance;
@@ -34,23 +38,26 @@ export interface SceneOptions {
   solver?: SolverName;
   /** What products are computed in; the faster one here when absent. */
   precision?: "float32" | "bfloat16";
+  /** Called after each step. */
+  onStep?: (step: number, steps: number) => void;
 }
 
 /**
- * Draws a person in a scene from noise: `[count, 3, S, S]` in [−1, 1], with a guidance for the words and one for the
+ * Draws people in scenes from noise: `[B, 3, S, S]` in [−1, 1], with a guidance for the words and one for the
  * identity. The model is asked up to three times for a velocity, and never for what has no weight.
  */
 export function drawScene(base: FlowBase, options: SceneOptions): Tensor {
-  const { count, seed, prompt, negative, conditions, guidance, span = { start: 0, end: 1 } } = options;
+  const { pictures, negative, conditions, guidance, span = { start: 0, end: 1 }, onStep } = options;
   const { steps = STEPS, solver = "dpm", precision = preferredPrecision() } = options;
+  const count = pictures.length;
   checkCount(count);
   return scope(() =>
     noGrad(() => {
       const [tokens, channels] = base.tokenShape;
-      const told = (text: string) => base.prompts.encode(Array.from({ length: count }, () => text));
-      const [words, away] = [told(prompt), told(negative)];
-      const noise = Array.from({ length: count }, (_, i) =>
-        randn([1, tokens, channels], { generator: keyedGenerator(seed, i, NOISE) }),
+      const words = base.prompts.encode(pictures.map(({ prompt }) => prompt));
+      const away = base.prompts.encode(pictures.map(() => negative));
+      const noise = pictures.map(({ seed, number }) =>
+        randn([1, tokens, channels], { generator: keyedGenerator(seed, number, NOISE) }),
       );
       const times = schedule({ steps, tokens, shift: base.drawing.shift });
       const velocity = (x: Tensor, time: number) =>
@@ -70,7 +77,8 @@ export function drawScene(base: FlowBase, options: SceneOptions): Tensor {
           const text = ask(words);
           return guideScene({ both, text, negative: guidance.text === 1 ? text : ask(away) }, guidance);
         });
-      return base.pictures(SOLVERS[solver](velocity, cat(noise), times)).clamp(-1, 1);
+      const seen = onStep && ((step: number) => onStep(step, steps));
+      return base.pictures(SOLVERS[solver](velocity, cat(noise), times, { onStep: seen })).clamp(-1, 1);
     }),
   );
 }

@@ -13,9 +13,11 @@ import { mainFace } from "../pictures/choose-faces.ts";
 import { landmarkPictures } from "../pictures/landmark-pictures.ts";
 import { type HeadPose, inAlignedCrop } from "../pictures/mean-face.ts";
 import type { Representation } from "../representations/representation.ts";
+import { readWeightsNote } from "../weights/file.ts";
 import { type LoadedEncoder, loadEncoder } from "../weights/first-stage.ts";
 import {
   CONTROL_FILE,
+  FLUX_FILE,
   type LoadedFlowBase,
   loadControl,
   loadFlowAdapter,
@@ -32,6 +34,13 @@ export interface GenerateOptions extends Omit<DrawOptions, "conditions" | "witho
   /** 68 points in pixels of the aligned picture, 136 numbers; see {@link FaceGenerator.poseLandmarks}. */
   landmarks?: ArrayLike<number>;
   prompt?: string;
+}
+
+/** @throws when the weights of a folder draw scenes */
+async function refuseScenes(folder: string): Promise<void> {
+  const file = join(folder, FLUX_FILE);
+  if (!existsSync(file) || (await readWeightsNote(file, "base")).preset.flow.pictures !== "scenes") return;
+  throw new Error(`${folder}: these weights draw scenes: add --scene, or name weights that draw faces`);
 }
 
 /** Draws people from identity files alone: section 4.2, with the weights of one folder. */
@@ -59,6 +68,7 @@ export class FaceGenerator {
     loaded?: LoadedEncoder<Representation>,
     model?: KleinModel,
   ): Promise<FaceGenerator> {
+    await refuseScenes(folder);
     const encoder = loaded ?? (await loadEncoder(folder));
     const published = await publishedPreset(folder);
     const base = await loadFlowBase(folder, published, model);

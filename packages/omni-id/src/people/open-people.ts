@@ -20,7 +20,7 @@ export interface OpenPeopleOptions {
   cache: string;
   /** Side of the aligned crops, in pixels. */
   imageSize: number;
-  /** Faces, or scenes; faces when absent. */
+  /** Faces, scenes, or the faces beside the scenes; faces when absent. */
   pictures?: PrepareOptions["pictures"];
   faceMask: PrepareOptions["faceMask"];
   /** An altered copy beside the only photo of training people who have one. */

@@ -44,6 +44,12 @@ export interface Turn {
   count: number;
 }
 
+/**
+ * Aligned faces of all pictures; the whole of those that are scenes; or aligned faces of those that are none, which beside
+ * the scenes are other photos of the same people.
+ */
+export type PicturesTaken = Preset["flow"]["pictures"] | "portraits";
+
 export interface PrepareOptions {
   shards: ShardSet;
   /** Which identities of the set, in order. */
@@ -53,8 +59,8 @@ export interface PrepareOptions {
   recogniser: () => Describer;
   /** Side of the aligned crops, in pixels. */
   imageSize: number;
-  /** Aligned faces of all pictures, or the whole of those that are scenes; faces when absent. */
-  pictures?: Preset["flow"]["pictures"];
+  /** What is taken of a person's pictures; "faces" when absent. */
+  pictures?: PicturesTaken;
   /** Whose masks are taken: see the preset's `faceMask`. */
   faceMask: Preset["faceMask"];
   /** Folder that caches live in. */
@@ -113,7 +119,7 @@ export async function prepareParts(options: PrepareOptions): Promise<string[]> {
   const key = createHash("sha256")
     .update(JSON.stringify([CACHE_VERSION, shards.fingerprint, ids, imageSize, jitter && INPUT_JITTER]))
     .update(alterSingles ? "altered" : "")
-    .update(options.pictures === "scenes" ? "scenes" : "")
+    .update(options.pictures === undefined || options.pictures === "faces" ? "" : options.pictures)
     .update(backbone.fingerprint)
     .digest("hex")
     .slice(0, 16);
@@ -201,11 +207,13 @@ async function preparePart(
 /** Numbers of a person's pictures that are prepared. @throws when scenes are wanted and there are none */
 function picturesOf({ id, images }: LoadedIdentity, { pictures, shards }: PrepareOptions): number[] {
   const all = [...images.keys()];
-  if (pictures !== "scenes") return all;
-  const scenes = all.filter((index) => images[index].scene !== undefined);
-  if (scenes.length > 0) return scenes;
+  if (pictures !== "scenes" && pictures !== "portraits") return all;
+  const wanted = all.filter((index) => (images[index].scene !== undefined) === (pictures === "scenes"));
+  if (wanted.length > 0) return wanted;
   throw new Error(
-    `${shards.folder}: ${id} has no scenes, and the preset draws them; render some: omni-id data synth --scenes`,
+    pictures === "scenes"
+      ? `${shards.folder}: ${id} has no scenes, and the preset draws them; render some: omni-id data synth --scenes`
+      : `${shards.folder}: ${id} has scenes only, and no other photo to tell the face by; render some: omni-id data synth --scenes --images 4`,
   );
 }
 

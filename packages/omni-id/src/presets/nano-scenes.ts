@@ -15,6 +15,15 @@ export const nanoScenes: Preset = {
     // 14 MB in 16 bits: the project's files stay below 40 MB together.
     flux: { ...nano.flow.flux, vectorWidth: 96, contextWidth: 128, width: 224, heads: 7 },
     // Nearly every scene is told in words: the rest teaches what guidance leads away from.
+    guidance: { ...nano.flow.guidance, classifierFree: 2, text: 3 },
+    adapter: {
+      ...nano.flow.adapter,
+      // Four photos of a face lie beside each person's scenes.
+      inputs: [1, 2, 3, 4],
+      captions: 0.9,
+      // Identities are those of the encoder that ships: their files stay valid.
+      encoderRate: 0,
+    },
     base: {
       ...nano.flow.base,
       batch: 32,

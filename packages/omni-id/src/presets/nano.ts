@@ -50,7 +50,7 @@ export const nano: Preset = {
       guidance: false,
     },
     prompt: "photo of a person.",
-    guidance: { distilled: 3.5, classifierFree: 3 },
+    guidance: { distilled: 3.5, classifierFree: 3, text: 1 },
     base: {
       batch: 64,
       captions: 0.5,
@@ -64,6 +64,7 @@ export const nano: Preset = {
       targets: 3,
       targetsFrom: "all",
       times: { kind: "logit-normal", mean: 0.4 },
+      captions: 0,
       // Along with the adapter, as in the paper, at a rate that keeps what stage one has learned.
       encoderRate: 0.3,
       standardise: true,

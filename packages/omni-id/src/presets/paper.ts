@@ -59,7 +59,7 @@ export const paper: Preset = {
     },
     prompt: "photo of a person.",
     // FLUX.1-dev's own: distilled at 3.5, and nothing on top of it.
-    guidance: { distilled: 3.5, classifierFree: 1 },
+    guidance: { distilled: 3.5, classifierFree: 1, text: 1 },
     // FLUX.1-dev is pretrained; these figures would train one of its size from nothing.
     base: {
       batch: 64,
@@ -73,6 +73,7 @@ export const paper: Preset = {
       targets: 8,
       targetsFrom: "all",
       times: { kind: "uniform" },
+      captions: 0,
       encoderRate: 1,
       standardise: false,
       joined: false,

@@ -106,6 +106,8 @@ const flow = z.strictObject({
     distilled: positive,
     /** Guidance of drawn pictures against the same model without the identity; 1 is none. */
     classifierFree: positive,
+    /** Guidance of scenes for their words, against the fixed prompt, both without the identity (section 4.3); 1 is none. */
+    text: positive,
   }),
   /** Training of the base from nothing; the paper takes a pretrained one. */
   base: z.strictObject({
@@ -123,6 +125,8 @@ const flow = z.strictObject({
     targets: count,
     targetsFrom,
     times,
+    /** Share of the targets that are told with their own captions, the rest with the fixed prompt alone (section 4.3). */
+    captions: share,
     /** The encoder's rates as a share of the adapter's. */
     encoderRate: share,
     /** ℓ less its mean over training people, over its deviation; the paper's adapter takes ℓ as it is. */

@@ -14,7 +14,7 @@ export function synthCommand(folder: string): string | undefined {
 
 /** What a training was started with. */
 export interface CommandNote {
-  /** mtd, base, flow or control. */
+  /** mtd, base, flow, control or personalise. */
   stage: string;
   /** Folders of the shards. */
   data: readonly string[];

@@ -1,6 +1,6 @@
 import { RecogniserBackbone } from "../backbones/recogniser.ts";
 import { type OpenedPeople, type OpenPeopleOptions, openPeople } from "../people/open-people.ts";
-import type { PhotoBackbone } from "../people/prepare.ts";
+import type { PhotoBackbone, PicturesTaken } from "../people/prepare.ts";
 import type { StreamOptions } from "../people/streamed-pictures.ts";
 import type { Preset } from "../presets/schema.ts";
 
@@ -24,7 +24,7 @@ export interface StageView {
   /** Side of the pictures that it draws, in pixels. */
   imageSize: number;
   /** Faces when absent. */
-  pictures?: Preset["flow"]["pictures"];
+  pictures?: PicturesTaken;
   /** What sees the photos; the recogniser when absent. */
   backbone?: PhotoBackbone;
 }

@@ -5,6 +5,7 @@ import { drawFlow, type FlowDraws, keyedGenerator } from "../../people/draws.ts"
 import type { People } from "../../people/people.ts";
 import type { FetchedPictures, Pictures } from "../../people/picture-source.ts";
 import { Urn } from "../../people/sample.ts";
+import { wordsOf } from "../../people/words-of.ts";
 import type { FlowPreset } from "../../presets/schema.ts";
 import { peopleTokens } from "../people-tokens.ts";
 import { partOf, rowsOf, type Share } from "../share.ts";
@@ -51,11 +52,9 @@ export class BaseStage implements Stage<BaseBatch> {
 
   batch(step: number): BaseBatch {
     const { base, prompt } = this.#preset;
-    const { captions, wordings } = this.#people;
     const random = new KeyedRandom(this.#seed, step, DRAW.rows);
-    const words = (row: number) => (wordings[row]?.length ? random.pick(wordings[row]) : captions[row]);
     const rows = Array.from({ length: base.batch }, () => this.#urn.row(random));
-    const prompts = rows.map((row) => (random.chance(base.captions) && words(row)) || prompt);
+    const prompts = rows.map((row) => (random.chance(base.captions) && wordsOf(this.#people, row, random)) || prompt);
     const draws = drawFlow(keyedGenerator(this.#seed, step, DRAW.flow), base.batch, this.model.tokenShape, base.times);
     return { rows, prompts, ...draws };
   }

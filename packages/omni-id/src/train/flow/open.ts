@@ -1,22 +1,18 @@
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { modelFile, recogniserModel } from "@omni-id/face";
 import { noGrad, scope, type Tensor, tensor } from "@omni-id/torch";
 import type { LandmarkControl } from "../../adapters/landmark-control.ts";
-import { startFromPretrained } from "../../checkpoints/clip-vision.ts";
 import { type HeldOutTask, heldOutTasks, otherTask } from "../../evaluate/protocol.ts";
 import { encodeTasks } from "../../evaluate/reconstruct.ts";
 import { trainingIdentities } from "../../evaluate/training-identities.ts";
 import { drawPictures } from "../../generate/draw.ts";
 import type { People } from "../../people/people.ts";
-import { sample } from "../../people/sample.ts";
 import { saveSheet, toRgb } from "../../pictures/picture.ts";
 import { toUnit } from "../../pictures/rgb-batch.ts";
 import type { FlowPreset } from "../../presets/schema.ts";
 import type { Representation } from "../../representations/representation.ts";
-import { buildControl, buildFlowAdapter, buildRepresentation } from "../../weights/build.ts";
-import { readWeightsNote } from "../../weights/file.ts";
-import { EncoderBundle, type LoadedEncoder, loadRepresentation } from "../../weights/first-stage.ts";
+import { buildControl, buildFlowAdapter } from "../../weights/build.ts";
+import type { LoadedEncoder } from "../../weights/first-stage.ts";
 import { type LoadedFlowBase, loadFlowBase, startControl, startFlowAdapter } from "../../weights/flow.ts";
 import { ENCODER_FILE } from "../../weights/folder.ts";
 import { fitMeanFace } from "../control/open.ts";
@@ -25,6 +21,7 @@ import { LikenessLoss } from "../likeness.ts";
 import { peopleTokens } from "../people-tokens.ts";
 import type { HeldOutReport } from "../stage.ts";
 import { type OpenStageOptions, openStagePeople } from "../stage-people.ts";
+import { openRepresentation, startRepresentation } from "./open-representation.ts";
 import { FlowModel, FlowStage } from "./stage.ts";
 
 export interface OpenFlowStageOptions extends OpenStageOptions {
@@ -64,10 +61,7 @@ export async function openFlowStage(options: OpenFlowStageOptions): Promise<Open
     backbone: network.backbone,
   });
 
-  if (encoder.fresh) {
-    startFromPretrained(network.backbone, preset.backbone);
-    scope(() => network.backbone.standardise?.(people.maps(sample(people, 512))));
-  }
+  if (encoder.fresh) startRepresentation(network, preset, people);
   const decoder = buildFlowAdapter(preset);
   const control = preset.flow.adapter.landmarks ? await openControl(options, base, people) : undefined;
   const model = new FlowModel(network, decoder, control);
@@ -107,36 +101,6 @@ async function openControl(
   model.requiresGrad_(true);
   fitMeanFace(model, people);
   return model;
-}
-
-/**
- * What stands for a person: that of given weights, or, of a representation that has no stage one, a fresh one.
- * @throws when the weights hold another representation than the preset names
- */
-async function openRepresentation({
-  preset,
-  encoder: folder,
-  note,
-}: OpenFlowStageOptions): Promise<OpenedFlow["encoder"] & { fresh: boolean }> {
-  const { kind } = preset.representation;
-  const held =
-    kind === "encoder" || existsSync(join(folder, ENCODER_FILE))
-      ? (await readWeightsNote(join(folder, ENCODER_FILE), "mtd")).preset.representation
-      : undefined;
-  if (held?.kind === kind) {
-    if (held.photos === preset.representation.photos || kind === "encoder")
-      return { ...(await loadRepresentation(folder)), fresh: false };
-    throw new Error(
-      `${folder}: its photos enter ${held.photos}, and representation.photos=${preset.representation.photos} is wanted; take the same, or name another folder with --encoder`,
-    );
-  }
-  if (held && held.kind !== "encoder") {
-    throw new Error(
-      `${folder}: holds the representation "${held.kind}", and representation.kind=${kind} is wanted; name that one, or other weights with --encoder`,
-    );
-  }
-  note(`the representation "${kind}" starts from nothing: it has no stage one`);
-  return { bundle: new EncoderBundle(buildRepresentation(preset)), metadata: {}, hash: "", fresh: true };
 }
 
 /** The fixed prompt's tokens inside FLUX, `[T, width]`. */

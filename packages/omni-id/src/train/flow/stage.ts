@@ -8,6 +8,7 @@ import { drawFlow, type FlowDraws, keyedGenerator } from "../../people/draws.ts"
 import { encodeRows } from "../../people/encode-rows.ts";
 import type { People } from "../../people/people.ts";
 import type { FetchedPictures, Pictures } from "../../people/picture-source.ts";
+import { wordsOf } from "../../people/words-of.ts";
 import { landmarkPictures } from "../../pictures/landmark-pictures.ts";
 import type { FlowPreset } from "../../presets/schema.ts";
 import type { Representation } from "../../representations/representation.ts";
@@ -24,7 +25,7 @@ import {
   setTrainable,
 } from "../stage.ts";
 
-const DRAW = { tasks: 21, flow: 22, likeness: 23 } as const;
+const DRAW = { tasks: 21, flow: 22, likeness: 23, words: 25 } as const;
 
 /** The parts that stage two trains, and the keys of its checkpoint. The base stays frozen, outside. */
 export class FlowModel extends nn.Module {
@@ -45,6 +46,8 @@ export interface FlowBatch extends FlowDraws {
   tasks: FewToManyTask[];
   /** Rows of the targets, identity by identity. */
   targets: number[];
+  /** What is said of each target. */
+  prompts: string[];
   /** Places among the targets whose likeness is weighed, and how many these are in the whole batch. */
   seen: number[];
   seenInAll: number;
@@ -54,6 +57,11 @@ export interface FlowStageOptions {
   model: FlowModel;
   base: FlowBase;
   people: People;
+  /**
+   * The same people, in the same order, by other photos: those that identities are made from where `people` hold what is
+   * drawn (section 4.3). All at hand; `people` themselves when absent.
+   */
+  photos?: People;
   preset: FlowPreset;
   seed: number;
   /** Needed when the preset weighs likeness. */
@@ -71,11 +79,13 @@ export class FlowStage implements Stage<FlowBatch> {
   readonly heldOut: ((step: number) => HeldOutReport) | undefined;
   readonly #base: FlowBase;
   readonly #people: People;
+  /** Whom identities are made of, where it is not by the pictures that are drawn. */
+  readonly #photos: People | undefined;
   readonly #preset: FlowPreset;
   readonly #seed: number;
   readonly #likeness: LikenessLoss | undefined;
 
-  constructor({ model, base, people, preset, seed, likeness, backboneRate = 0, heldOut }: FlowStageOptions) {
+  constructor({ model, base, people, photos, preset, seed, likeness, backboneRate = 0, heldOut }: FlowStageOptions) {
     if (preset.adapter.likeness > 0 && !likeness) {
       throw new Error("the preset weighs likeness, but no recogniser was given to measure it");
     }
@@ -83,6 +93,7 @@ export class FlowStage implements Stage<FlowBatch> {
     this.heldOut = heldOut;
     this.#base = base;
     this.#people = people;
+    this.#photos = photos;
     this.#preset = preset;
     this.#seed = seed;
     this.#likeness = likeness;
@@ -94,26 +105,36 @@ export class FlowStage implements Stage<FlowBatch> {
 
   batch(step: number): FlowBatch {
     const { adapter } = this.#preset;
-    const people = this.#people;
+    const [people, photos] = [this.#people, this.#photos];
     const tasks = sampleFewToMany(new KeyedRandom(this.#seed, step, DRAW.tasks), {
       ...adapter,
-      counts: people.counts,
+      counts: (photos ?? people).counts,
       altered: people.altered,
       shares: people.shares,
+      targetCounts: photos && people.counts,
     });
     const targets = tasks.flatMap(({ person, targets }) => targets.map((image) => people.row(person, image)));
     const generator = keyedGenerator(this.#seed, step, DRAW.flow);
     const draws = drawFlow(generator, targets.length, this.#base.tokenShape, adapter.times);
     const seen = this.#likeness && adapter.likeness > 0 ? this.#likenessRows(draws.t, step) : [];
-    return { tasks, targets, seen, seenInAll: seen.length, ...draws };
+    return { tasks, targets, prompts: this.#promptsOf(targets, step), seen, seenInAll: seen.length, ...draws };
   }
 
-  part({ tasks, targets, seen, seenInAll, t, noise }: FlowBatch, share: Share): FlowBatch {
+  /** Their own words for a share of the targets, the preset's prompt for the rest. */
+  #promptsOf(targets: readonly number[], step: number): string[] {
+    const { prompt, adapter } = this.#preset;
+    if (adapter.captions === 0) return targets.map(() => prompt);
+    const random = new KeyedRandom(this.#seed, step, DRAW.words);
+    return targets.map((row) => (random.chance(adapter.captions) && wordsOf(this.#people, row, random)) || prompt);
+  }
+
+  part({ tasks, targets, prompts, seen, seenInAll, t, noise }: FlowBatch, share: Share): FlowBatch {
     const what = "people (flow.adapter.batch)";
     const { start, length } = placeOf(share, targets.length, what);
     return {
       tasks: partOf(share, tasks, what),
       targets: partOf(share, targets, what),
+      prompts: partOf(share, prompts, what),
       seen: seen.flatMap((place) => (place >= start && place < start + length ? [place - start] : [])),
       seenInAll,
       t: rowsOf(share, t, what),
@@ -122,14 +143,14 @@ export class FlowStage implements Stage<FlowBatch> {
   }
 
   describe({ tasks }: FlowBatch): string {
-    const people = this.#people;
+    const people = this.#photos ?? this.#people;
     return tasks
       .map(({ person, inputs }) => inputs.map((image) => people.nameOf(people.row(person, image))).join(" "))
       .join(", ");
   }
 
   fetch({ tasks, targets }: FlowBatch): Promise<FetchedPictures> | undefined {
-    return this.#people.fetch({ maps: this.#inputs(tasks), crops: targets });
+    return this.#people.fetch({ maps: this.#photos ? [] : this.#inputs(tasks), crops: targets });
   }
 
   loss(batch: FlowBatch, _step: number, share: Share = ALONE, pictures: Pictures = this.#people): StepResult {
@@ -165,23 +186,24 @@ export class FlowStage implements Stage<FlowBatch> {
   }
 
   #inputs(tasks: readonly FewToManyTask[]): number[] {
-    return tasks.flatMap(({ person, inputs }) => inputs.map((image) => this.#people.row(person, image)));
+    const people = this.#photos ?? this.#people;
+    return tasks.flatMap(({ person, inputs }) => inputs.map((image) => people.row(person, image)));
   }
 
   #encode({ tasks }: FlowBatch, pictures: Pictures): Tensor {
-    return encodeRows(this.model.encoder, pictures, this.#inputs(tasks), tasks.length).float();
+    return encodeRows(this.model.encoder, this.#photos ?? pictures, this.#inputs(tasks), tasks.length).float();
   }
 
   #conditions(identities: Tensor): Conditions {
     return this.model.decoder.conditions(identities.repeatInterleave(this.#preset.adapter.targets, 0));
   }
 
-  #velocity(xt: Tensor, { targets, t }: FlowBatch, conditions: Conditions | undefined): Tensor {
-    const prompts = this.#base.prompts.encode(targets.map(() => this.#preset.prompt));
+  #velocity(xt: Tensor, { targets, prompts, t }: FlowBatch, conditions: Conditions | undefined): Tensor {
+    const told = this.#base.prompts.encode(prompts);
     const { control } = this.model;
-    if (!control) return this.#base.velocity(xt, t, prompts, conditions);
+    if (!control) return this.#base.velocity(xt, t, told, conditions);
     const lines = landmarkPictures(this.#people.landmarksOf(targets), this.#preset.imageSize);
-    return this.#base.velocity(xt, t, prompts, control.steer(lines, conditions));
+    return this.#base.velocity(xt, t, told, control.steer(lines, conditions));
   }
 
   /** Places in the batch where the time is low enough for a face to be seen. */
