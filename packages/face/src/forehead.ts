@@ -22,9 +22,11 @@ export function faceMaskWithoutHair(image: RgbImage, landmarks: ArrayLike<number
   ];
   const skin = colours(image, mask, eyes, mouth);
   if (!skin) return mask;
+  const end = Math.min(height, Math.round(brows));
   const isSkin = new Uint8Array(width * height);
-  for (let i = 0; i < isSkin.length; i++) isSkin[i] = Number(distance(skin, image.data, 3 * i) < NOT_SKIN);
-  for (let row = 0; row < Math.min(height, Math.round(brows)); row++) {
+  const looked = Math.min(height, end + 1) * width; // a row more, for the last one's neighbours
+  for (let i = 0; i < looked; i++) isSkin[i] = Number(distance(skin, image.data, 3 * i) < NOT_SKIN);
+  for (let row = 0; row < end; row++) {
     for (let x = 0; x < width; x++) {
       if (!mostly(isSkin, x, row, width, height)) mask[row * width + x] = 0;
     }
@@ -45,10 +47,14 @@ function colours({ width, data }: RgbImage, mask: Uint8Array, top: number, botto
     if (mask[i] > 0) samples.push(3 * i);
   }
   if (samples.length < 30) return undefined;
-  const centre = [0, 1, 2].map((c) => mean(samples.map((at) => data[at + c])));
+  const meanOf = (value: (at: number) => number) => {
+    let sum = 0;
+    for (const at of samples) sum += value(at);
+    return sum / samples.length;
+  };
+  const centre = [0, 1, 2].map((c) => meanOf((at) => data[at + c]));
   const spread = (a: number, b: number) =>
-    mean(samples.map((at) => (data[at + a] - centre[a]) * (data[at + b] - centre[b]))) +
-    (a === b ? LEAST_SPREAD ** 2 : 0);
+    meanOf((at) => (data[at + a] - centre[a]) * (data[at + b] - centre[b])) + (a === b ? LEAST_SPREAD ** 2 : 0);
   const [rr, rg, rb, gg, gb, bb] = [spread(0, 0), spread(0, 1), spread(0, 2), spread(1, 1), spread(1, 2), spread(2, 2)];
   const adjugate = [
     ...[gg * bb - gb * gb, rb * gb - rg * bb, rg * gb - rb * gg],
@@ -59,11 +65,21 @@ function colours({ width, data }: RgbImage, mask: Uint8Array, top: number, botto
   return { centre, precision: adjugate.map((value) => value / determinant) };
 }
 
-function distance({ centre, precision }: Colours, data: Uint8Array, at: number): number {
-  const d = centre.map((value, c) => data[at + c] - value);
-  let sum = 0;
-  for (let a = 0; a < 3; a++) for (let b = 0; b < 3; b++) sum += d[a] * precision[3 * a + b] * d[b];
-  return sum;
+function distance({ centre, precision: p }: Colours, data: Uint8Array, at: number): number {
+  const x = data[at] - centre[0];
+  const y = data[at + 1] - centre[1];
+  const z = data[at + 2] - centre[2];
+  return (
+    x * p[0] * x +
+    x * p[1] * y +
+    x * p[2] * z +
+    y * p[3] * x +
+    y * p[4] * y +
+    y * p[5] * z +
+    z * p[6] * x +
+    z * p[7] * y +
+    z * p[8] * z
+  );
 }
 
 /** Whether more than half of the 3×3 neighbourhood is set: single pixels follow their neighbours. */

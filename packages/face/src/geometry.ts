@@ -1,4 +1,5 @@
 import type { Affine, Box, RgbImage } from "./picture-types.ts";
+import { drawUpright } from "./upright.ts";
 
 /**
  * The rotation, scale and shift that brings `from` nearest to `to` (least squares, no reflection; Umeyama, 1991).
@@ -52,6 +53,10 @@ export function transformPoints(points: ArrayLike<number>, [a, b, c, d, e, f]: A
 export function warp(image: RgbImage, matrix: Affine, width: number, height: number): RgbImage {
   const [a, b, c, d, e, f] = invert(matrix);
   const samples = Math.max(1, Math.ceil(Math.sqrt(Math.abs(a * e - b * d)) - 0.25));
+  if (b === 0 && d === 0) {
+    const map = { across: { scale: a, shift: c }, down: { scale: e, shift: f }, samples };
+    return drawUpright(image, map, width, height);
+  }
   const data = new Uint8Array(width * height * 3);
   const share = 1 / (samples * samples);
   const { data: from, width: columns } = image;

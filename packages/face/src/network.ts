@@ -15,7 +15,8 @@ export function toPlanes(
   const size = width * height;
   const planes = new Float32Array(3 * size);
   for (let c = 0; c < 3; c++) {
-    for (let i = 0; i < size; i++) planes[c * size + i] = (data[3 * i + c] - mean[c]) / deviation[c];
+    const values = Float32Array.from({ length: 256 }, (_, byte) => (byte - mean[c]) / deviation[c]);
+    for (let i = 0, from = c, to = c * size; i < size; i++, from += 3, to++) planes[to] = values[data[from]];
   }
   return planes;
 }

@@ -4,6 +4,7 @@ import type * as ort from "onnxruntime-node";
 import type { ModelEntry } from "./model-entries.ts";
 import { modelFile } from "./models.ts";
 import type { Network } from "./network.ts";
+import { withoutPRelu } from "./prelu.ts";
 import { withoutSubnormals } from "./subnormal.ts";
 
 /** A network on ONNX Runtime for Node. */
@@ -35,7 +36,7 @@ async function onnxRuntime(): Promise<typeof ort> {
 
 /** Opens a model of the registry on ONNX Runtime. */
 export function openSession(model: ModelEntry, options: { threads?: number } = {}): Promise<Session> {
-  return openModel(withoutSubnormals(readFileSync(modelFile(model))), options);
+  return openModel(withoutPRelu(withoutSubnormals(readFileSync(modelFile(model)))), options);
 }
 
 /** Opens any ONNX file. */

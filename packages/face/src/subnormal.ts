@@ -1,3 +1,5 @@
+import { fieldsOf, messagesOf, type Span } from "./onnx-fields.ts";
+
 /** Below this a weight adds nothing to what float32 can hold beside the others. */
 const NOTHING = 1e-20;
 
@@ -14,10 +16,10 @@ const LEAST_BYTES = 64;
  */
 export function withoutSubnormals(model: Uint8Array): Uint8Array {
   const bytes = Buffer.from(model); // a copy
-  for (const graph of messages(bytes, 0, bytes.length, GRAPH)) {
-    for (const tensor of messages(bytes, graph.from, graph.to, INITIALIZER)) {
+  for (const graph of messagesOf(bytes, 0, bytes.length, GRAPH)) {
+    for (const tensor of messagesOf(bytes, graph.from, graph.to, INITIALIZER)) {
       let [type, raw]: [number, Span | undefined] = [0, undefined];
-      for (const field of fields(bytes, tensor.from, tensor.to)) {
+      for (const field of fieldsOf(bytes, tensor.from, tensor.to)) {
         if (field.number === DATA_TYPE) type = field.value;
         if (field.number === RAW_DATA) raw = field;
       }
@@ -27,41 +29,8 @@ export function withoutSubnormals(model: Uint8Array): Uint8Array {
   return bytes;
 }
 
-interface Span {
-  from: number;
-  to: number;
-}
-
 function clean(bytes: Buffer, { from, to }: Span): void {
   for (let at = from; at + 4 <= to; at += 4) {
     if (Math.abs(bytes.readFloatLE(at)) < NOTHING) bytes.writeUInt32LE(0, at);
-  }
-}
-
-function* messages(bytes: Buffer, from: number, to: number, number: number): Generator<Span> {
-  for (const field of fields(bytes, from, to)) if (field.number === number) yield field;
-}
-
-/** The fields of a protobuf message: whole numbers with their value, everything else with its place. */
-function* fields(bytes: Buffer, from: number, to: number): Generator<Span & { number: number; value: number }> {
-  let at = from;
-  const varint = () => {
-    let [value, scale] = [0, 1];
-    for (;;) {
-      const byte = bytes[at++];
-      value += (byte & 127) * scale;
-      if (!(byte > 127)) return value;
-      scale *= 128;
-    }
-  };
-  while (at < to) {
-    const tag = varint();
-    const [number, wire] = [Math.floor(tag / 8), tag % 8];
-    if (wire === 0) yield { number, value: varint(), from: at, to: at };
-    else {
-      const length = wire === 2 ? varint() : wire === 5 ? 4 : 8;
-      yield { number, value: 0, from: at, to: at + length };
-      at += length;
-    }
   }
 }
