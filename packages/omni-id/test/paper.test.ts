@@ -77,6 +77,32 @@ describe("the paper preset at tiny sizes", () => {
     }
   });
 
+  it("draws people in scenes with FLUX.1-dev, which is told its guidance", async () => {
+    const set = ["--identities", "5", "--images", "1", "--size", "64", "--workers", "2"];
+    await done("data", "synth", "--scenes", "1", ...set, "-o", place("scenes"));
+    const common = ["--preset", "paper", "--data", place("scenes"), "--cache", place("cache"), "--log-every", "1"];
+    const only = [...TINY_PAPER_SET, "flow.adapter.inputs=[1]", "flow.adapter.targets=1", "flow.adapter.captions=1"];
+    const from = ["--encoder", place("mtd", "weights"), "--out", place("personalise")];
+    await done("train", "personalise", ...common, ...from, "--set", ...only);
+    const weights = place("personalise", "weights");
+    const id = place("scene-id.safetensors");
+    await done("encode", ...(await writePhotos(root, 1, 1)), "--weights", weights, "-o", id);
+    const draw = async (name: string, ...more: string[]) => {
+      const prompt = ["--prompt", "a person on a beach", "-n", "1", "--steps", "2", "--seed", "3"];
+      await done("generate", "--scene", "--weights", weights, ...prompt, "-o", place(name), ...more);
+      return readFileSync(place(name));
+    };
+    const usual = await draw("scene.png", "--id", id);
+    expect((await draw("same.png", "--id", id, "--embedded-guidance", "3.5")).equals(usual)).toBe(true);
+    for (const more of [
+      ["--embedded-guidance", "1.5"],
+      ["--identity-start", "0.5"],
+      ["--text-guidance", "2"],
+    ]) {
+      expect((await draw("other.png", "--id", id, ...more)).equals(usual)).toBe(false);
+    }
+  });
+
   it("goes from videos to generated pictures, streamed, by two processes", async () => {
     const actor = (identity: number) => ({ seed: 21, identity, look: 0, motion: "turns" as const });
     const film = (name: string, ...identities: number[]): Film => ({

@@ -11,6 +11,11 @@ export interface Prompts {
 
 /** Turns prompts into what a flow model takes: T5 and CLIP in the paper preset, single words in the nano one. */
 export interface PromptEncoder extends nn.Module {
+  /**
+   * Whether it reads captions of training pictures, other ones in every step: what is too long is then cut instead of ending
+   * the run, and large networks stay loaded.
+   */
+  captions: boolean;
   encode(prompts: readonly string[]): Prompts;
 }
 
@@ -28,6 +33,7 @@ export interface WordEncoderOptions {
 export abstract class VocabularyEncoder extends nn.Module implements PromptEncoder {
   /** A vector a word, behind those of {@link SPECIAL}. */
   abstract readonly words: nn.Embedding;
+  captions = false;
   #vocabulary: Vocabulary;
 
   constructor(length: number) {
@@ -53,9 +59,9 @@ export abstract class VocabularyEncoder extends nn.Module implements PromptEncod
     return this.#vocabulary.unknown(prompt);
   }
 
-  /** @throws when a prompt has more words than the context holds */
+  /** @throws when a prompt has more words than the context holds, and is no caption */
   encode(prompts: readonly string[]): Prompts {
-    const rows = prompts.flatMap((prompt) => this.#vocabulary.row(prompt));
+    const rows = prompts.flatMap((prompt) => this.#vocabulary.row(prompt, { truncate: this.captions }));
     return scope(() => this.fromNumbers(tensor(rows, { shape: [prompts.length, this.length], dtype: "int64" })));
   }
 

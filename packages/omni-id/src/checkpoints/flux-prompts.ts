@@ -1,9 +1,10 @@
 import { noGrad } from "@omni-id/torch";
-import type { Prompts } from "../backbones/words.ts";
+import type { ClipTextModel } from "../backbones/clip-text.ts";
+import type { T5Encoder } from "../backbones/t5.ts";
 import { CLIP_TOKENS, T5_TOKENS, Tokenizer } from "../text/tokenizer.ts";
 import { loadClipText, loadT5 } from "./encoders.ts";
 import { type LoadModelOptions, unload } from "./load.ts";
-import { RememberedPrompts } from "./remembered-prompts.ts";
+import { type PromptReader, RememberedPrompts } from "./remembered-prompts.ts";
 
 export interface FluxPromptsFiles {
   t5: string;
@@ -26,17 +27,30 @@ export class FluxPrompts extends RememberedPrompts {
     this.#options = options;
   }
 
-  protected read(prompts: readonly string[]): Prompts {
+  protected open(): PromptReader {
     const { length = T5_TOKENS.length, ...where } = this.#options;
     const { t5, t5Tokenizer, clip, clipTokenizer } = this.#files;
     const device = where.device ?? "cpu";
-    const ids = {
-      t5: new Tokenizer(t5Tokenizer, { ...T5_TOKENS, length }).encode(prompts).to(device),
-      clip: new Tokenizer(clipTokenizer, CLIP_TOKENS).encode(prompts, { truncate: true }).to(device),
+    const tokenizers = {
+      t5: new Tokenizer(t5Tokenizer, { ...T5_TOKENS, length }),
+      clip: new Tokenizer(clipTokenizer, CLIP_TOKENS),
     };
-    const networks = [loadT5(t5, where), loadClipText(clip, where)] as const;
-    const [txt, y] = noGrad(() => [networks[0].forward(ids.t5).keep(), networks[1].forward(ids.clip).keep()]);
-    for (const network of networks) unload(network);
-    return { txt, y };
+    let networks: readonly [T5Encoder, ClipTextModel] | undefined;
+    return {
+      read: (prompts, { truncate }) => {
+        const ids = {
+          t5: tokenizers.t5.encode(prompts, { truncate }).to(device),
+          clip: tokenizers.clip.encode(prompts, { truncate: true }).to(device),
+        };
+        // A prompt that is too long is told before gigabytes are read.
+        networks ??= [loadT5(t5, where), loadClipText(clip, where)];
+        const [ours, pooled] = networks;
+        const [txt, y] = noGrad(() => [ours.forward(ids.t5).keep(), pooled.forward(ids.clip).keep()]);
+        return { txt, y };
+      },
+      unload: () => {
+        for (const network of networks ?? []) unload(network);
+      },
+    };
   }
 }

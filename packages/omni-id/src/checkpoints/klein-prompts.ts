@@ -1,10 +1,10 @@
 import { noGrad } from "@omni-id/torch";
-import type { Prompts } from "../backbones/words.ts";
+import type { Qwen3 } from "../backbones/qwen3.ts";
 import { framedIds, QWEN3_TOKENS } from "../text/chat-frame.ts";
 import { Tokenizer } from "../text/tokenizer.ts";
 import { loadQwen3 } from "./flux2.ts";
 import { type LoadModelOptions, unload } from "./load.ts";
-import { RememberedPrompts } from "./remembered-prompts.ts";
+import { type PromptReader, RememberedPrompts } from "./remembered-prompts.ts";
 
 export interface KleinPromptsFiles {
   qwen3: string;
@@ -31,19 +31,23 @@ export class KleinPrompts extends RememberedPrompts {
     this.#options = options;
   }
 
-  protected read(prompts: readonly string[]): Prompts {
+  protected open(): PromptReader {
     const { length = QWEN3_TOKENS.length, contextWidth, ...where } = this.#options;
     const tokenizer = new Tokenizer(this.#files.tokenizer, { ...QWEN3_TOKENS, length });
-    const { ids, mask } = framedIds(tokenizer, prompts);
     const device = where.device ?? "cpu";
-    const qwen = loadQwen3(this.#files.qwen3, where);
-    const txt = noGrad(() => qwen.forward(ids.to(device), mask.to(device)).keep());
-    unload(qwen);
-    if (txt.shape[2] !== contextWidth) {
-      throw new Error(
-        `${this.#files.qwen3}: it gives text tokens of ${txt.shape[2]} channels, and this FLUX.2 takes ${contextWidth}: take the Qwen3 of its size, Qwen3-4B for [klein] 4B`,
-      );
-    }
-    return { txt };
+    let qwen: Qwen3 | undefined;
+    return {
+      read: (prompts, { truncate }) => {
+        const { ids, mask } = framedIds(tokenizer, prompts, { cut: truncate });
+        qwen ??= loadQwen3(this.#files.qwen3, where);
+        const network = qwen;
+        const txt = noGrad(() => network.forward(ids.to(device), mask.to(device)).keep());
+        if (txt.shape[2] === contextWidth) return { txt };
+        throw new Error(
+          `${this.#files.qwen3}: it gives text tokens of ${txt.shape[2]} channels, and this FLUX.2 takes ${contextWidth}: take the Qwen3 of its size, Qwen3-4B for [klein] 4B`,
+        );
+      },
+      unload: () => qwen && unload(qwen),
+    };
   }
 }

@@ -45,6 +45,7 @@ function seenBy(backbone: Preset["backbone"], rows: number, side: number): Recor
 
 /** What a published text encoder answers, without one: it is loaded for a moment, and its states are kept. */
 class KeptPrompts extends nn.Module implements PromptEncoder {
+  captions = false;
   readonly #sizes: { length: number; context: number; vector: number };
 
   constructor(sizes: { length: number; context: number; vector: number }) {

@@ -50,6 +50,7 @@ export const SMALL = [
 
 /** Prompts that nobody encoded: a fixed prompt is the same numbers in every step. */
 class FixedPrompt extends nn.Module implements PromptEncoder {
+  captions = false;
   readonly txt: Tensor;
   readonly y: Tensor;
 

@@ -39,13 +39,13 @@ export class Vocabulary {
     return wordsOf(prompt).filter((word) => !this.#numbers.has(word));
   }
 
-  /** A prompt as `length` numbers. @throws when it has more words than that */
-  row(prompt: string): number[] {
+  /** A prompt as `length` numbers. @throws when it has more words than that and may not be cut */
+  row(prompt: string, { truncate = false }: { truncate?: boolean } = {}): number[] {
     const words = wordsOf(prompt);
-    if (words.length > this.length) {
+    if (words.length > this.length && !truncate) {
       throw new Error(`the prompt has ${words.length} words that count, the model takes ${this.length}: shorten it`);
     }
-    const numbers = words.map((word) => this.#numbers.get(word) ?? UNKNOWN);
+    const numbers = words.slice(0, this.length).map((word) => this.#numbers.get(word) ?? UNKNOWN);
     return [...numbers, ...Array<number>(this.length - numbers.length).fill(PADDING)];
   }
 }

@@ -55,6 +55,7 @@ export async function openBaseStage(options: OpenBaseStageOptions): Promise<Open
       preset.flow.prompts.vocabulary,
     );
   }
+  model.prompts.captions = true;
   const heldOut = validation && ((step: number) => reportOn(model, validation, preset, step));
   return { stage: new BaseStage({ model, people, preset: preset.flow, seed, heldOut }), model, people, before };
 }

@@ -43,6 +43,7 @@ export async function openPersonaliseStage(options: OpenPersonaliseOptions): Pro
       `the representation "${preset.representation.kind}" starts from nothing, and flow.adapter.encoderRate=0 would leave it so; add --set flow.adapter.encoderRate=1, or name its trained weights with --encoder`,
     );
   }
+  base.base.prompts.captions = true;
   const scenes = await openStagePeople(options, { imageSize, pictures: "scenes" });
   const photos = await openStagePeople(options, {
     imageSize: preset.mtd.imageSize,
