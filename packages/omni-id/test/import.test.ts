@@ -5,6 +5,7 @@ import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { outcomes, renderPictures, ShardSet } from "@omni-id/data";
 import { loadImage, type RgbImage, toSharp } from "@omni-id/face";
+import { loadSafetensors, type Tensor } from "@omni-id/torch";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { cli } from "./command-line.ts";
 import { TINY_FIRST_STAGE } from "./tiny-weights.ts";
@@ -225,6 +226,23 @@ describe("a set of photos", () => {
       ...["train", "mtd", ...common, "--out", place("mtd"), "--set", ...TINY_FIRST_STAGE, ...steps],
     );
     expect([mtd.code, mtd.err]).toEqual([0, expect.stringMatching(/done: 3 steps/)]);
+    const copied = ["alteredInputs.copies=2", "alteredInputs.share=0.5"];
+    const again = await cli(
+      ...["train", "mtd", "--data", place("whole"), "--cache", place("copied"), "--out", place("mtd-copied"), "--set"],
+      ...[...TINY_FIRST_STAGE, ...steps, ...copied],
+    );
+    expect([again.code, again.err]).toEqual([0, expect.stringMatching(/done: 3 steps/)]);
+    const [folder] = readdirSync(place("copied"));
+    const { tensors } = loadSafetensors(place("copied", folder, "part-0000.safetensors"));
+    const maps = tensors.get("maps")?.float() as Tensor;
+    expect(maps.shape[0]).toBe(3 * 9); // every photo has two copies behind its person's
+    // Ann's five photos, and their copies: alike, and none the same.
+    const unlike = (a: number, b: number) => maps.select(0, a).sub(maps.select(0, b)).abs().mean().item();
+    for (let photo = 0; photo < 5; photo++) {
+      const [one, two] = [5 + 2 * photo, 6 + 2 * photo];
+      expect(Math.min(unlike(photo, one), unlike(photo, two), unlike(one, two))).toBeGreaterThan(0.01);
+      expect(unlike(photo, one)).toBeLessThan(unlike(photo, 15)); // bob
+    }
     expect(await cli("train", "base", ...common.slice(0, 5), "--out", place("y"))).toMatchObject({
       code: 1,
       err: expect.stringMatching(/2 folders of people, but 1 weights/),
