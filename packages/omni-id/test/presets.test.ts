@@ -57,7 +57,7 @@ describe("presets", () => {
       const old = JSON.stringify({ ...rest, flow: { ...flow, adapter } });
       const completed = completePreset(JSON.parse(old));
       expect(completed?.faceMask).toBe("outline-skin");
-      expect(completed?.flow.guidance).toEqual({ distilled: 3.5, classifierFree: 3 });
+      expect(completed?.flow.guidance).toEqual({ distilled: 3.5, classifierFree: 3, text: 1 });
       expect(completed?.flow.adapter).toEqual({ ...preset.flow.adapter, standardise: true });
     }
     expect(completePreset(presets["nano-paper"])).toEqual(presets["nano-paper"]);
