@@ -140,12 +140,8 @@ describe("describeFace", () => {
       "looking up",
       "turned to the left, looking down",
     ]);
-    expect(
-      describeFace(
-        picture(() => 120),
-        mask,
-        ahead,
-      ),
-    ).toBe("a photo of a person, facing the camera, even light");
+    expect(describeFace({ picture: picture(() => 120), mask, landmarks: new Float32Array(136), pose: ahead })).toBe(
+      "a photo of a person, facing the camera, even light",
+    );
   });
 });

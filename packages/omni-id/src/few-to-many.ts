@@ -66,7 +66,8 @@ function ableFor(
 ): { few: number; able: readonly number[] } {
   const everybody = [...counts.keys()];
   // People with equally many photos all take part, were it with all of them.
-  if (!targetCounts && !altered.includes(true) && counts.every((count) => count === counts[0]) && counts[0] >= few) {
+  const equal = !targetCounts && !altered.includes(true) && counts.every((count) => count === counts[0]);
+  if (equal && counts[0] >= few && counts.length >= batch) {
     return { few, able: everybody };
   }
   const enough = (person: number, count: number) =>

@@ -1,5 +1,6 @@
 import { F, manualSeed, onDevice, rand, randn, scope } from "@omni-id/torch";
 import { People } from "../src/people/people.ts";
+import type { PeopleShare } from "../src/people/share.ts";
 
 /** Prepared people out of noise: what a stage does with them does not depend on what they look like. */
 export function fakePeople(
@@ -8,11 +9,19 @@ export function fakePeople(
     images = 8,
     side = 64,
     altered = [],
-  }: { images?: number | readonly number[]; side?: number; altered?: readonly boolean[] } = {},
+    copies = 0,
+    shares,
+  }: {
+    images?: number | readonly number[];
+    side?: number;
+    altered?: readonly boolean[];
+    copies?: number;
+    shares?: readonly PeopleShare[];
+  } = {},
 ): People {
   manualSeed(11);
   const counts = typeof images === "number" ? new Array<number>(count).fill(images) : images;
-  const rows = counts.reduce((sum, own) => sum + own, altered.filter(Boolean).length);
+  const rows = counts.reduce((sum, own) => sum + own * (1 + copies), altered.filter(Boolean).length);
   const drawn = () =>
     new Map(
       Object.entries({
@@ -29,5 +38,5 @@ export function fakePeople(
   const tensors = onDevice("cpu", () => scope(drawn));
   const ids = Array.from({ length: count }, (_, i) => `fake-${i}`);
   const captions = Array.from({ length: rows }, (_, i) => (i % 2 === 0 ? "a photo of a man with red hair" : ""));
-  return People.from(ids, counts, [{ tensors, captions }], { altered });
+  return People.from(ids, counts, [{ tensors, captions }], { altered, copies, shares });
 }

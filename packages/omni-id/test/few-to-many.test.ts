@@ -51,7 +51,7 @@ describe("sampleFewToMany", () => {
 
   it("says so when there are too few people for a step", () => {
     expect(() => sampleFewToMany(new KeyedRandom(0), { ...options, counts: equal(5) })).toThrow(
-      /16 different numbers out of 5/,
+      /a step wants 16 people with at least 2 photos each, and 5 have them; lower the batch/,
     );
   });
 });

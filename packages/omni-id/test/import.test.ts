@@ -5,6 +5,7 @@ import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { outcomes, renderPictures, ShardSet } from "@omni-id/data";
 import { loadImage, type RgbImage, toSharp } from "@omni-id/face";
+import { loadSafetensors, type Tensor } from "@omni-id/torch";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { cli } from "./command-line.ts";
 import { TINY_FIRST_STAGE } from "./tiny-weights.ts";
@@ -103,8 +104,11 @@ describe("data import", () => {
     const lou = await set.read("lou-p0");
     expect(lou.images.map(({ from }) => from?.clip)).toEqual(["0.jpg", "1.jpg"]);
     expect(lou.images[1].caption).toBe("lou in a hat");
+    // Of the people here lou alone wears glasses.
+    const others = await Promise.all(set.ids.filter((id) => id !== "lou-p0").map((id) => set.read(id)));
+    expect(others.flatMap(({ images }) => images.map(({ caption }) => caption)).join()).not.toMatch(/glasses/);
     expect(lou.images[0].caption).toMatch(
-      /^a photo of a person, (facing the camera|turned (far )?to the (left|right)|looking (up|down)).*(light|light from the (left|right))$/,
+      /^a photo of a person with glasses, (facing the camera|turned (far )?to the (left|right)|looking (up|down)).*(light|light from the (left|right))$/,
     );
     for (const [i, { width, landmarks, quality }] of lou.images.entries()) {
       expect([width, landmarks.length]).toEqual([96, 136]);
@@ -190,6 +194,37 @@ describe("data import", () => {
     expect(await cli("data", "remove", place("removed"))).toMatchObject({ code: 2 });
   });
 
+  it("one person alone, called by anything, beside folders of nothing: imported, shown as text, and told to be too few", async () => {
+    const name = `a\n<b>&"'; $(x) 名`;
+    const odd = place("odd");
+    for (const [i, image] of (await shoot(1, 2)).entries()) await save(join(odd, name, `${i} "?.jpg`), image);
+    mkdirSync(join(odd, "nothing", "at all"), { recursive: true });
+    const { code, out } = await cli("data", "import", odd, "-o", place("alone"), ...RECIPE);
+    expect([code, out]).toEqual([0, expect.stringMatching(/1 people with 2 pictures, of 1 people and 2 photos/)]);
+    const set = await ShardSet.open(place("alone"));
+    expect(set.ids).toEqual([expect.stringMatching(/^[\w-]+-[0-9a-f]{8}-p0$/)]);
+    expect((await set.read(set.ids[0])).source).toBe(name);
+    const report = readFileSync(place("alone", "report.html"), "utf8");
+    expect(report).not.toContain("<b>&");
+    const train = (stage: string, ...more: string[]) =>
+      cli(
+        "train",
+        stage,
+        "--data",
+        place("alone"),
+        "--cache",
+        place("cache"),
+        "--out",
+        place(`${stage}-alone`),
+        ...more,
+      );
+    expect(await train("mtd", "--set", ...TINY_FIRST_STAGE, "mtd.optimisation.steps=2")).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/a step wants \d+ people/),
+    });
+    expect(await cli("data", "remove", place("alone"), "--person", name)).toMatchObject({ code: 0 });
+  });
+
   it("what cannot work is said at once", async () => {
     const run = (...args: string[]) => cli("data", "import", ...args, "-o", place("x"));
     mkdirSync(place("void", "in", "void"), { recursive: true });
@@ -225,6 +260,23 @@ describe("a set of photos", () => {
       ...["train", "mtd", ...common, "--out", place("mtd"), "--set", ...TINY_FIRST_STAGE, ...steps],
     );
     expect([mtd.code, mtd.err]).toEqual([0, expect.stringMatching(/done: 3 steps/)]);
+    const copied = ["alteredInputs.copies=2", "alteredInputs.share=0.5"];
+    const again = await cli(
+      ...["train", "mtd", "--data", place("whole"), "--cache", place("copied"), "--out", place("mtd-copied"), "--set"],
+      ...[...TINY_FIRST_STAGE, ...steps, ...copied],
+    );
+    expect([again.code, again.err]).toEqual([0, expect.stringMatching(/done: 3 steps/)]);
+    const [folder] = readdirSync(place("copied"));
+    const { tensors } = loadSafetensors(place("copied", folder, "part-0000.safetensors"));
+    const maps = tensors.get("maps")?.float() as Tensor;
+    expect(maps.shape[0]).toBe(3 * 9); // every photo has two copies behind its person's
+    // Ann's five photos, and their copies: alike, and none the same.
+    const unlike = (a: number, b: number) => maps.select(0, a).sub(maps.select(0, b)).abs().mean().item();
+    for (let photo = 0; photo < 5; photo++) {
+      const [one, two] = [5 + 2 * photo, 6 + 2 * photo];
+      expect(Math.min(unlike(photo, one), unlike(photo, two), unlike(one, two))).toBeGreaterThan(0.01);
+      expect(unlike(photo, one)).toBeLessThan(unlike(photo, 15)); // bob
+    }
     expect(await cli("train", "base", ...common.slice(0, 5), "--out", place("y"))).toMatchObject({
       code: 1,
       err: expect.stringMatching(/2 folders of people, but 1 weights/),

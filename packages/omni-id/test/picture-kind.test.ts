@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { renderPictures } from "@omni-id/data";
@@ -13,6 +13,8 @@ import { guidanceFor, kindOfPictures, REAL_GUIDANCE, UNFAMILIAR } from "../src/g
 import { FaceGenerator } from "../src/generate/face-generator.ts";
 import { loadIdentity, saveIdentity } from "../src/identity.ts";
 import { type LoadedEncoder, loadEncoder } from "../src/weights/first-stage.ts";
+import { shippedWeights } from "../src/weights/folder.ts";
+import { KNOWN_FILE } from "../src/weights/known-people.ts";
 
 const root = mkdtempSync(join(tmpdir(), "omni-id-kind-"));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -90,11 +92,23 @@ describe("the kind of pictures", () => {
     saveIdentity(file, identity);
     const read = loadIdentity(file);
     expect(read.strangeness).toBeCloseTo(identity.strangeness as number, 3);
-    expect(generator.guidanceFor(read.tokens)).toBe(REAL_GUIDANCE);
+    // The shipped weights tell what their decoders have met: that part of a photographed person is drawn, as any other is.
+    expect(generator.guidanceFor(read.tokens)).toBe(generator.guidance);
+    const part = generator.drawable(read.tokens);
+    expect(scope(() => part.sub(read.tokens).abs().max().item())).toBeGreaterThan(0.1);
+    expect(encoder.bundle.strangeness(part)).toBeLessThan(UNFAMILIAR);
     const [one] = await rendered(0);
-    expect(generator.guidanceFor((await encodeIdentity(encoder, [one])).identity.tokens)).toBe(generator.guidance);
-    const { strangeness: _, ...older } = identity;
-    saveIdentity(file, older);
+    const { tokens } = (await encodeIdentity(encoder, [one])).identity;
+    expect(generator.guidanceFor(tokens)).toBe(generator.guidance);
+    expect(generator.drawable(tokens)).toBe(tokens);
+    // Weights without such a file take less guidance.
+    const bare = join(root, "bare");
+    cpSync(shippedWeights(), bare, { recursive: true, filter: (path) => !path.includes(KNOWN_FILE) });
+    const older = await FaceGenerator.load(bare);
+    expect([older.guidanceFor(read.tokens), older.realGuidance]).toEqual([REAL_GUIDANCE, REAL_GUIDANCE]);
+    expect(older.drawable(read.tokens)).toBe(read.tokens);
+    const { strangeness: _, ...untold } = identity;
+    saveIdentity(file, untold);
     expect(loadIdentity(file)).not.toHaveProperty("strangeness");
   });
 

@@ -59,7 +59,7 @@ describe("train all", () => {
       atOnce: 2,
     });
     expect(err).toMatch(/^mtd-decoder │ done: 1 steps/m);
-    expect(readdirSync(place("runs", "weights"))).toHaveLength(7);
+    expect(readdirSync(place("runs", "weights"))).toHaveLength(8);
 
     const folder = ["--weights", place("runs", "weights")];
     const people = await cli(

@@ -136,6 +136,23 @@ describe("draws", () => {
     const drawn = sampleFewToMany(new KeyedRandom(4), { ...given, batch: 60 }).map(({ person }) => person);
     expect(drawn.filter((person) => person < 5)).toHaveLength(5);
   });
+
+  it("of single photos and of single people, for the base and the ControlNet, mix sets as they weigh too", () => {
+    const shares = [
+      { people: 2, weight: 3 },
+      { people: 18, weight: 1 },
+    ];
+    const urn = new Urn(fakePeople(20, { side: 8, shares }));
+    const random = new KeyedRandom(7);
+    const draws = 4000;
+    let [rows, persons] = [0, 0];
+    for (let i = 0; i < draws; i++) {
+      rows += Number(urn.row(random) < 16);
+      persons += Number(urn.person(random) < 2);
+    }
+    const slack = 5 * Math.sqrt(draws * 0.75 * 0.25);
+    for (const first of [rows, persons]) expect(Math.abs(first - 0.75 * draws)).toBeLessThan(slack);
+  });
 });
 
 describe("tests of held-out people", () => {

@@ -20,8 +20,18 @@ export interface DrawnFace {
   record: ImageRecord;
 }
 
-/** Words for a drawn face. @param mask 255 inside the face */
-export type Captioner = (picture: RgbImage, mask: Uint8Array, pose: Pose) => string;
+/** A drawn face, to be told in words. */
+export interface FaceToTell {
+  picture: RgbImage;
+  /** 255 inside the face. */
+  mask: Uint8Array;
+  /** 68 points, pixels of the picture. */
+  landmarks: ArrayLike<number>;
+  pose: Pose;
+}
+
+/** Words for a drawn face. */
+export type Captioner = (face: FaceToTell) => string;
 
 /** The aligned picture of a face with mask, landmarks and pose. */
 export async function drawFace(
@@ -49,7 +59,7 @@ export async function drawFace(
       height: size,
       landmarks: Array.from(points, rounded),
       pose: upright,
-      caption: typeof caption === "string" ? caption : caption(picture, mask, upright),
+      caption: typeof caption === "string" ? caption : caption({ picture, mask, landmarks: points, pose: upright }),
       quality,
       from: { clip, second: Math.round(t * 1000) / 1000, size: side },
     },

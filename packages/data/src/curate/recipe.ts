@@ -5,7 +5,7 @@ import { writeFileAtomically } from "../atomic-file.ts";
 import type { SetSettings } from "./settings.ts";
 
 /** Raise when a stage decides in another way: sets that were begun in the old way are then not gone on with. */
-const VERSION = 2;
+const VERSION = { videos: 2, photos: 3 } as const;
 
 /** What all videos of a set are curated by. */
 export interface Recipe {
@@ -18,7 +18,7 @@ export interface Recipe {
 }
 
 export const recipeOf = (settings: SetSettings, quality?: string, kind?: "photos"): Recipe => ({
-  version: VERSION,
+  version: VERSION[kind ?? "videos"],
   ...(kind && { kind }),
   settings,
   ...(quality && { quality }),

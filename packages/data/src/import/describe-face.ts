@@ -1,4 +1,6 @@
 import type { Pose, RgbImage } from "@omni-id/face/analysis";
+import type { FaceToTell } from "../curate/draw.ts";
+import { showsGlasses } from "./glasses.ts";
 
 /** Degrees of yaw from which a head is turned, and turned far: as in the captions of rendered people. */
 const [TURNED, FAR] = [12, 40];
@@ -9,12 +11,10 @@ const [DIM, BRIGHT] = [70, 185];
 /** How much brighter one half of the face is when light comes from that side. */
 const SIDE = 1.35;
 
-/**
- * What can be measured of a picture, in words: pose and light. Who is shown, and what they wear, is not guessed.
- * @param mask 255 inside the face
- */
-export function describeFace(picture: RgbImage, mask: Uint8Array, pose: Pose): string {
-  return ["a photo of a person", poseInWords(pose), lightInWords(picture, mask, pose)].filter(Boolean).join(", ");
+/** What can be measured of a picture, in words: glasses that are surely there, pose and light. Who is shown is not guessed. */
+export function describeFace({ picture, mask, landmarks, pose }: FaceToTell): string {
+  const person = `a photo of a person${showsGlasses(picture, landmarks, pose) ? " with glasses" : ""}`;
+  return [person, poseInWords(pose), lightInWords(picture, mask, pose)].filter(Boolean).join(", ");
 }
 
 export function poseInWords({ yaw, pitch }: Pose): string {

@@ -57,7 +57,7 @@ Examples:
         {
           json: options.json,
           file: out,
-          text: `${options.out}: one identity [${shape.join(", ")}] from ${used.length} of ${files.length} photos${kind === "other" ? `\npictures of another kind than the weights were trained on (${strangeness?.toFixed(2)}, theirs are up to ${UNFAMILIAR}): generate takes guidance ${REAL_GUIDANCE}` : ""}`,
+          text: `${options.out}: one identity [${shape.join(", ")}] from ${used.length} of ${files.length} photos${kind === "other" ? `\npictures of another kind than the weights were trained on (${strangeness?.toFixed(2)}, theirs are up to ${UNFAMILIAR}): generate draws what it knows of them, or takes guidance ${REAL_GUIDANCE}` : ""}`,
         },
       );
     });

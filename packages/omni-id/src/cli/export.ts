@@ -1,10 +1,21 @@
 import { existsSync, readFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { Command, Option } from "@commander-js/extra-typings";
+import { ShardSet, splitOf } from "@omni-id/data";
 import { openSafetensors, writeAtomically } from "@omni-id/torch";
+import { RecogniserBackbone } from "../backbones/recogniser.ts";
+import { trainingIdentities } from "../evaluate/training-identities.ts";
+import { preparePeople } from "../people/prepare.ts";
+import { KNOWN_OVER } from "../train/export.ts";
 import { modelCard } from "../train/model-card.ts";
 import { openWeightsFile, WEIGHTS_DTYPES, type WeightsDType, type WeightsNote } from "../weights/file.ts";
-import { type LoadedEncoder, loadFirstStage, saveEncoder, saveMaskedDecoder } from "../weights/first-stage.ts";
+import {
+  type LoadedEncoder,
+  loadEncoder,
+  loadFirstStage,
+  saveEncoder,
+  saveMaskedDecoder,
+} from "../weights/first-stage.ts";
 import {
   ADAPTER_FILE,
   AUTOENCODER_FILE,
@@ -20,6 +31,7 @@ import {
   saveFlowBase,
 } from "../weights/flow.ts";
 import { DECODER_FILE, ENCODER_FILE } from "../weights/folder.ts";
+import { KNOWN_FILE, KnownPeople, loadKnownPeople, saveKnownPeople } from "../weights/known-people.ts";
 import { exportOnnxFiles, exportWeb } from "./export-models.ts";
 import { jsonOption } from "./options.ts";
 import { outFolder } from "./out-file.ts";
@@ -35,6 +47,11 @@ export function exportCommand() {
       "trained weights: of stage one, or all of them; --onnx and --web take the shipped ones when this is left out",
       "runs/weights",
     )
+    .option(
+      "--known <folder>",
+      "shards of the training people: write anew in what their identities differ; that alone where -o is --weights",
+    )
+    .option("--cache <folder>", "of --known: prepared crops and feature maps", "data/cache")
     .addOption(
       new Option("--dtype <name>", "what parameters are stored as").choices(WEIGHTS_DTYPES).default("float16" as const),
     )
@@ -57,6 +74,16 @@ Examples:
       if (onnx !== undefined) return exportOnnxFiles(onnx, { weights: given, dtype, json });
       if (web !== undefined) return exportWeb(web, { weights: given, json });
       if (out === undefined) throw new UsageError("say what to export: -o for weights, --onnx or --web");
+      if (options.known !== undefined && resolve(out) === resolve(weights)) {
+        const encoder = await loadEncoder(weights);
+        const known = (await knownPeople(weights, encoder, { ...options, dtype })) as WeightsNote & {
+          known: KnownPeople;
+        };
+        await saveKnownPeople(out, { ...known, encoderHash: encoder.hash });
+        const bytes = await writeCard(out, KNOWN_FILE, dtype);
+        const told = { folder: out, dtype, files: [KNOWN_FILE], bytes };
+        return print(told, { json, text: `${join(out, KNOWN_FILE)}: ${(bytes / 1e6).toFixed(1)} MB` });
+      }
       outFolder(out, { inputs: [weights] });
       const { encoder, decoder } = await loadFirstStage(weights);
       const { bundle, preset, metadata } = encoder;
@@ -65,6 +92,11 @@ Examples:
       await saveMaskedDecoder(out, { decoder, encoderHash: hash, ...note });
       const files: string[] = [ENCODER_FILE, DECODER_FILE];
       files.push(...(await exportFlowWeights(out, weights, { encoder, hash, dtype })));
+      const known = await knownPeople(weights, encoder, { ...options, dtype });
+      if (known) {
+        await saveKnownPeople(out, { ...known, encoderHash: hash });
+        files.push(KNOWN_FILE);
+      }
       const sizes = await Promise.all(files.map((file) => writeCard(out, file, dtype)));
       const lines = files.map((file, i) => `${join(out, file)}: ${(sizes[i] / 1e6).toFixed(1)} MB`);
       const total = sizes.reduce((sum, size) => sum + size, 0);
@@ -108,6 +140,34 @@ async function exportFlowWeights(
     files.push(CONTROL_FILE);
   }
   return files;
+}
+
+/** In what training people differ: of shards that are named, else what lies there; nothing where there is neither. */
+async function knownPeople(
+  weights: string,
+  encoder: LoadedEncoder,
+  { known: data, cache, dtype }: { known?: string; cache: string; dtype: WeightsDType },
+): Promise<(WeightsNote & { known: KnownPeople }) | undefined> {
+  if (data === undefined) {
+    const known = await loadKnownPeople(weights, encoder);
+    return known && { known, ...(await noteOf(join(weights, KNOWN_FILE), dtype)) };
+  }
+  const { preset, metadata, bundle } = encoder;
+  const shards = await ShardSet.open(data);
+  const people = await preparePeople({
+    shards,
+    ids: splitOf(shards).train,
+    backbone: bundle.encoder.backbone,
+    recogniser: () => RecogniserBackbone.load({ width: preset.backbone.width }),
+    imageSize: preset.mtd.imageSize,
+    faceMask: preset.faceMask,
+    cache,
+    jitter: true,
+  });
+  const identities = await trainingIdentities(bundle.encoder, people, KNOWN_OVER);
+  const fitted = KnownPeople.fit(identities);
+  identities.dispose();
+  return { known: fitted, preset, metadata, dtype };
 }
 
 /** How a file was trained, to be told by the exported one too. */

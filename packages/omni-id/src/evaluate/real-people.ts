@@ -1,6 +1,6 @@
 import { bootstrapOver, type Estimate, type Groups, meanOf, type Provenance, provenance } from "@omni-id/data";
 import { IndependentRecogniser } from "@omni-id/face";
-import { noGrad, scope, type Tensor } from "@omni-id/torch";
+import { noGrad, scope, stack, type Tensor } from "@omni-id/torch";
 import type { FaceGenerator } from "../generate/face-generator.ts";
 import { chunk } from "../people/chunk.ts";
 import type { People } from "../people/people.ts";
@@ -86,9 +86,10 @@ export async function evaluateRealPeople(options: RealPeopleOptions): Promise<Re
   const common = { generator, people, tasks, steps, seed, drawn: new DrawnPictures(options.keep, modules) };
   const identities = identitiesOf(common);
   const guidance = options.guidance ?? usualGuidance(generator, identities[3]);
+  const drawable = (tokens: Tensor) => scope(() => stack(tokens.unbind(0).map((one) => generator.drawable(one))));
   const draw = (name: string, tokens: Tensor | undefined) => {
     onProgress(`drawing ${tasks.length} pictures: ${name}`);
-    return drawTasks(common, tokens, { landmarks, guidance }).keep();
+    return drawTasks(common, tokens && drawable(tokens), { landmarks, guidance }).keep();
   };
   const pictures = {
     ...eachCount((count) => draw(`${count} photos`, identities[count])),

@@ -25,8 +25,9 @@ import {
   publishedPreset,
 } from "../weights/flow.ts";
 import { shippedWeights } from "../weights/folder.ts";
+import { type KnownPeople, loadKnownPeople } from "../weights/known-people.ts";
 import { type DrawOptions, drawPictures } from "./draw.ts";
-import { guidanceFor } from "./draw-settings.ts";
+import { guidanceFor, kindOfPictures, REAL_GUIDANCE } from "./draw-settings.ts";
 
 export interface GenerateOptions extends Omit<DrawOptions, "conditions" | "without" | "prompt"> {
   /** ℓ `[L, C]`; nobody in particular when absent. */
@@ -49,12 +50,16 @@ export class FaceGenerator {
   readonly base: LoadedFlowBase;
   readonly decoder: FlowAdapter;
   readonly #control: LandmarkControl | undefined;
+  readonly #known: KnownPeople | undefined;
 
-  private constructor(parts: Pick<FaceGenerator, "encoder" | "base" | "decoder"> & { control?: LandmarkControl }) {
+  private constructor(
+    parts: Pick<FaceGenerator, "encoder" | "base" | "decoder"> & { control?: LandmarkControl; known?: KnownPeople },
+  ) {
     this.encoder = parts.encoder;
     this.base = parts.base;
     this.decoder = parts.decoder;
     this.#control = parts.control;
+    this.#known = parts.known;
   }
 
   /**
@@ -74,7 +79,7 @@ export class FaceGenerator {
     const base = await loadFlowBase(folder, published, model);
     const decoder = await loadFlowAdapter(folder, { encoder, base });
     const control = existsSync(join(folder, CONTROL_FILE)) ? await loadControl(folder, base) : undefined;
-    return new FaceGenerator({ encoder, base, decoder, control });
+    return new FaceGenerator({ encoder, base, decoder, control, known: await loadKnownPeople(folder, encoder) });
   }
 
   /** Whether landmarks can be given. */
@@ -98,9 +103,25 @@ export class FaceGenerator {
     return this.base.base.drawing.guidance ?? this.encoder.preset.flow.guidance.classifierFree;
   }
 
-  /** Guidance for an identity `[L, C]`: less where it was made from pictures of another kind than those trained on. */
+  /** Guidance for pictures of another kind than those trained on: the usual one where it is known what to draw of them. */
+  get realGuidance(): number {
+    return this.#known ? this.guidance : Math.min(REAL_GUIDANCE, this.guidance);
+  }
+
+  /** Guidance for an identity `[L, C]`: what suits the kind of pictures that it was made from. */
   guidanceFor(identity: Tensor): number {
-    return guidanceFor(this.encoder.bundle.strangeness(identity), this.guidance);
+    const strangeness = this.encoder.bundle.strangeness(identity);
+    return this.#known ? this.guidance : guidanceFor(strangeness, this.guidance);
+  }
+
+  /**
+   * What is drawn of an identity `[L, C]`: all of it, or, where it was made from pictures of another kind than those trained
+   * on and the weights tell what the decoder has met ({@link KnownPeople}), that part of it.
+   */
+  drawable(identity: Tensor): Tensor {
+    const known = this.#known;
+    if (!known || kindOfPictures(this.encoder.bundle.strangeness(identity)) !== "other") return identity;
+    return known.partOf(identity);
   }
 
   /**
@@ -154,7 +175,7 @@ export class FaceGenerator {
       const who =
         identity &&
         this.decoder.conditions(
-          identity
+          this.drawable(identity)
             .unsqueeze(0)
             .expand([count, ...identity.shape])
             .contiguous(),

@@ -49,6 +49,12 @@ export async function cutScene(
 /** Purpose of the draws of an altered copy: beyond the numbers of photos. */
 export const ALTERED = 1_000_000;
 
+/** Purposes of the draws of a photo's copies: how one is recorded, and how it is framed. The same however many there are. */
+export const copyPurposes = (image: number, copy: number): { recorded: number; framed: number } => ({
+  recorded: 2 * ALTERED + 1000 * image + 2 * copy,
+  framed: 2 * ALTERED + 1000 * image + 2 * copy + 1,
+});
+
 /** Draws of a person, the same whenever it is prepared. */
 export const randomOf = (id: string, purpose: number): KeyedRandom =>
   new KeyedRandom(createHash("sha256").update(id).digest().readInt32LE(), purpose);

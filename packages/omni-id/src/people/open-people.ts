@@ -25,6 +25,8 @@ export interface OpenPeopleOptions {
   faceMask: PrepareOptions["faceMask"];
   /** An altered copy beside the only photo of training people who have one. */
   alterSingles?: boolean;
+  /** Altered copies of every photo of training people; none when absent. */
+  copies?: number;
   backbone: PhotoBackbone;
   recogniser: () => Describer;
   /** How prepared sets are streamed. */
@@ -60,7 +62,7 @@ export async function openPeople(options: OpenPeopleOptions): Promise<OpenedPeop
 
 /** The people of sets that were cut and encoded ahead (`omni-id data prepare`). */
 async function openPreparedSets(
-  { data, weight, cache, imageSize, backbone, stream = { workers: 2, keep: 0 }, note }: OpenPeopleOptions,
+  { data, weight, cache, imageSize, backbone, copies = 0, stream = { workers: 2, keep: 0 }, note }: OpenPeopleOptions,
   prepared: readonly string[],
 ): Promise<OpenedPeople> {
   const other = data.find((place) => !prepared.includes(place));
@@ -70,6 +72,11 @@ async function openPreparedSets(
   if (!backbone.mapsArePhotos) {
     throw new Error(
       `${prepared[0]}: this preset's frozen backbone wants maps that are computed ahead; name the shards themselves`,
+    );
+  }
+  if (copies > 0) {
+    throw new Error(
+      `${prepared[0]}: a prepared set holds no altered copies for alteredInputs.copies=${copies}; name the shards themselves as --data`,
     );
   }
   checkWeights(data, weight);
@@ -106,7 +113,10 @@ async function setsOf({ data, weight, ...options }: OpenPeopleOptions) {
 }
 
 /** What is prepared, and how: the landmarks of training people are shifted a little. */
-async function partsOf(folder: string, { note, alterSingles, ...common }: Omit<OpenPeopleOptions, "data" | "weight">) {
+async function partsOf(
+  folder: string,
+  { note, alterSingles, copies, ...common }: Omit<OpenPeopleOptions, "data" | "weight">,
+) {
   const shards = await ShardSet.open(folder);
   const split = splitOf(shards);
   const of = (ids: readonly string[], jitter: boolean): PrepareOptions => ({
@@ -115,6 +125,7 @@ async function partsOf(folder: string, { note, alterSingles, ...common }: Omit<O
     ids,
     jitter,
     alterSingles: jitter && alterSingles,
+    ...(jitter && { copies }),
     onProgress: (done, total) => note(`prepared ${done} of ${total} people`),
   });
   return { train: of(split.train, true), validation: of(split.validation, false), test: split.test.length };

@@ -28,6 +28,8 @@ export interface PeopleList {
    * People behind whose photos a row more stands: an altered copy of the only one, which is never drawn but as an input.
    */
   altered?: readonly boolean[];
+  /** Altered copies of every photo, behind those rows: of the first photo all, then of the second; none where absent. */
+  copies?: number;
   /** Sets among them and their weights; where absent, everybody is drawn alike. */
   shares?: readonly PeopleShare[];
 }
@@ -44,25 +46,27 @@ export class People implements Pictures {
   readonly altered: readonly boolean[];
   /** Sets that were joined, and how often each is drawn from. */
   readonly shares: readonly PeopleShare[];
-  /** Rows of altered copies, of people who have one; see {@link PeopleList}. */
-  readonly #copies: ReadonlyMap<number, number>;
+  /** Altered copies of each photo; see {@link copyOf}. */
+  readonly copies: number;
   readonly #rows: readonly (readonly number[])[];
+  /** Rows behind each person's photos; see {@link PeopleList}. */
+  readonly #behind: readonly (readonly number[])[];
   readonly #table: Table;
   #places: Map<number, readonly [person: number, image: number]> | undefined;
 
   private constructor(
     ids: readonly string[],
-    rows: readonly (readonly number[])[],
-    copies: ReadonlyMap<number, number>,
+    { own, behind, altered, copies }: Rows,
     shares: readonly PeopleShare[],
     table: Table,
   ) {
     this.ids = ids;
     this.shares = shares;
-    this.counts = rows.map(({ length }) => length);
-    this.altered = rows.map((_, person) => copies.has(person));
-    this.#rows = rows;
-    this.#copies = copies;
+    this.counts = own.map(({ length }) => length);
+    this.altered = altered;
+    this.copies = copies;
+    this.#rows = own;
+    this.#behind = behind;
     this.#table = table;
   }
 
@@ -71,9 +75,9 @@ export class People implements Pictures {
     ids: readonly string[],
     counts: readonly number[],
     parts: readonly PeoplePart[],
-    { altered, shares }: Pick<PeopleList, "altered" | "shares"> = {},
+    { altered, shares, copies }: Pick<PeopleList, "altered" | "shares" | "copies"> = {},
   ): People {
-    const list = { ids, counts, altered, shares };
+    const list = { ids, counts, altered, shares, copies };
     const rows = rowsOf(list);
     const found = parts.reduce((sum, part) => sum + rowsIn(part), 0);
     if (rows.count !== found || counts.length !== ids.length) {
@@ -82,13 +86,13 @@ export class People implements Pictures {
       );
     }
     const prepared = new PreparedPictures(parts);
-    return new People(ids, rows.own, rows.copies, sharesOf(list), { index: prepared, prepared });
+    return new People(ids, rows, sharesOf(list), { index: prepared, prepared });
   }
 
   /** People whose pictures are fetched as they are wanted. */
   static streamed(list: PeopleList, index: PeopleIndex, source: PictureSource): People {
     const rows = rowsOf(list);
-    return new People(list.ids, rows.own, rows.copies, sharesOf(list), { index, source });
+    return new People(list.ids, rows, sharesOf(list), { index, source });
   }
 
   /** The people who have at least so many photos, looking into the same rows. */
@@ -102,8 +106,13 @@ export class People implements Pictures {
     });
     return new People(
       kept.map((person) => this.ids[person]),
-      kept.map((person) => this.#rows[person]),
-      new Map(), // a copy is for those alone who have one photo
+      // Those who are tested have no copies.
+      {
+        own: kept.map((person) => this.#rows[person]),
+        behind: kept.map(() => []),
+        altered: kept.map(() => false),
+        copies: 0,
+      },
       shares.filter(({ people }) => people > 0),
       this.#table,
     );
@@ -201,13 +210,18 @@ export class People implements Pictures {
     return this.#rows[person];
   }
 
-  /** The row of a person's photo; of the altered copy where `image` is one more than there are. */
+  /** The row of a person's photo; numbers beyond those are altered copies. */
   row(person: number, image: number): number {
     const own = this.#rows[person];
-    const row = own[image] ?? (image === own.length ? this.#copies.get(person) : undefined);
+    const row = own[image] ?? this.#behind[person][image - own.length];
     if (row === undefined)
       throw new RangeError(`${this.ids[person]} has ${own.length} photos, and none of number ${image}`);
     return row;
+  }
+
+  /** The number among a person's pictures of one of a photo's altered copies, below `copies`. */
+  copyOf(person: number, image: number, copy: number): number {
+    return this.counts[person] + Number(this.altered[person]) + image * this.copies + copy;
   }
 
   /** Whose photo a row is. */
@@ -230,9 +244,9 @@ export class People implements Pictures {
   /** Made when it is asked for: of a million rows it is the largest of all. */
   #findPlaces(): Map<number, readonly [person: number, image: number]> {
     const places = new Map<number, readonly [person: number, image: number]>();
-    for (const [person, own] of this.#rows.entries())
-      for (const [image, row] of own.entries()) places.set(row, [person, image]);
-    for (const [person, row] of this.#copies) places.set(row, [person, this.#rows[person].length]);
+    for (const [person, own] of this.#rows.entries()) {
+      for (const [image, row] of [...own, ...this.#behind[person]].entries()) places.set(row, [person, image]);
+    }
     return places;
   }
 
@@ -253,20 +267,27 @@ export class People implements Pictures {
   }
 }
 
-/** Rows of each person and of altered copies, one after the other. */
-function rowsOf({ counts, altered = [] }: PeopleList): {
-  own: number[][];
-  copies: Map<number, number>;
-  count: number;
-} {
+interface Rows {
+  /** Of each person's photos. */
+  own: readonly (readonly number[])[];
+  /** Of what stands behind them: the altered copy of an only photo, then the copies of every photo. */
+  behind: readonly (readonly number[])[];
+  altered: readonly boolean[];
+  copies: number;
+}
+
+/** Rows of each person, one after the other. */
+function rowsOf({ counts, altered = [], copies = 0 }: PeopleList): Rows & { count: number } {
   let next = 0;
-  const copies = new Map<number, number>();
-  const own = counts.map((count, person) => {
-    const rows = Array.from({ length: count }, () => next++);
-    if (altered[person]) copies.set(person, next++);
-    return rows;
-  });
-  return { own, copies, count: next };
+  const take = (count: number) => Array.from({ length: count }, () => next++);
+  const rows = counts.map((count, person) => [take(count), take(Number(altered[person] ?? false) + count * copies)]);
+  return {
+    own: rows.map(([own]) => own),
+    behind: rows.map(([, behind]) => behind),
+    altered: counts.map((_, person) => altered[person] ?? false),
+    copies,
+    count: next,
+  };
 }
 
 const sharesOf = ({ ids, shares = [{ people: ids.length, weight: 1 }] }: PeopleList) => shares;

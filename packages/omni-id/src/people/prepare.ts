@@ -4,12 +4,12 @@ import { join } from "node:path";
 import type { KeyedRandom, LoadedIdentity, ShardSet } from "@omni-id/data";
 import { ARCFACE_TEMPLATE, cropToFive, fivePoints, loadImage, type Pose, type RgbImage } from "@omni-id/face";
 import { cat, loadSafetensors, saveSafetensors, scope, stack, type Tensor, tensor } from "@omni-id/torch";
-import { alteredCopy } from "../pictures/altered.ts";
+import { alteredCopy, framedOtherwise, savedAgain } from "../pictures/altered.ts";
 import { type FaceCut, faceInput } from "../pictures/face-input.ts";
 import { rgbBatch, toUnit } from "../pictures/rgb-batch.ts";
 import type { Preset } from "../presets/schema.ts";
 import { chunk } from "./chunk.ts";
-import { ALTERED, type CutFace, cutFace, cutScene, randomOf } from "./cut.ts";
+import { ALTERED, type CutFace, copyPurposes, cutFace, cutScene, randomOf } from "./cut.ts";
 import { PEOPLE_PER_PART, People } from "./people.ts";
 import type { PeoplePart } from "./prepared-pictures.ts";
 
@@ -69,6 +69,8 @@ export interface PrepareOptions {
   jitter: boolean;
   /** An altered copy beside the only photo of those who have one. */
   alterSingles?: boolean;
+  /** Altered copies of every photo, behind a person's photos; none when absent. */
+  copies?: number;
   /** Of processes that divide the parts among them, which this is; it prepares its own ones alone. */
   turn?: Turn;
   onProgress?: (done: number, total: number) => void;
@@ -102,7 +104,7 @@ export async function prepareJoined(sets: readonly { options: PrepareOptions; we
     ids.push(...options.ids);
   }
   const shares = sets.map(({ options, weight }) => ({ people: options.ids.length, weight }));
-  return People.from(ids, counts, parts, { altered, shares });
+  return People.from(ids, counts, parts, { altered, shares, copies: copiesIn(sets[0].options) });
 }
 
 /** Photos of each person of a part; parts of older versions have equally many of everybody. */
@@ -119,6 +121,7 @@ export async function prepareParts(options: PrepareOptions): Promise<string[]> {
   const key = createHash("sha256")
     .update(JSON.stringify([CACHE_VERSION, shards.fingerprint, ids, imageSize, jitter && INPUT_JITTER]))
     .update(alterSingles ? "altered" : "")
+    .update(copiesIn(options) > 0 ? `${copiesIn(options)} copies` : "")
     .update(options.pictures === undefined || options.pictures === "faces" ? "" : options.pictures)
     .update(backbone.fingerprint)
     .digest("hex")
@@ -170,7 +173,12 @@ async function preparePart(
     counts.push(wanted.length);
     for (const index of wanted) rows.push(await prepareImage(record, index, options));
     if (options.alterSingles && options.pictures !== "scenes" && record.images.length === 1) {
-      rows.push(await prepareImage(record, 0, options, randomOf(id, ALTERED)));
+      rows.push(await prepareImage(record, 0, options, single(id)));
+    }
+    for (const index of wanted) {
+      for (let copy = 0; copy < copiesIn(options); copy++) {
+        rows.push(await prepareImage(record, index, options, copyOf(id, index, copy)));
+      }
     }
   }
   scope(() => {
@@ -231,20 +239,45 @@ interface PreparedImage extends CutFace {
   wordings: string[];
 }
 
+/** How a copy of a photo differs from it. */
+interface Copy {
+  alter(photo: RgbImage): Promise<RgbImage>;
+  /** Draws of how its face is framed; as in the photo where absent. */
+  framed?: KeyedRandom;
+  /** Purpose of the draws of its landmarks' shift. */
+  jitter: number;
+}
+
+/** What the only photo of a person is made from. */
+const single = (id: string): Copy => ({
+  alter: (photo) => alteredCopy(photo, randomOf(id, ALTERED)),
+  jitter: ALTERED + 1,
+});
+
+/** What stands for a photo among the inputs. */
+function copyOf(id: string, image: number, copy: number): Copy {
+  const { recorded, framed } = copyPurposes(image, copy);
+  return { alter: (photo) => savedAgain(photo, randomOf(id, recorded)), framed: randomOf(id, framed), jitter: framed };
+}
+
+/** Scenes are no inputs. */
+const copiesIn = ({ copies = 0, pictures }: PrepareOptions): number => (pictures === "scenes" ? 0 : copies);
+
 async function prepareImage(
   record: LoadedIdentity,
   index: number,
   { backbone, imageSize: size, jitter, pictures }: PrepareOptions,
-  alter?: KeyedRandom,
+  copy?: Copy,
 ): Promise<PreparedImage> {
   const name = `${record.id}.${index}.jpg`;
   const photo = await loadImage(await record.image(index), { name });
-  const image = alter ? await alteredCopy(photo, alter) : photo;
-  const { landmarks, pose, caption, captions = [] } = record.images[index];
+  const image = copy ? await copy.alter(photo) : photo;
+  const { pose, caption, captions = [], landmarks: placed } = record.images[index];
+  const landmarks = copy?.framed ? framedOtherwise(placed, copy.framed) : placed;
   const five = fivePoints(landmarks);
   const told = { landmarks, mask: await record.mask(index), name: `${record.id}.${index}.mask.png` };
   const cut = await (pictures === "scenes" ? cutScene : cutFace)(image, told, size);
-  const seen = jitter ? shifted(five, randomOf(record.id, alter ? ALTERED + 1 : index)) : five;
+  const seen = jitter ? shifted(five, randomOf(record.id, copy?.jitter ?? index)) : five;
   const arcface = cropToFive(image, seen, ARCFACE_TEMPLATE, INPUT_SIDE).image;
   return {
     arcface,

@@ -7,6 +7,8 @@ export const nano: Preset = {
   backbone: { kind: "onnx", width: 256 },
   // Rendered people and those of the paper have eight photos each.
   singles: "once",
+  // Half of them, once somebody asks for copies.
+  alteredInputs: { copies: 0, share: 0.5 },
   identity: { tokens: 32, width: 128 },
   representation: { kind: "encoder", photos: "joined" },
   // The recogniser has seen real faces, the rest of the encoder only rendered ones: four tokens carry its feature as it is.

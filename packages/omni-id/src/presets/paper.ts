@@ -20,6 +20,8 @@ export const paper: Preset = {
   },
   // Rendered people and those of the paper have eight photos each.
   singles: "once",
+  // Half of them, once somebody asks for copies.
+  alteredInputs: { copies: 0, share: 0.5 },
   identity: { tokens: 256, width: 1280 },
   representation: { kind: "encoder", photos: "joined" },
   encoder: { crossBlocks: 2, selfBlocks: 2, headWidth: 80, carriedTokens: 0 },

@@ -180,6 +180,12 @@ export const presetSchema = z.strictObject({
    * "altered": in few-to-many too, where their photo is to be made from an altered copy of it.
    */
   singles: z.enum(["once", "altered"]),
+  /**
+   * Altered copies of training photos, as another camera, hand or file would have them: how many of each are prepared,
+   * and how often an input of few-to-many is one of its photo's copies. Targets are photos as they are. No copies in the
+   * paper.
+   */
+  alteredInputs: z.strictObject({ copies: z.int().min(0), share }),
   /** ℓ: L tokens of C channels. */
   identity: z.strictObject({ tokens: count, width: count }),
   /**

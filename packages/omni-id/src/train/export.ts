@@ -9,10 +9,14 @@ import type { Representation } from "../representations/representation.ts";
 import { EncoderBundle, saveEncoder, saveMaskedDecoder, saveWeights } from "../weights/first-stage.ts";
 import { saveControl, saveFlowAdapter, saveFlowBase } from "../weights/flow.ts";
 import { ENCODER_FILE } from "../weights/folder.ts";
+import { KnownPeople, saveKnownPeople } from "../weights/known-people.ts";
 import { type CommandNote, commandsOf } from "./commands.ts";
 import type { OpenedControl } from "./control/open.ts";
 import type { OpenedFlow } from "./flow/open.ts";
 import type { FirstStage } from "./mtd/open.ts";
+
+/** People whose identities tell what the decoder has met. */
+export const KNOWN_OVER = 1200;
 
 export interface ExportNote extends CommandNote {
   step: number;
@@ -88,8 +92,21 @@ export async function exportFlow(folder: string, flow: OpenedFlow, note: ExportN
   const adapter = { decoder: model.decoder, encoderHash, baseHash: base.hash, preset: note.preset, metadata };
   if (model.control)
     await saveControl(folder, { control: model.control, baseHash: base.hash, preset: note.preset, metadata });
+  await exportKnownPeople(folder, flow, { encoderHash, preset: note.preset, metadata });
   const hash = await saveFlowAdapter(folder, adapter);
   return `encoder ${encoderHash.slice(0, 12)}, adapter ${hash.slice(0, 12)}`;
+}
+
+/** What the decoder has met of ℓ, where an identity tells by what it carries that it is of other pictures. */
+async function exportKnownPeople(
+  folder: string,
+  { model, people }: Pick<OpenedFlow, "model" | "people">,
+  note: Omit<Parameters<typeof saveKnownPeople>[1], "known">,
+): Promise<void> {
+  if (model.encoder.carriedTokens === 0) return;
+  const identities = await trainingIdentities(model.encoder, people, KNOWN_OVER);
+  await saveKnownPeople(folder, { ...note, known: KnownPeople.fit(identities) });
+  identities.dispose();
 }
 
 /** The encoder that stage two has trained along; a frozen one keeps its file, so that its identities stay valid. */

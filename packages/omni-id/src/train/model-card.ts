@@ -1,6 +1,7 @@
 import type { Preset } from "../presets/schema.ts";
 import { ADAPTER_FILE, AUTOENCODER_FILE, CONTROL_FILE, FLUX_FILE, PROMPTS_FILE } from "../weights/flow.ts";
 import { DECODER_FILE, ENCODER_FILE } from "../weights/folder.ts";
+import { KNOWN_FILE } from "../weights/known-people.ts";
 
 /** One weights file, as its card tells of it. */
 export interface CardFacts {
@@ -103,6 +104,13 @@ encoder beside it and takes identities of that one only. In the paper it serves 
     title: "IP-Adapter, nano",
     about: `Tells the frozen flow base of an identity (section 3.3, decoder 2): decoupled attention by XLabs' keys and, not in the
 paper, a vector in the modulation and tokens beside the text. It takes identities of the encoder beside it only.`,
+    numbers: "generation",
+  },
+  [KNOWN_FILE]: {
+    title: "What the decoders have met, nano",
+    about: `The principal directions in which identities of the training people differ. Of photographs, which are of another kind
+than the rendered people trained on, the part of ℓ in these directions is drawn: what lies beyond tears faces
+(\`docs/real-photos.md\`). It takes identities of the encoder beside it only.`,
     numbers: "generation",
   },
   [CONTROL_FILE]: {

@@ -48,6 +48,7 @@ export function stagePeopleOptions(
     pictures,
     faceMask: preset.faceMask,
     alterSingles: preset.singles === "altered",
+    copies: preset.alteredInputs.copies,
     backbone,
     recogniser,
     note,

@@ -56,6 +56,7 @@ export class NodeEngine {
     const { guidance, imageSize, words } = generator;
     return {
       ...told,
+      realGuidance: generator.realGuidance,
       canDraw: true,
       imageSize,
       guidance,

@@ -82,6 +82,7 @@ export async function openFlowStage(options: OpenFlowStageOptions): Promise<Open
     people,
     preset: preset.flow,
     seed,
+    alteredShare: preset.alteredInputs.share,
     backboneRate: preset.mtd.backboneRate,
     likeness: preset.flow.adapter.likeness > 0 ? new LikenessLoss(modelFile(recogniserModel)) : undefined,
     heldOut: validation && ((step) => reportOn({ model, base, prompt, guidance }, validation, step)),

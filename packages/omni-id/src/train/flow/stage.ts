@@ -12,6 +12,7 @@ import { wordsOf } from "../../people/words-of.ts";
 import { landmarkPictures } from "../../pictures/landmark-pictures.ts";
 import type { FlowPreset } from "../../presets/schema.ts";
 import type { Representation } from "../../representations/representation.ts";
+import { alterInputs } from "../altered-inputs.ts";
 import type { LikenessLoss } from "../likeness.ts";
 import { peopleTokens } from "../people-tokens.ts";
 import { ALONE, meanOf, partOf, placeOf, rowsOf, type Share } from "../share.ts";
@@ -25,7 +26,7 @@ import {
   setTrainable,
 } from "../stage.ts";
 
-const DRAW = { tasks: 21, flow: 22, likeness: 23, words: 25 } as const;
+const DRAW = { tasks: 21, flow: 22, likeness: 23, words: 25, altered: 26 } as const;
 
 /** The parts that stage two trains, and the keys of its checkpoint. The base stays frozen, outside. */
 export class FlowModel extends nn.Module {
@@ -64,6 +65,8 @@ export interface FlowStageOptions {
   photos?: People;
   preset: FlowPreset;
   seed: number;
+  /** How often an input is an altered copy, of people who have some; see the preset's `alteredInputs`. */
+  alteredShare?: number;
   /** Needed when the preset weighs likeness. */
   likeness?: LikenessLoss;
   /** Rate of the encoder's backbone as a share of the encoder's; 0, the default, keeps it frozen. */
@@ -83,9 +86,21 @@ export class FlowStage implements Stage<FlowBatch> {
   readonly #photos: People | undefined;
   readonly #preset: FlowPreset;
   readonly #seed: number;
+  readonly #alteredShare: number;
   readonly #likeness: LikenessLoss | undefined;
 
-  constructor({ model, base, people, photos, preset, seed, likeness, backboneRate = 0, heldOut }: FlowStageOptions) {
+  constructor({
+    model,
+    base,
+    people,
+    photos,
+    preset,
+    seed,
+    alteredShare = 0,
+    likeness,
+    backboneRate = 0,
+    heldOut,
+  }: FlowStageOptions) {
     if (preset.adapter.likeness > 0 && !likeness) {
       throw new Error("the preset weighs likeness, but no recogniser was given to measure it");
     }
@@ -96,6 +111,7 @@ export class FlowStage implements Stage<FlowBatch> {
     this.#photos = photos;
     this.#preset = preset;
     this.#seed = seed;
+    this.#alteredShare = alteredShare;
     this.#likeness = likeness;
     const rates = { encoderRate: preset.adapter.encoderRate, backboneRate };
     setTrainable(model.encoder, rates);
@@ -106,13 +122,15 @@ export class FlowStage implements Stage<FlowBatch> {
   batch(step: number): FlowBatch {
     const { adapter } = this.#preset;
     const [people, photos] = [this.#people, this.#photos];
-    const tasks = sampleFewToMany(new KeyedRandom(this.#seed, step, DRAW.tasks), {
+    const drawn = sampleFewToMany(new KeyedRandom(this.#seed, step, DRAW.tasks), {
       ...adapter,
       counts: (photos ?? people).counts,
       altered: people.altered,
       shares: people.shares,
       targetCounts: photos && people.counts,
     });
+    const random = new KeyedRandom(this.#seed, step, DRAW.altered);
+    const tasks = alterInputs(drawn, photos ?? people, { share: this.#alteredShare, random });
     const targets = tasks.flatMap(({ person, targets }) => targets.map((image) => people.row(person, image)));
     const generator = keyedGenerator(this.#seed, step, DRAW.flow);
     const draws = drawFlow(generator, targets.length, this.#base.tokenShape, adapter.times);

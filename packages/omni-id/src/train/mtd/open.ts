@@ -60,6 +60,7 @@ export async function openFirstStage(options: OpenFirstStageOptions): Promise<Fi
     people,
     preset: preset.mtd,
     seed,
+    alteredShare: preset.alteredInputs.share,
     likeness: likeness > 0 || perceptual > 0 ? new LikenessLoss(modelFile(recogniserModel)) : undefined,
     heldOut: report,
   });

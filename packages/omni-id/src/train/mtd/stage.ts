@@ -12,6 +12,7 @@ import { toUnit } from "../../pictures/rgb-batch.ts";
 import type { TargetTokens } from "../../pictures/target-tokens.ts";
 import { toTargetTokens } from "../../pictures/target-tokens.ts";
 import type { MtdPreset } from "../../presets/schema.ts";
+import { alterInputs } from "../altered-inputs.ts";
 import type { LikenessLoss } from "../likeness.ts";
 import { ALONE, meanOf, partOf, placeOf, rowsOf, type Share } from "../share.ts";
 import {
@@ -24,7 +25,7 @@ import {
 } from "../stage.ts";
 
 /** Purposes of random draws, so that none shares its numbers with another. */
-const DRAW = { tasks: 1, tokens: 2, likeness: 3 } as const;
+const DRAW = { tasks: 1, tokens: 2, likeness: 3, altered: 4 } as const;
 
 /** The parts that stage one trains, and the keys of its checkpoint. */
 export class MtdModel extends nn.Module {
@@ -50,6 +51,8 @@ export interface MtdStageOptions {
   people: People;
   preset: MtdPreset;
   seed: number;
+  /** How often an input is an altered copy, of people who have some; see the preset's `alteredInputs`. */
+  alteredShare?: number;
   /** Needed when the preset weighs likeness. */
   likeness?: LikenessLoss;
   heldOut?: (step: number) => HeldOutReport;
@@ -64,11 +67,12 @@ export class MtdStage implements Stage<MtdBatch> {
   readonly #people: People;
   readonly #preset: MtdPreset;
   readonly #seed: number;
+  readonly #alteredShare: number;
   readonly #likeness: LikenessLoss | undefined;
   /** For each target token of a row: 1 where the token touches the face. */
   readonly #face: (row: number) => Uint8Array;
 
-  constructor({ model, people, preset, seed, likeness, heldOut }: MtdStageOptions) {
+  constructor({ model, people, preset, seed, alteredShare = 0, likeness, heldOut }: MtdStageOptions) {
     if ((preset.loss.likeness > 0 || preset.loss.perceptual > 0) && !likeness) {
       throw new Error("the preset weighs likeness, but no recogniser was given to measure it");
     }
@@ -77,6 +81,7 @@ export class MtdStage implements Stage<MtdBatch> {
     this.#people = people;
     this.#preset = preset;
     this.#seed = seed;
+    this.#alteredShare = alteredShare;
     this.#likeness = likeness;
     this.#face = people.faceTokens(preset.decoder.patchSize);
     const { encoder, decoder } = model;
@@ -85,12 +90,14 @@ export class MtdStage implements Stage<MtdBatch> {
 
   batch(step: number): MtdBatch {
     const people = this.#people;
-    const tasks = sampleFewToMany(new KeyedRandom(this.#seed, step, DRAW.tasks), {
+    const drawn = sampleFewToMany(new KeyedRandom(this.#seed, step, DRAW.tasks), {
       ...this.#preset,
       counts: people.counts,
       altered: people.altered,
       shares: people.shares,
     });
+    const random = new KeyedRandom(this.#seed, step, DRAW.altered);
+    const tasks = alterInputs(drawn, people, { share: this.#alteredShare, random });
     const targets = tasks.flatMap((task) => task.targets.map((image) => people.row(task.person, image)));
     return { tasks, targets, tokens: this.#chooseTokens(targets, new KeyedRandom(this.#seed, step, DRAW.tokens)) };
   }
