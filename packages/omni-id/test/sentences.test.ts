@@ -50,6 +50,13 @@ describe("a sentence", () => {
     expect(encoder.unknown("a red dragon")).toEqual(["dragon"]);
     expect(() => encoder.encode(["red ".repeat(9)])).toThrow(/9 words that count, the model takes 8: shorten it/);
     expect(noGrad(() => encoder.encode(["dragon dragon"]).txt.shape)).toEqual([1, 8, 6]);
+    // A caption among thousands ends no training: it is cut.
+    encoder.captions = true;
+    const [long, cut] = [
+      "red hat blue jumper person red hat blue jumper person",
+      "red hat blue jumper person red hat blue",
+    ];
+    expect(apart(encoder.encode([long]), encoder.encode([cut]))).toBe(0);
   });
 
   it("is what a preset asks for, and every part of it learns", () => {
