@@ -62,6 +62,7 @@ export { type SyntheticIdentity, SynthPool, syntheticId } from "./synth/pool.ts"
 export { Portrait, renderPerson, renderPictures, type SyntheticImage } from "./synth/render.ts";
 export { HELD_OUT_WORDS, readHeldOut } from "./synth/scenes/held-out.ts";
 export { renderScenes, type SceneImage } from "./synth/scenes/render-scene.ts";
+export { LIGHT_WORDS } from "./synth/scenes/scene-caption.ts";
 export { drawSceneView, type SceneView } from "./synth/scenes/scene-view.ts";
 export { breaks, drawTruth, EXPRESSION_WORDS, type HeldOut, PLACES, type SceneTruth } from "./synth/scenes/truth.ts";
 export { drawView, type View } from "./synth/view.ts";

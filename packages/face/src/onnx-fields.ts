@@ -1,3 +1,8 @@
+/** Field numbers of onnx.proto: of ModelProto, GraphProto and TensorProto; and DataType.FLOAT. */
+export const [GRAPH, NODE, INITIALIZER] = [7, 1, 5];
+export const TENSOR = { dims: 1, type: 2, name: 8, raw: 9 } as const;
+export const FLOAT = 1;
+
 /** A place in a file: the first byte, and the one behind the last. */
 export interface Span {
   from: number;

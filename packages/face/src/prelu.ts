@@ -1,12 +1,20 @@
-import { bytesField, type Field, fieldsOf, wholeField } from "./onnx-fields.ts";
+import {
+  bytesField,
+  type Field,
+  FLOAT,
+  fieldsOf,
+  GRAPH,
+  INITIALIZER,
+  NODE,
+  TENSOR,
+  wholeField,
+} from "./onnx-fields.ts";
 
-/** Field numbers of onnx.proto. */
-const GRAPH = 7;
-const [NODE, INITIALIZER] = [1, 5];
+/** Field numbers of onnx.proto: of NodeProto and AttributeProto. */
 const NODE_FIELDS = { input: 1, output: 2, name: 3, operator: 4, attribute: 5 } as const;
-const TENSOR = { dims: 1, type: 2, name: 8, raw: 9 } as const;
 const ATTRIBUTE = { name: 1, whole: 3, type: 20 } as const;
-const [FLOAT, WHOLE] = [1, 2];
+/** AttributeProto's INT. */
+const WHOLE = 2;
 
 /**
  * An ONNX model whose PReLUs of one slope a channel are said by what ONNX Runtime computes fast on a processor:

@@ -1,11 +1,8 @@
-import { fieldsOf, messagesOf, type Span } from "./onnx-fields.ts";
+import { FLOAT, fieldsOf, GRAPH, INITIALIZER, messagesOf, type Span, TENSOR } from "./onnx-fields.ts";
 
 /** Below this a weight adds nothing to what float32 can hold beside the others. */
 const NOTHING = 1e-20;
 
-/** Field numbers of onnx.proto: ModelProto.graph, GraphProto.initializer, TensorProto.data_type and raw_data. */
-const [GRAPH, INITIALIZER, DATA_TYPE, RAW_DATA] = [7, 5, 2, 9];
-const FLOAT = 1;
 /** Fewer numbers than this, in bytes, may be constants of a formula and no weights. */
 const LEAST_BYTES = 64;
 
@@ -20,8 +17,8 @@ export function withoutSubnormals(model: Uint8Array): Uint8Array {
     for (const tensor of messagesOf(bytes, graph.from, graph.to, INITIALIZER)) {
       let [type, raw]: [number, Span | undefined] = [0, undefined];
       for (const field of fieldsOf(bytes, tensor.from, tensor.to)) {
-        if (field.number === DATA_TYPE) type = field.value;
-        if (field.number === RAW_DATA) raw = field;
+        if (field.number === TENSOR.type) type = field.value;
+        if (field.number === TENSOR.raw) raw = field;
       }
       if (type === FLOAT && raw && raw.to - raw.from >= LEAST_BYTES) clean(bytes, raw);
     }

@@ -15,22 +15,16 @@ import { openPersonaliseStage } from "../src/train/personalise/open.ts";
 import { loadEncoder } from "../src/weights/first-stage.ts";
 import { shippedWeights } from "../src/weights/folder.ts";
 import { cli } from "./command-line.ts";
-import { writeTinyFlowWeights, writeTinyWeights } from "./tiny-weights.ts";
+import { TINY_SCENES, writeTinyFlowWeights, writeTinyWeights } from "./tiny-weights.ts";
 
 const root = mkdtempSync(join(tmpdir(), "omni-id-personalise-"));
 afterAll(() => rmSync(root, { recursive: true }));
 const [data, cache, base, weights] = ["data", "cache", "base", "weights"].map((name) => join(root, name));
 
 const SMALL = [
-  "flow.imageSize=32",
+  ...TINY_SCENES,
   "flow.latents.channels=24",
   "flow.latents.patchSize=8",
-  "flow.flux.width=32",
-  "flow.flux.heads=1",
-  "flow.flux.singleBlocks=1",
-  "flow.prompts.width=16",
-  "flow.prompts.layers=1",
-  "flow.base.batch=4",
   "flow.base.optimisation.steps=2",
   "flow.adapter.batch=2",
   "flow.adapter.inputs=[1,2]",
@@ -46,9 +40,9 @@ beforeAll(async () => {
   expect(trained.code, trained.err).toBe(0);
 }, 120_000);
 
-const open = (more: readonly string[] = [], encoder = shippedWeights()) =>
+const open = (more: readonly string[] = [], encoder = shippedWeights(), from = data) =>
   openPersonaliseStage({
-    data: [data],
+    data: [from],
     cache,
     preset: resolvePreset("nano-scenes", [...SMALL, ...more]),
     seed: 1,
@@ -104,6 +98,17 @@ describe("the training", () => {
       expect(Number.isFinite(loss.item())).toBe(true);
       expect(model.encoder.parameters().some((parameter) => parameter.requiresGrad)).toBe(true);
     }
+  });
+
+  it("takes altered copies too: of every photo, and of the only one, whatever scenes lie beside it", async () => {
+    const { stage, people } = await open(["alteredInputs.copies=1", "alteredInputs.share=1"]);
+    const inputs = stage.batch(0).tasks.flatMap((task) => task.inputs);
+    expect(Math.min(...inputs)).toBeGreaterThanOrEqual(people.counts[0]);
+    const single = join(root, "single");
+    await writeSyntheticShards({ identities: 3, images: 1, scenes: 1, size: 32, seed: 2, out: single, workers: 2 });
+    const alone = await open(["singles=altered", "flow.adapter.inputs=[1]"], shippedWeights(), single);
+    expect(alone.people.altered).toEqual([true, true, true]);
+    expect(Number.isFinite(alone.stage.loss(alone.stage.batch(0), 0).loss.item())).toBe(true);
   });
 
   it("says what a set lacks", async () => {

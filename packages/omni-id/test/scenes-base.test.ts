@@ -9,19 +9,12 @@ import { cutScene } from "../src/people/cut.ts";
 import { resolvePreset } from "../src/presets/index.ts";
 import { wordsOf } from "../src/text/prompt-words.ts";
 import { openBaseStage } from "../src/train/base/open.ts";
+import { TINY_SCENES } from "./tiny-weights.ts";
 
 const root = mkdtempSync(join(tmpdir(), "omni-id-scenes-base-"));
 afterAll(() => rmSync(root, { recursive: true }));
 
-const preset = resolvePreset("nano-scenes", [
-  "flow.imageSize=32",
-  "flow.flux.width=32",
-  "flow.flux.heads=1",
-  "flow.flux.singleBlocks=1",
-  "flow.prompts.width=16",
-  "flow.prompts.layers=1",
-  "flow.base.batch=4",
-]);
+const preset = resolvePreset("nano-scenes", TINY_SCENES);
 const open = (data: string) =>
   openBaseStage({ data: [data], cache: join(root, "cache"), preset, seed: 1, note: () => {} });
 

@@ -24,6 +24,17 @@ export const TINY_FIRST_STAGE = [
   "encoder.carriedTokens=0",
 ];
 
+/** What makes the base of scenes tiny. */
+export const TINY_SCENES = [
+  "flow.imageSize=32",
+  "flow.flux.width=32",
+  "flow.flux.heads=1",
+  "flow.flux.singleBlocks=1",
+  "flow.prompts.width=16",
+  "flow.prompts.layers=1",
+  "flow.base.batch=4",
+];
+
 /** A tiny preset over the real backbone. */
 export const tinyPreset = () =>
   resolvePreset("nano", [

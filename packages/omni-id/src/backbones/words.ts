@@ -69,6 +69,11 @@ export abstract class VocabularyEncoder extends nn.Module implements PromptEncod
   abstract fromNumbers(numbers: Tensor): Prompts;
 }
 
+/** Words of a prompt that an encoder does not know; none where it knows any. */
+export function unknownWords(prompts: PromptEncoder, prompt: string): string[] {
+  return prompts instanceof VocabularyEncoder ? prompts.unknown(prompt) : [];
+}
+
 /** The mean of the places of `[B, T, C]` where there is a word, `[B, C]`; zero for an empty prompt. */
 export function meanOfWords(states: Tensor, numbers: Tensor): Tensor {
   const there = numbers.ne(PADDING).float().unsqueeze(-1);

@@ -1,4 +1,4 @@
-import { noGrad } from "@omni-id/torch";
+import { noGrad, scope } from "@omni-id/torch";
 import type { ClipTextModel } from "../backbones/clip-text.ts";
 import type { T5Encoder } from "../backbones/t5.ts";
 import { CLIP_TOKENS, T5_TOKENS, Tokenizer } from "../text/tokenizer.ts";
@@ -38,15 +38,16 @@ export class FluxPrompts extends RememberedPrompts {
     let networks: readonly [T5Encoder, ClipTextModel] | undefined;
     return {
       read: (prompts, { truncate }) => {
-        const ids = {
-          t5: tokenizers.t5.encode(prompts, { truncate }).to(device),
-          clip: tokenizers.clip.encode(prompts, { truncate: true }).to(device),
-        };
+        const words = tokenizers.t5.encode(prompts, { truncate });
         // A prompt that is too long is told before gigabytes are read.
         networks ??= [loadT5(t5, where), loadClipText(clip, where)];
-        const [ours, pooled] = networks;
-        const [txt, y] = noGrad(() => [ours.forward(ids.t5).keep(), pooled.forward(ids.clip).keep()]);
-        return { txt, y };
+        const [states, pooled] = networks;
+        return scope(() =>
+          noGrad(() => ({
+            txt: states.forward(words.to(device)),
+            y: pooled.forward(tokenizers.clip.encode(prompts, { truncate: true }).to(device)),
+          })),
+        );
       },
       unload: () => {
         for (const network of networks ?? []) unload(network);

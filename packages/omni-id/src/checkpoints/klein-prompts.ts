@@ -1,4 +1,4 @@
-import { noGrad } from "@omni-id/torch";
+import { noGrad, scope } from "@omni-id/torch";
 import type { Qwen3 } from "../backbones/qwen3.ts";
 import { framedIds, QWEN3_TOKENS } from "../text/chat-frame.ts";
 import { Tokenizer } from "../text/tokenizer.ts";
@@ -41,7 +41,7 @@ export class KleinPrompts extends RememberedPrompts {
         const { ids, mask } = framedIds(tokenizer, prompts, { cut: truncate });
         qwen ??= loadQwen3(this.#files.qwen3, where);
         const network = qwen;
-        const txt = noGrad(() => network.forward(ids.to(device), mask.to(device)).keep());
+        const txt = scope(() => noGrad(() => network.forward(ids.to(device), mask.to(device))));
         if (txt.shape[2] === contextWidth) return { txt };
         throw new Error(
           `${this.#files.qwen3}: it gives text tokens of ${txt.shape[2]} channels, and this FLUX.2 takes ${contextWidth}: take the Qwen3 of its size, Qwen3-4B for [klein] 4B`,

@@ -39,11 +39,16 @@ export abstract class RememberedPrompts extends nn.Module implements PromptEncod
 
   #remember(prompts: readonly string[]): void {
     const reader = this.open();
-    const { txt, y } = reader.read(prompts, { truncate: false });
-    reader.unload();
-    for (const [i, prompt] of prompts.entries()) {
-      const row = (all: Tensor | undefined) => all && scope(() => all.narrow(0, i, 1)).keep();
-      this.#known.set(prompt, { txt: row(txt) as Tensor, y: row(y) });
+    try {
+      scope(() => {
+        const { txt, y } = reader.read(prompts, { truncate: false });
+        for (const [i, prompt] of prompts.entries()) {
+          const row = (all: Tensor) => all.narrow(0, i, 1).keep();
+          this.#known.set(prompt, { txt: row(txt), y: y && row(y) });
+        }
+      });
+    } finally {
+      reader.unload();
     }
   }
 }

@@ -4,9 +4,8 @@ import { Command, Option } from "@commander-js/extra-typings";
 import { ShardSet, splitOf } from "@omni-id/data";
 import { openSafetensors, writeAtomically } from "@omni-id/torch";
 import { RecogniserBackbone } from "../backbones/recogniser.ts";
-import { trainingIdentities } from "../evaluate/training-identities.ts";
 import { preparePeople } from "../people/prepare.ts";
-import { KNOWN_OVER } from "../train/export.ts";
+import { fitKnownPeople } from "../train/export.ts";
 import { modelCard } from "../train/model-card.ts";
 import { openWeightsFile, WEIGHTS_DTYPES, type WeightsDType, type WeightsNote } from "../weights/file.ts";
 import {
@@ -31,7 +30,7 @@ import {
   saveFlowBase,
 } from "../weights/flow.ts";
 import { DECODER_FILE, ENCODER_FILE } from "../weights/folder.ts";
-import { KNOWN_FILE, KnownPeople, loadKnownPeople, saveKnownPeople } from "../weights/known-people.ts";
+import { KNOWN_FILE, type KnownPeople, loadKnownPeople, saveKnownPeople } from "../weights/known-people.ts";
 import { exportOnnxFiles, exportWeb } from "./export-models.ts";
 import { jsonOption } from "./options.ts";
 import { outFolder } from "./out-file.ts";
@@ -76,10 +75,9 @@ Examples:
       if (out === undefined) throw new UsageError("say what to export: -o for weights, --onnx or --web");
       if (options.known !== undefined && resolve(out) === resolve(weights)) {
         const encoder = await loadEncoder(weights);
-        const known = (await knownPeople(weights, encoder, { ...options, dtype })) as WeightsNote & {
-          known: KnownPeople;
-        };
-        await saveKnownPeople(out, { ...known, encoderHash: encoder.hash });
+        const known = await knownPeopleOf(options.known, encoder, options.cache);
+        const { preset, metadata } = encoder;
+        await saveKnownPeople(out, { known, preset, metadata, dtype, encoderHash: encoder.hash });
         const bytes = await writeCard(out, KNOWN_FILE, dtype);
         const told = { folder: out, dtype, files: [KNOWN_FILE], bytes };
         return print(told, { json, text: `${join(out, KNOWN_FILE)}: ${(bytes / 1e6).toFixed(1)} MB` });
@@ -115,7 +113,7 @@ async function exportFlowWeights(
   { encoder, hash: encoderHash, dtype }: { encoder: LoadedEncoder; hash: string; dtype: WeightsDType },
 ): Promise<string[]> {
   const has = (file: string) => existsSync(join(weights, file));
-  const published = await publishedPreset(weights);
+  const published = publishedPreset(weights);
   if (!published && !has(FLUX_FILE)) {
     const orphan = [ADAPTER_FILE, CONTROL_FILE].find(has);
     if (!orphan) return []; // stage one alone
@@ -152,7 +150,12 @@ async function knownPeople(
     const known = await loadKnownPeople(weights, encoder);
     return known && { known, ...(await noteOf(join(weights, KNOWN_FILE), dtype)) };
   }
-  const { preset, metadata, bundle } = encoder;
+  const { preset, metadata } = encoder;
+  return { known: await knownPeopleOf(data, encoder, cache), preset, metadata, dtype };
+}
+
+/** In what the training people of some shards differ. */
+async function knownPeopleOf(data: string, { preset, bundle }: LoadedEncoder, cache: string): Promise<KnownPeople> {
   const shards = await ShardSet.open(data);
   const people = await preparePeople({
     shards,
@@ -164,10 +167,7 @@ async function knownPeople(
     cache,
     jitter: true,
   });
-  const identities = await trainingIdentities(bundle.encoder, people, KNOWN_OVER);
-  const fitted = KnownPeople.fit(identities);
-  identities.dispose();
-  return { known: fitted, preset, metadata, dtype };
+  return fitKnownPeople(bundle.encoder, people);
 }
 
 /** How a file was trained, to be told by the exported one too. */

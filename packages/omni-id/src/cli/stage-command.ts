@@ -158,7 +158,7 @@ export function stageCommand<Batch>(entry: StageEntry<Batch>): Command {
     .addOption(new Option("--part-of <command>").hideHelp())
     .addHelpText(
       "after",
-      `\n${help}\nCurves: tensorboard --logdir OUT/tensorboard\n${AFTER}\n\nExamples:${examples(name)}`,
+      `\n${help}\nCurves: tensorboard --logdir OUT/tensorboard\n${AFTER}\n\nExamples:${examples(entry)}`,
     );
   for (const option of processesOptions()) command.addOption(option);
   for (const [need, option] of Object.entries(needs)) {
@@ -210,11 +210,8 @@ function streamOf({ workers, keepShards }: { workers?: number; keepShards: numbe
 
 const AFTER = "Ctrl-C saves a checkpoint; the same command with --resume goes on, and so does it after a crash.";
 
-function examples(name: string): string {
-  const key =
-    { mtd: "mtd", base: "flow.base", flow: "flow.adapter", control: "flow.control", personalise: "flow.adapter" }[
-      name
-    ] ?? name;
+function examples({ name, batch }: Pick<StageEntry<unknown>, "name" | "batch">): string {
+  const key = batch.replace(/\.batch$/, "");
   return [
     "",
     `omni-id train ${name}`,

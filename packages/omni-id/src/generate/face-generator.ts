@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { FaceAnalyser, type RgbImage } from "@omni-id/face";
 import { scope, type Tensor } from "@omni-id/torch";
 import type { LandmarkControl } from "../adapters/landmark-control.ts";
-import { VocabularyEncoder } from "../backbones/words.ts";
+import { unknownWords, VocabularyEncoder } from "../backbones/words.ts";
 import type { KleinModel } from "../checkpoints/klein-base.ts";
 import type { Steering } from "../flow-base.ts";
 import type { FlowAdapter } from "../flow-decoder.ts";
@@ -13,7 +13,7 @@ import { mainFace } from "../pictures/choose-faces.ts";
 import { landmarkPictures } from "../pictures/landmark-pictures.ts";
 import { type HeadPose, inAlignedCrop } from "../pictures/mean-face.ts";
 import type { Representation } from "../representations/representation.ts";
-import { readWeightsNote } from "../weights/file.ts";
+import { readWeightsPreset } from "../weights/file.ts";
 import { type LoadedEncoder, loadEncoder } from "../weights/first-stage.ts";
 import {
   CONTROL_FILE,
@@ -38,9 +38,9 @@ export interface GenerateOptions extends Omit<DrawOptions, "conditions" | "witho
 }
 
 /** @throws when the weights of a folder draw scenes */
-async function refuseScenes(folder: string): Promise<void> {
+function refuseScenes(folder: string): void {
   const file = join(folder, FLUX_FILE);
-  if (!existsSync(file) || (await readWeightsNote(file, "base")).preset.flow.pictures !== "scenes") return;
+  if (!existsSync(file) || readWeightsPreset(file, "base").flow.pictures !== "scenes") return;
   throw new Error(`${folder}: these weights draw scenes: add --scene, or name weights that draw faces`);
 }
 
@@ -73,9 +73,9 @@ export class FaceGenerator {
     loaded?: LoadedEncoder<Representation>,
     model?: KleinModel,
   ): Promise<FaceGenerator> {
-    await refuseScenes(folder);
+    refuseScenes(folder);
     const encoder = loaded ?? (await loadEncoder(folder));
-    const published = await publishedPreset(folder);
+    const published = publishedPreset(folder);
     const base = await loadFlowBase(folder, published, model);
     const decoder = await loadFlowAdapter(folder, { encoder, base });
     const control = existsSync(join(folder, CONTROL_FILE)) ? await loadControl(folder, base) : undefined;
@@ -110,8 +110,7 @@ export class FaceGenerator {
 
   /** Guidance for an identity `[L, C]`: what suits the kind of pictures that it was made from. */
   guidanceFor(identity: Tensor): number {
-    const strangeness = this.encoder.bundle.strangeness(identity);
-    return this.#known ? this.guidance : guidanceFor(strangeness, this.guidance);
+    return this.#known ? this.guidance : guidanceFor(this.encoder.bundle.strangeness(identity), this.guidance);
   }
 
   /**
@@ -157,8 +156,7 @@ export class FaceGenerator {
 
   /** Words of a prompt that this model does not know. */
   unknownWords(prompt: string): string[] {
-    const { prompts } = this.base.base;
-    return prompts instanceof VocabularyEncoder ? prompts.unknown(prompt) : [];
+    return unknownWords(this.base.base.prompts, prompt);
   }
 
   /** Guidance leads away from the bare base: without an identity or an empty prompt there is nothing to lead to. */

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { scope, stack, type Tensor } from "@omni-id/torch";
-import { VocabularyEncoder } from "../backbones/words.ts";
+import { unknownWords, VocabularyEncoder } from "../backbones/words.ts";
 import type { FlowAdapter } from "../flow-decoder.ts";
 import type { Representation } from "../representations/representation.ts";
 import type { IdentitySpan, SceneGuidance, SolverName } from "../sampling-steps.ts";
@@ -51,7 +51,7 @@ export class SceneGenerator {
    * @throws when a file is missing, damaged, or does not belong to the others; when the folder's weights draw faces
    */
   static async load(folder: string = shippedWeights("nano-scenes")): Promise<SceneGenerator> {
-    const base = await loadFlowBase(folder, await publishedPreset(folder));
+    const base = await loadFlowBase(folder, publishedPreset(folder));
     const { latents, pictures } = base.preset.flow;
     if (latents.kind === "linear" && pictures !== "scenes") {
       throw new Error(
@@ -77,12 +77,6 @@ export class SceneGenerator {
     return { text, identity: (this.decoder && classifierFree) ?? 1 };
   }
 
-  /** The words that prompts may have, where the model knows no others; empty where it knows any. */
-  get words(): readonly string[] {
-    const { prompts } = this.base.base;
-    return prompts instanceof VocabularyEncoder ? prompts.vocabulary : [];
-  }
-
   /** Words of a prompt that the model takes, where it counts them. */
   get longest(): number | undefined {
     const { prompts } = this.base.base;
@@ -91,8 +85,7 @@ export class SceneGenerator {
 
   /** Words of a prompt that this model does not know. */
   unknownWords(prompt: string): string[] {
-    const { prompts } = this.base.base;
-    return prompts instanceof VocabularyEncoder ? prompts.unknown(prompt) : [];
+    return unknownWords(this.base.base.prompts, prompt);
   }
 
   /**

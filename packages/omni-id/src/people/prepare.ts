@@ -99,7 +99,7 @@ export async function prepareJoined(sets: readonly { options: PrepareOptions; we
       parts.push({ tensors, captions: told(metadata.captions), wordings: told(metadata.wordings) });
       const own = countsOf(metadata.counts, tensors, some.length);
       counts.push(...own);
-      altered.push(...own.map((count) => Boolean(options.alterSingles) && count === 1));
+      altered.push(...own.map((count) => isAltered(options, count)));
     }
     ids.push(...options.ids);
   }
@@ -172,9 +172,7 @@ async function preparePart(
     const wanted = picturesOf(record, options);
     counts.push(wanted.length);
     for (const index of wanted) rows.push(await prepareImage(record, index, options));
-    if (options.alterSingles && options.pictures !== "scenes" && record.images.length === 1) {
-      rows.push(await prepareImage(record, 0, options, single(id)));
-    }
+    if (isAltered(options, wanted.length)) rows.push(await prepareImage(record, wanted[0], options, single(id)));
     for (const index of wanted) {
       for (let copy = 0; copy < copiesIn(options); copy++) {
         rows.push(await prepareImage(record, index, options, copyOf(id, index, copy)));
@@ -212,7 +210,7 @@ async function preparePart(
   });
 }
 
-/** Numbers of a person's pictures that are prepared. @throws when scenes are wanted and there are none */
+/** Numbers of a person's pictures that are prepared. @throws when scenes or portraits are wanted and there are none */
 function picturesOf({ id, images }: LoadedIdentity, { pictures, shards }: PrepareOptions): number[] {
   const all = [...images.keys()];
   if (pictures !== "scenes" && pictures !== "portraits") return all;
@@ -259,6 +257,10 @@ function copyOf(id: string, image: number, copy: number): Copy {
   const { recorded, framed } = copyPurposes(image, copy);
   return { alter: (photo) => savedAgain(photo, randomOf(id, recorded)), framed: randomOf(id, framed), jitter: framed };
 }
+
+/** Whether an altered copy stands behind a person's only picture. Scenes are no inputs. */
+const isAltered = ({ alterSingles = false, pictures }: PrepareOptions, count: number): boolean =>
+  alterSingles && pictures !== "scenes" && count === 1;
 
 /** Scenes are no inputs. */
 const copiesIn = ({ copies = 0, pictures }: PrepareOptions): number => (pictures === "scenes" ? 0 : copies);

@@ -1,4 +1,4 @@
-import { EXPRESSION_WORDS, PLACES } from "@omni-id/data";
+import { EXPRESSION_WORDS, LIGHT_WORDS, PLACES } from "@omni-id/data";
 
 /** Words of which a picture shows one at a time. */
 const GROUPS: readonly { about: string; words: readonly string[] }[] = [
@@ -7,7 +7,7 @@ const GROUPS: readonly { about: string; words: readonly string[] }[] = [
   { about: "length of hair", words: ["bald", "short hair", "long hair"] },
   {
     about: "light",
-    words: ["soft light", "window light", "studio light", "evening light", "backlight", "sunny light"],
+    words: Object.values(LIGHT_WORDS),
   },
 ];
 

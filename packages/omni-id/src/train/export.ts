@@ -16,7 +16,7 @@ import type { OpenedFlow } from "./flow/open.ts";
 import type { FirstStage } from "./mtd/open.ts";
 
 /** People whose identities tell what the decoder has met. */
-export const KNOWN_OVER = 1200;
+const KNOWN_OVER = 1200;
 
 export interface ExportNote extends CommandNote {
   step: number;
@@ -104,9 +104,15 @@ async function exportKnownPeople(
   note: Omit<Parameters<typeof saveKnownPeople>[1], "known">,
 ): Promise<void> {
   if (model.encoder.carriedTokens === 0) return;
-  const identities = await trainingIdentities(model.encoder, people, KNOWN_OVER);
-  await saveKnownPeople(folder, { ...note, known: KnownPeople.fit(identities) });
+  await saveKnownPeople(folder, { ...note, known: await fitKnownPeople(model.encoder, people) });
+}
+
+/** In what the identities of training people differ. */
+export async function fitKnownPeople(encoder: Representation, people: People): Promise<KnownPeople> {
+  const identities = await trainingIdentities(encoder, people, KNOWN_OVER);
+  const known = KnownPeople.fit(identities);
   identities.dispose();
+  return known;
 }
 
 /** The encoder that stage two has trained along; a frozen one keeps its file, so that its identities stay valid. */

@@ -69,6 +69,15 @@ export interface WeightsFileNote extends Omit<OpenedWeights, "tensors"> {
 
 /** The part of {@link openWeightsFile} that needs no LibTorch. @throws as that does, but for values */
 export async function readWeightsNote(file: string, stage: string): Promise<WeightsFileNote> {
+  return { ...readHeader(file, stage), hash: await sha256(file) };
+}
+
+/** The preset that a weights file tells of: its header alone is read. @throws as {@link readWeightsNote} */
+export function readWeightsPreset(file: string, stage: string): Preset {
+  return readHeader(file, stage).preset;
+}
+
+function readHeader(file: string, stage: string): Omit<WeightsFileNote, "hash"> {
   if (!existsSync(file)) {
     throw new Error(
       `${file}: no such weights; train them (omni-id train ${stage}) or name their folder with --weights`,
@@ -78,7 +87,7 @@ export async function readWeightsNote(file: string, stage: string): Promise<Weig
   const { metadata } = opened;
   const preset = completePreset(parseJson(metadata.preset));
   if (!preset) throw new Error(`${file}: its metadata holds no preset of this program's version`);
-  return { preset, metadata, hash: await sha256(file), opened };
+  return { preset, metadata, opened };
 }
 
 /** What people call an encoder: its preset and the beginning of its hash. */

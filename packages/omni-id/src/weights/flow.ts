@@ -9,7 +9,7 @@ import type { FlowBase } from "../flow-base.ts";
 import type { FlowAdapter } from "../flow-decoder.ts";
 import type { Preset } from "../presets/schema.ts";
 import { buildControl, buildFlowAdapter, buildFlowBase } from "./build.ts";
-import { openWeightsFile, readWeightsNote, saveWeightsFile, type WeightsNote } from "./file.ts";
+import { openWeightsFile, readWeightsPreset, saveWeightsFile, type WeightsNote } from "./file.ts";
 import type { LoadedEncoder } from "./first-stage.ts";
 
 export const FLUX_FILE = "flux.safetensors";
@@ -55,11 +55,11 @@ export const takesPublished = ({ flow }: Preset): boolean => flow.latents.kind i
  * The preset of a folder's adapter, or of its ControlNet, where that was trained on a published flow model, which lies
  * elsewhere.
  */
-export async function publishedPreset(folder: string): Promise<Preset | undefined> {
+export function publishedPreset(folder: string): Preset | undefined {
   if (existsSync(join(folder, FLUX_FILE))) return undefined;
   const file = [ADAPTER_FILE, CONTROL_FILE].map((name) => join(folder, name)).find((path) => existsSync(path));
   if (!file) return undefined;
-  const { preset } = await readWeightsNote(file, "flow");
+  const preset = readWeightsPreset(file, "flow");
   return takesPublished(preset) ? preset : undefined;
 }
 

@@ -20,7 +20,8 @@ const WHERE: Readonly<Record<Place, readonly string[]>> = {
   window: ["in front of a window", "before a window"],
   "plain wall": ["in front of a plain wall", "before a plain wall"],
 };
-const LIGHT: Readonly<Record<SceneLight, string>> = {
+/** What a sentence calls a light. */
+export const LIGHT_WORDS: Readonly<Record<SceneLight, string>> = {
   "soft indoor": "soft light",
   window: "window light",
   studio: "studio light",
@@ -46,7 +47,7 @@ export function describeScene(person: Person, { seed, truth }: SceneView): strin
   const hat = truth.hat === "none" ? undefined : withArticle(`${truth.hatColour} ${truth.hat}`);
   const face = FACE[truth.expression] ?? EXPRESSION_WORDS[truth.expression];
   const [one, two] = WHERE[truth.place];
-  const light = LIGHT[truth.light];
+  const light = LIGHT_WORDS[truth.light];
   const extras = [hat, truth.glasses ? "glasses" : undefined].filter((word) => word !== undefined);
   const worn = [clothes, ...extras];
   const listed = worn.length > 1 ? `${worn.slice(0, -1).join(", ")} and ${worn[worn.length - 1]}` : worn[0];

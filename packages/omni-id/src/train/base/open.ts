@@ -13,6 +13,7 @@ import { schedule } from "../../sampling-steps.ts";
 import { vocabularyOf } from "../../text/prompt-words.ts";
 import { buildFlowBase } from "../../weights/build.ts";
 import { startFlowBase } from "../../weights/flow.ts";
+import { figuresLine } from "../figures-line.ts";
 import { heldOutError } from "../held-out-error.ts";
 import { peopleTokens } from "../people-tokens.ts";
 import type { HeldOutReport } from "../stage.ts";
@@ -55,7 +56,6 @@ export async function openBaseStage(options: OpenBaseStageOptions): Promise<Open
       preset.flow.prompts.vocabulary,
     );
   }
-  model.prompts.captions = true;
   const heldOut = validation && ((step: number) => reportOn(model, validation, preset, step));
   return { stage: new BaseStage({ model, people, preset: preset.flow, seed, heldOut }), model, people, before };
 }
@@ -105,11 +105,7 @@ function reportOn(model: FlowBase, validation: People, preset: Preset, step: num
         title: `step ${step}: two rows by the fixed prompt, two by captions of validation people`,
         columns: [],
         rows: [0, 10, 20, 30].map((from) => made.slice(from, from + 10)),
-        notes: [
-          Object.entries(metrics)
-            .map(([name, value]) => `${name} ${value.toFixed(3)}`)
-            .join(" · "),
-        ],
+        notes: [figuresLine(metrics)],
         tile: 128,
       });
     return { metrics, picture };

@@ -48,6 +48,7 @@ export class BaseStage implements Stage<BaseBatch> {
     this.#preset = preset;
     this.#seed = seed;
     this.groups = parameterGroups(model);
+    model.prompts.captions = true;
   }
 
   batch(step: number): BaseBatch {

@@ -7,7 +7,7 @@ import { sample } from "../../people/sample.ts";
 import type { Preset } from "../../presets/schema.ts";
 import type { Representation } from "../../representations/representation.ts";
 import { buildRepresentation } from "../../weights/build.ts";
-import { readWeightsNote } from "../../weights/file.ts";
+import { readWeightsPreset } from "../../weights/file.ts";
 import { EncoderBundle, type LoadedEncoder, loadRepresentation } from "../../weights/first-stage.ts";
 import { ENCODER_FILE } from "../../weights/folder.ts";
 
@@ -35,7 +35,7 @@ export async function openRepresentation({
   const { kind } = preset.representation;
   const held =
     kind === "encoder" || existsSync(join(folder, ENCODER_FILE))
-      ? (await readWeightsNote(join(folder, ENCODER_FILE), "mtd")).preset.representation
+      ? readWeightsPreset(join(folder, ENCODER_FILE), "mtd").representation
       : undefined;
   if (held?.kind === kind) {
     if (held.photos === preset.representation.photos || kind === "encoder")

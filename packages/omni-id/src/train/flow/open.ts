@@ -1,26 +1,25 @@
 import { join } from "node:path";
-import { modelFile, recogniserModel } from "@omni-id/face";
 import { noGrad, scope, type Tensor, tensor } from "@omni-id/torch";
 import type { LandmarkControl } from "../../adapters/landmark-control.ts";
 import { type HeldOutTask, heldOutTasks, otherTask } from "../../evaluate/protocol.ts";
 import { encodeTasks } from "../../evaluate/reconstruct.ts";
-import { trainingIdentities } from "../../evaluate/training-identities.ts";
 import { drawPictures } from "../../generate/draw.ts";
 import type { People } from "../../people/people.ts";
 import { saveSheet, toRgb } from "../../pictures/picture.ts";
 import { toUnit } from "../../pictures/rgb-batch.ts";
 import type { FlowPreset } from "../../presets/schema.ts";
 import type { Representation } from "../../representations/representation.ts";
-import { buildControl, buildFlowAdapter } from "../../weights/build.ts";
+import { buildControl } from "../../weights/build.ts";
 import type { LoadedEncoder } from "../../weights/first-stage.ts";
-import { type LoadedFlowBase, loadFlowBase, startControl, startFlowAdapter } from "../../weights/flow.ts";
+import { type LoadedFlowBase, loadFlowBase, startControl } from "../../weights/flow.ts";
 import { ENCODER_FILE } from "../../weights/folder.ts";
 import { fitMeanFace } from "../control/open.ts";
-import { heldOutError } from "../held-out-error.ts";
-import { LikenessLoss } from "../likeness.ts";
+import { figuresLine } from "../figures-line.ts";
 import { peopleTokens } from "../people-tokens.ts";
 import type { HeldOutReport } from "../stage.ts";
 import { type OpenStageOptions, openStagePeople } from "../stage-people.ts";
+import { identityErrors } from "./identity-errors.ts";
+import { openAdapter, stageSettings } from "./open-adapter.ts";
 import { openRepresentation, startRepresentation } from "./open-representation.ts";
 import { FlowModel, FlowStage } from "./stage.ts";
 
@@ -45,13 +44,9 @@ export interface OpenedFlow {
   base: LoadedFlowBase;
 }
 
-/** Purpose of the generator of held-out noise. */
-const HELD_OUT_DRAW = 24;
-const TIMES = [0.2, 0.5, 0.8, 0.95];
-
 /** Stage two on a folder of shards, from stage one's encoder and a trained base. */
 export async function openFlowStage(options: OpenFlowStageOptions): Promise<OpenedFlow> {
-  const { preset, seed } = options;
+  const { preset } = options;
   const encoder = await openRepresentation(options);
   const base = await loadFlowBase(options.base, preset);
   base.base.checkpointBlocks = preset.flow.adapter.checkpoint;
@@ -62,29 +57,15 @@ export async function openFlowStage(options: OpenFlowStageOptions): Promise<Open
   });
 
   if (encoder.fresh) startRepresentation(network, preset, people);
-  const decoder = buildFlowAdapter(preset);
+  const decoder = await openAdapter(options.adapter, { preset, base: base.base, encoder: network, people });
   const control = preset.flow.adapter.landmarks ? await openControl(options, base, people) : undefined;
   const model = new FlowModel(network, decoder, control);
-  if (options.adapter !== undefined) await startFlowAdapter(decoder, options.adapter);
-  if (preset.flow.adapter.standardise) {
-    const identities = await trainingIdentities(network, people, 1024);
-    decoder.standardise(identities);
-    identities.dispose();
-  }
-  if (decoder.joined && options.adapter === undefined) {
-    const { joined } = decoder;
-    scope(() => noGrad(() => joined.startFrom(promptTokens(base, preset.flow.prompt))));
-  }
   const { prompt, guidance } = preset.flow;
   const stage = new FlowStage({
     model,
     base: base.base,
     people,
-    preset: preset.flow,
-    seed,
-    alteredShare: preset.alteredInputs.share,
-    backboneRate: preset.mtd.backboneRate,
-    likeness: preset.flow.adapter.likeness > 0 ? new LikenessLoss(modelFile(recogniserModel)) : undefined,
+    ...stageSettings(options),
     heldOut: validation && ((step) => reportOn({ model, base, prompt, guidance }, validation, step)),
   });
   return { stage, model, people, encoder, encoderFile: join(options.encoder, ENCODER_FILE), base };
@@ -102,11 +83,6 @@ async function openControl(
   model.requiresGrad_(true);
   fitMeanFace(model, people);
   return model;
-}
-
-/** The fixed prompt's tokens inside FLUX, `[T, width]`. */
-function promptTokens({ base }: LoadedFlowBase, prompt: string): Tensor {
-  return scope(() => base.flux.txt_in.forward(base.prompts.encode([prompt]).txt).squeeze(0));
 }
 
 interface Reported {
@@ -134,7 +110,6 @@ function reportOn(
         ),
       ),
     ).keep();
-    const metrics: Record<string, number> = {};
     const x = scope(() =>
       peopleTokens(
         base,
@@ -143,17 +118,7 @@ function reportOn(
       ),
     );
     const prompts = tasks.map(() => prompt);
-    const error = (time: number, identities: Tensor | undefined) => {
-      const conditions = identities && ((start: number, length: number) => of(identities.narrow(0, start, length)));
-      return heldOutError(base, x, { time, purpose: HELD_OUT_DRAW, prompts, conditions });
-    };
-    const of = (identities: Tensor) => model.decoder.conditions(identities);
-    for (const time of TIMES) {
-      const right = error(time, three);
-      metrics[`loss_${time}`] = right;
-      metrics[`other_${time}`] = error(time, other) / right - 1;
-      metrics[`none_${time}`] = error(time, undefined) / right - 1;
-    }
+    const metrics = identityErrors({ base, decoder: model.decoder }, { x, prompts, right: three, other });
     const picture = drawSheet(
       { model, base, prompt, guidance },
       { validation, tasks, identities, other },
@@ -214,11 +179,7 @@ function drawSheet(
         "nobody",
       ],
       rows: shown.map((_, row) => columns.map((column) => column[row])),
-      notes: [
-        Object.entries(metrics)
-          .map(([name, value]) => `${name} ${value.toFixed(3)}`)
-          .join(" · "),
-      ],
+      notes: [figuresLine(metrics)],
       tile: 104,
     });
 }

@@ -113,6 +113,7 @@ export class FlowStage implements Stage<FlowBatch> {
     this.#seed = seed;
     this.#alteredShare = alteredShare;
     this.#likeness = likeness;
+    if (photos || preset.adapter.captions > 0) base.prompts.captions = true;
     const rates = { encoderRate: preset.adapter.encoderRate, backboneRate };
     setTrainable(model.encoder, rates);
     const control = model.control ? parameterGroups(model.control) : [];

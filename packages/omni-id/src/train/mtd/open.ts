@@ -14,6 +14,7 @@ import type { Preset } from "../../presets/schema.ts";
 import { buildEncoder, buildMaskedDecoder } from "../../weights/build.ts";
 import { loadEncoder, startMaskedDecoder } from "../../weights/first-stage.ts";
 import { ENCODER_FILE } from "../../weights/folder.ts";
+import { figuresLine } from "../figures-line.ts";
 import { LikenessLoss } from "../likeness.ts";
 import { type HeldOutReport, setTrainable } from "../stage.ts";
 import { type OpenStageOptions, openStagePeople } from "../stage-people.ts";
@@ -115,13 +116,12 @@ function reportOn(
       gap: l1("otherIdentity") / l1("3") - 1,
     };
     const picture = async (file: string) => {
-      const notes = Object.entries(metrics).map(([name, value]) => `${name} ${value.toFixed(4)}`);
       await saveReconstructionSheet(file, {
         people: validation,
         tasks,
         made,
         title: `step ${step}`,
-        notes: [notes.join(" · ")],
+        notes: [figuresLine(metrics, 4)],
       });
     };
     return { metrics, picture };

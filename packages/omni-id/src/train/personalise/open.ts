@@ -1,16 +1,12 @@
 import { join } from "node:path";
 import { isPrepared } from "@omni-id/data";
-import { modelFile, recogniserModel } from "@omni-id/face";
-import { noGrad, scope, type Tensor } from "@omni-id/torch";
-import { trainingIdentities } from "../../evaluate/training-identities.ts";
 import type { People } from "../../people/people.ts";
-import { buildFlowAdapter } from "../../weights/build.ts";
-import { loadFlowBase, startFlowAdapter, takesPublished } from "../../weights/flow.ts";
+import { loadFlowBase } from "../../weights/flow.ts";
 import { ENCODER_FILE } from "../../weights/folder.ts";
 import type { OpenedFlow } from "../flow/open.ts";
+import { openAdapter, stageSettings } from "../flow/open-adapter.ts";
 import { openRepresentation, startRepresentation } from "../flow/open-representation.ts";
 import { FlowModel, FlowStage } from "../flow/stage.ts";
-import { LikenessLoss } from "../likeness.ts";
 import { type OpenStageOptions, openStagePeople } from "../stage-people.ts";
 import { reportOn } from "./report.ts";
 
@@ -30,20 +26,20 @@ export interface OpenPersonaliseOptions extends OpenStageOptions {
  * @throws when the set has no scenes, or no other photos beside them; when it is streamed
  */
 export async function openPersonaliseStage(options: OpenPersonaliseOptions): Promise<OpenedFlow> {
-  const { preset, seed, data } = options;
-  const { adapter, imageSize, prompt } = preset.flow;
+  const { preset, data } = options;
+  const { adapter, imageSize } = preset.flow;
   const streamed = data.find((place) => isPrepared(place));
   if (streamed !== undefined)
     throw new Error(`${streamed}: scenes are not read from prepared sets yet; name the shards themselves as --data`);
   const encoder = await openRepresentation(options);
   const network = encoder.bundle.encoder;
-  const base = await loadFlowBase(options.base, takesPublished(preset) ? preset : undefined);
+  const base = await loadFlowBase(options.base, preset);
+  base.base.checkpointBlocks = adapter.checkpoint;
   if (encoder.fresh && adapter.encoderRate === 0) {
     throw new Error(
       `the representation "${preset.representation.kind}" starts from nothing, and flow.adapter.encoderRate=0 would leave it so; add --set flow.adapter.encoderRate=1, or name its trained weights with --encoder`,
     );
   }
-  base.base.prompts.captions = true;
   const scenes = await openStagePeople(options, { imageSize, pictures: "scenes" });
   const photos = await openStagePeople(options, {
     imageSize: preset.mtd.imageSize,
@@ -53,18 +49,12 @@ export async function openPersonaliseStage(options: OpenPersonaliseOptions): Pro
   checkSame(scenes.people, photos.people);
   if (encoder.fresh) startRepresentation(network, preset, photos.people);
 
-  const decoder = buildFlowAdapter(preset);
-  if (options.adapter !== undefined) await startFlowAdapter(decoder, options.adapter);
-  if (adapter.standardise) {
-    const identities = await trainingIdentities(network, photos.people, 1024);
-    decoder.standardise(identities);
-    identities.dispose();
-  }
-  const { joined } = decoder;
-  if (joined && options.adapter === undefined) {
-    const start = (): Tensor => base.base.flux.txt_in.forward(base.base.prompts.encode([prompt]).txt).squeeze(0);
-    scope(() => noGrad(() => joined.startFrom(start())));
-  }
+  const decoder = await openAdapter(options.adapter, {
+    preset,
+    base: base.base,
+    encoder: network,
+    people: photos.people,
+  });
   const model = new FlowModel(network, decoder);
   const validation = scenes.validation && photos.validation && { scenes: scenes.validation, photos: photos.validation };
   const stage = new FlowStage({
@@ -72,9 +62,7 @@ export async function openPersonaliseStage(options: OpenPersonaliseOptions): Pro
     base: base.base,
     people: scenes.people,
     photos: photos.people,
-    preset: preset.flow,
-    seed,
-    likeness: adapter.likeness > 0 ? new LikenessLoss(modelFile(recogniserModel)) : undefined,
+    ...stageSettings(options),
     heldOut: validation && ((step) => reportOn({ model, base: base.base, preset: preset.flow }, validation, step)),
   });
   return { stage, model, people: photos.people, encoder, encoderFile: join(options.encoder, ENCODER_FILE), base };

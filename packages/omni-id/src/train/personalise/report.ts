@@ -7,8 +7,9 @@ import type { People } from "../../people/people.ts";
 import { saveSheet, toRgb } from "../../pictures/picture.ts";
 import { toUnit } from "../../pictures/rgb-batch.ts";
 import type { FlowPreset } from "../../presets/schema.ts";
+import { figuresLine } from "../figures-line.ts";
+import { identityErrors } from "../flow/identity-errors.ts";
 import type { FlowModel } from "../flow/stage.ts";
-import { heldOutError } from "../held-out-error.ts";
 import { peopleTokens } from "../people-tokens.ts";
 import type { HeldOutReport } from "../stage.ts";
 
@@ -18,9 +19,6 @@ export interface HeldOutScenes {
   photos: People;
 }
 
-/** Purpose of the generator of held-out noise. */
-const HELD_OUT_DRAW = 26;
-const TIMES = [0.2, 0.5, 0.8, 0.95];
 const SHOWN = 8;
 
 /**
@@ -40,17 +38,7 @@ export function reportOn(
     const right = scope(() => encodeTasks(model.encoder, photos, tasks, 3)).keep();
     const other = scope(() => right.roll([-1], [0])).keep();
     const x = scope(() => peopleTokens(base, scenes, rows));
-    const metrics: Record<string, number> = {};
-    const told = (identities: Tensor) => (start: number, length: number) =>
-      model.decoder.conditions(identities.narrow(0, start, length));
-    for (const time of TIMES) {
-      const error = (identities?: Tensor) =>
-        heldOutError(base, x, { time, purpose: HELD_OUT_DRAW, prompts, conditions: identities && told(identities) });
-      const own = error(right);
-      metrics[`loss_${time}`] = own;
-      metrics[`other_${time}`] = error(other) / own - 1;
-      metrics[`none_${time}`] = error() / own - 1;
-    }
+    const metrics = identityErrors({ base, decoder: model.decoder }, { x, prompts, right, other });
     const shown = people.slice(0, SHOWN);
     const { text, classifierFree: identity } = preset.guidance;
     const draw = (identities: Tensor | undefined) =>
@@ -59,7 +47,7 @@ export function reportOn(
           pictures: shown.map((person) => ({ prompt: prompts[person], seed: 1, number: person })),
           negative: preset.prompt,
           guidance: { text, identity },
-          conditions: identities && told(identities)(0, shown.length),
+          conditions: identities && model.decoder.conditions(identities.narrow(0, 0, shown.length)),
         })
           .unbind(0)
           .map(toRgb),
@@ -83,11 +71,7 @@ export function reportOn(
         title: `step ${step}`,
         columns: ["input 1", "input 2", "a scene", "its words,\n3 photos", "somebody\nelse", "nobody"],
         rows: shown.map((_, row) => columns.map((column) => column[row])),
-        notes: [
-          Object.entries(metrics)
-            .map(([name, value]) => `${name} ${value.toFixed(3)}`)
-            .join(" · "),
-        ],
+        notes: [figuresLine(metrics)],
         tile: 128,
       });
     return { metrics, picture };
