@@ -10,6 +10,7 @@ import { wantedStatus } from "../src/checkpoints/wanted.ts";
 import { KLEIN_WANTED } from "../src/checkpoints/wanted-klein.ts";
 import type { Judge } from "../src/evaluate/recognisers.ts";
 import { describeReferences, evaluateReferences } from "../src/evaluate/references.ts";
+import { tableResult } from "../src/experiments/results.ts";
 import { drawPictures } from "../src/generate/draw.ts";
 import { drawFromReferences, referenceSteering } from "../src/generate/references.ts";
 import { toUnit } from "../src/pictures/rgb-batch.ts";
@@ -134,7 +135,7 @@ describe("klein's own references", () => {
     const { report, tasks, pictures } = await evaluateReferences(options);
     expect(tasks).toHaveLength(24);
     expect(pictures[3].shape).toEqual([24, 3, 64, 64]);
-    expect(report).toMatchObject({ identities: 3, targets: 24, size: 64, steps: 1, guidance: 4 });
+    expect(report).toMatchObject({ people: 3, pictures: 24, size: 64, steps: 1, guidance: 4 });
     const { independent } = report.recognisers;
     const distance = (a: Tensor, b: Tensor) => a.sub(b).square().sum().sqrt().item();
     const colour = (picture: Tensor) => picture.mean([1, 2]);
@@ -144,6 +145,24 @@ describe("klein's own references", () => {
     expect(independent[3].mean).toBeCloseTo(byHand.reduce((sum, one) => sum + one, 0) / byHand.length, 4);
     expect(describeReferences(report).join("\n")).toMatch(/5 photos: distance \d/);
     expect(difference(pictures[1], pictures[3])).toBeGreaterThan(0);
+
+    // The same as the other lines of table 1 have it: cosines, person by person, without a pose.
+    const cosine = (a: Tensor, b: Tensor) =>
+      a.mul(b).sum().item() / Math.sqrt(a.square().sum().mul(b.square().sum()).item());
+    const cosines = tasks.map(({ target }, task) =>
+      cosine(colour(pictures[3].select(0, task)), colour(toUnit(people.crops.select(0, target)))),
+    );
+    const mean = cosines.reduce((sum, one) => sum + one, 0) / cosines.length;
+    expect(report.idSimilarity[3].mean).toBeCloseTo(mean, 4);
+    const measured = new Map([["references", new Map([0, 1].map((seed) => [seed, report] as const))]]);
+    const how = { commit: "", hardware: "", device: "cpu", precision: "float32", date: "", missing: [], seeds: 2 };
+    const { arms, people: count } = tableResult("table1", measured, {
+      ...how,
+      steps: { mtd: 1, flow: 1, downstream: 1 },
+    });
+    expect(arms.references.idSimilarity[3]?.mean).toBeCloseTo(mean, 4);
+    expect([arms.references.poseError, arms.references.seeds, count]).toEqual([undefined, [0, 1], 3]);
+    expect(Object.keys(arms.references.closed)).toEqual(["1", "3", "5"]);
   });
 
   it("the models are named with licence and place", () => {

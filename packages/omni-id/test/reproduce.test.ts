@@ -3,6 +3,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { kleinHere } from "../src/cli/klein-here.ts";
+import { wordsOf } from "../src/cli/reproduce-stage.ts";
 import type { TableFigures } from "../src/evaluate/table-figures.ts";
 import { TABLES } from "../src/experiments/arms.ts";
 import { StageFolders } from "../src/experiments/folders.ts";
@@ -81,6 +83,30 @@ describe("the stages of an experiment", () => {
       before.includes(id),
     );
     expect(new Set(kept.map(({ kind }) => kind))).toEqual(new Set(["mtd"]));
+  });
+
+  it("have one measurement of klein's own references, where it can draw: nothing is trained, every seed has the same", () => {
+    const table1 = { ...settings, tables: ["table1"], arms: ["references"] };
+    expect(planExperiment({ ...table1, references: { missing: "no files" } })).toMatchObject({
+      stages: [],
+      runs: [],
+      leftOut: [{ arm: "references", why: "no files" }],
+    });
+    const references = { pixels: 64, hash: "k" };
+    const { stages, runs, leftOut } = planExperiment({ ...table1, references });
+    expect([stages.length, leftOut]).toEqual([1, []]);
+    expect(runs.map(({ seed, evaluate }) => [seed, evaluate])).toEqual([
+      [0, stages[0].id],
+      [1, stages[0].id],
+    ]);
+    const folders = new StageFolders(place("references"));
+    const how = { folders, cache: "cache", threads: 1, settings: { ...table1, references } };
+    expect(wordsOf(stages[0], how).join(" ")).toMatch(
+      /^evaluate --stage references --data clean .*--base klein --size 64 --seed 7 -o \S*figures.json$/,
+    );
+    const [other] = planExperiment({ ...table1, references: { pixels: 64, hash: "l" } }).stages;
+    expect(other.id).not.toBe(stages[0].id);
+    expect(kleinHere(undefined, "cpu")).toEqual({ missing: expect.stringContaining("--device cuda") });
   });
 
   it("take values that the preset knows, and claims name arms that there are", () => {

@@ -22,7 +22,7 @@ void holdStill(napi_env env, napi_value buffer) {
   using SetDetachKey = void (*)(void* self, napi_value key);
   static const void* reallocates = dlsym(RTLD_DEFAULT, "_ZN2v812BackingStore10ReallocateEPNS_7IsolateESt10unique_ptrIS0_St14default_deleteIS0_EEm");
   static const auto lock = reinterpret_cast<SetDetachKey>(dlsym(RTLD_DEFAULT, "_ZN2v811ArrayBuffer12SetDetachKeyENS_5LocalINS_5ValueEEE"));
-  napi_value transfer, key;
+  napi_value transfer = nullptr, key = nullptr;
   if (!reallocates || !lock || napi_get_named_property(env, buffer, "transfer", &transfer) != napi_ok || isNullish(env, transfer)) return;
   napi_create_symbol(env, makeString(env, "a tensor lies on this ArrayBuffer"), &key);
   lock(buffer, key);

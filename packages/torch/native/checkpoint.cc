@@ -54,7 +54,7 @@ class Callback {
   void call() const {
     napi_handle_scope handles;
     napi_open_handle_scope(env_, &handles);
-    napi_value f = function_.get(), self, result;
+    napi_value f = function_.get(), self = nullptr, result = nullptr;
     napi_get_undefined(env_, &self);
     std::string problem;
     if (napi_call_function(env_, self, f, 0, nullptr, &result) != napi_ok) problem = takeError();
@@ -65,7 +65,7 @@ class Callback {
     bool pending = false;
     napi_is_exception_pending(env_, &pending);
     if (!pending) return "checkpoint: the function could not be called";
-    napi_value error, message;
+    napi_value error = nullptr, message = nullptr;
     napi_get_and_clear_last_exception(env_, &error);
     if (napi_get_named_property(env_, error, "message", &message) == napi_ok && typeOf(env_, message) == napi_string)
       return toString(env_, message);

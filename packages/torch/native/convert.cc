@@ -110,8 +110,8 @@ static c10::Scalar toScalar(napi_env env, napi_value v) {
   switch (typeOf(env, v)) {
     case napi_boolean: return toBool(env, v);
     case napi_bigint: {
-      int64_t r;
-      bool lossless;
+      int64_t r = 0;
+      bool lossless = false;
       napi_get_value_bigint_int64(env, v, &r, &lossless);
       if (!lossless) fail("the bigint does not fit into 64 bits");
       return r;

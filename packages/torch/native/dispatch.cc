@@ -32,7 +32,7 @@ static bool returnsFirstArgument(const c10::FunctionSchema& schema) {
 
 static napi_value describeOperator(napi_env env, size_t id) {
   const Operator& op = (*operators)[id];
-  napi_value o;
+  napi_value o = nullptr;
   napi_create_object(env, &o);
   setProperty(env, o, "id", makeNumber(env, double(id)));
   std::string codes;
@@ -154,7 +154,7 @@ static napi_value Call(napi_env env, napi_callback_info info) {  // (id, ...argu
     pushArguments(env, op, values, given, stack);
     if (only && !op.moves) checkDevices(op, stack);
     op.handle.callBoxed(stack);
-    napi_value result;
+    napi_value result = nullptr;
     if (op.inPlace) {
       result = values[0];
     } else if (stack.size() == 1) {

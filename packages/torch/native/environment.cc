@@ -35,7 +35,7 @@ napi_value Set(napi_env env, napi_callback_info info) {  // (name, value)
 }  // namespace
 
 NAPI_MODULE_INIT() {
-  napi_value set;
+  napi_value set = nullptr;
   napi_create_function(env, "set", NAPI_AUTO_LENGTH, Set, nullptr, &set);
   napi_set_named_property(env, exports, "set", set);
   return exports;

@@ -52,8 +52,8 @@ GeneratorStates::Recording::~Recording() { recording = outer_; }
 // uint64 seeds above 2^53 cannot be written in JavaScript numbers; a bigint is accepted for them.
 static uint64_t toSeed(napi_env env, napi_value v) {
   if (typeOf(env, v) != napi_bigint) return uint64_t(toInt(env, v));
-  uint64_t r;
-  bool lossless;
+  uint64_t r = 0;
+  bool lossless = false;
   napi_get_value_bigint_uint64(env, v, &r, &lossless);
   return r;
 }

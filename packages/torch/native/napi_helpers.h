@@ -9,6 +9,9 @@
 
 namespace omni {
 
+// A worker may be ended in the middle of a call of ours: from then on Node-API refuses whatever could run JavaScript, and
+// leaves results as they were. Values begin as null, which Node-API then refuses in its turn.
+
 // Wraps the body of every exported function: no C++ exception may cross into JavaScript.
 #define OMNI_TRY try {
 #define OMNI_CATCH(env)                                              \
@@ -26,7 +29,7 @@ namespace omni {
 
 template <size_t N>
 struct Args {
-  napi_value values[N];
+  napi_value values[N] = {};
   size_t count = N;
   Args(napi_env env, napi_callback_info info) {
     napi_get_cb_info(env, info, &count, values, nullptr, nullptr);
@@ -36,7 +39,7 @@ struct Args {
 };
 
 inline napi_valuetype typeOf(napi_env env, napi_value v) {
-  napi_valuetype t;
+  napi_valuetype t = napi_undefined;
   napi_typeof(env, v, &t);
   return t;
 }
@@ -70,13 +73,13 @@ inline uint32_t arrayLength(napi_env env, napi_value v) {
   bool is = false;
   napi_is_array(env, v, &is);
   if (!is) fail("expected an array");
-  uint32_t n;
-  napi_get_array_length(env, v, &n);
+  uint32_t n = 0;
+  if (napi_get_array_length(env, v, &n) != napi_ok) fail("an array's length cannot be read");
   return n;
 }
 inline napi_value element(napi_env env, napi_value array, uint32_t i) {
-  napi_value e;
-  napi_get_element(env, array, i, &e);
+  napi_value e = nullptr;
+  if (napi_get_element(env, array, i, &e) != napi_ok) fail("an array's element cannot be read: its thread is being ended");
   return e;
 }
 inline std::vector<int64_t> toInts(napi_env env, napi_value v) {
@@ -86,27 +89,27 @@ inline std::vector<int64_t> toInts(napi_env env, napi_value v) {
 }
 
 inline napi_value makeNull(napi_env env) {
-  napi_value v;
+  napi_value v = nullptr;
   napi_get_null(env, &v);
   return v;
 }
 inline napi_value makeNumber(napi_env env, double d) {
-  napi_value v;
+  napi_value v = nullptr;
   napi_create_double(env, d, &v);
   return v;
 }
 inline napi_value makeBool(napi_env env, bool b) {
-  napi_value v;
+  napi_value v = nullptr;
   napi_get_boolean(env, b, &v);
   return v;
 }
 inline napi_value makeString(napi_env env, const std::string& s) {
-  napi_value v;
+  napi_value v = nullptr;
   napi_create_string_utf8(env, s.data(), s.size(), &v);
   return v;
 }
 inline napi_value makeArray(napi_env env, size_t n) {
-  napi_value v;
+  napi_value v = nullptr;
   napi_create_array_with_length(env, n, &v);
   return v;
 }
@@ -116,7 +119,7 @@ inline void setProperty(napi_env env, napi_value object, const char* name, napi_
 
 // An object that holds something of ours. The tag tells it from objects of other kinds, and from those of other addons.
 inline napi_value makeTagged(napi_env env, const napi_type_tag& tag, void* data, napi_finalize finalize) {
-  napi_value v;
+  napi_value v = nullptr;
   if (napi_create_object(env, &v) != napi_ok || napi_type_tag_object(env, v, &tag) != napi_ok || napi_wrap(env, v, data, finalize, nullptr, nullptr) != napi_ok) {
     finalize(env, data, nullptr);
     fail("an object cannot be made");
@@ -137,7 +140,7 @@ struct Export {
 template <size_t N>
 void exportAll(napi_env env, napi_value exports, const Export (&list)[N]) {
   for (auto& e : list) {
-    napi_value f;
+    napi_value f = nullptr;
     napi_create_function(env, e.name, NAPI_AUTO_LENGTH, e.callback, nullptr, &f);
     napi_set_named_property(env, exports, e.name, f);
   }

@@ -34,7 +34,7 @@ Reference::~Reference() {
 }
 
 napi_value Reference::get() const {
-  napi_value value;
+  napi_value value = nullptr;
   napi_get_reference_value(env_, ref_, &value);
   return value;
 }

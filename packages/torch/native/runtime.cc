@@ -50,7 +50,7 @@ static std::string blasLibrary() {  // the file that answers sgemm_, if any
 
 static napi_value Version(napi_env env, napi_callback_info) {
   OMNI_TRY
-  napi_value o;
+  napi_value o = nullptr;
   napi_create_object(env, &o);
   setProperty(env, o, "libtorch", makeString(env, TORCH_VERSION));
   setProperty(env, o, "cuda", makeBool(env, at::globalContext().hasCUDA()));

@@ -28,11 +28,11 @@ static size_t bytesNeeded(const std::vector<int64_t>& shape, at::ScalarType dtyp
 struct View {
   char* data;
   size_t bytes;
-  napi_value buffer;
+  napi_value buffer = nullptr;
   bool shared;  // a SharedArrayBuffer
 };
 static napi_value property(napi_env env, napi_value object, const char* name) {
-  napi_value value;
+  napi_value value = nullptr;
   if (napi_get_named_property(env, object, name, &value) != napi_ok) fail(std::string("the array has no ") + name);
   return value;
 }
@@ -96,7 +96,7 @@ static napi_value ToBuffer(napi_env env, napi_callback_info info) {  // (tensor)
   if (!t.device().is_cpu() || !t.is_contiguous())
     fail("data(): only a contiguous CPU tensor can be seen without a copy, got " + describe(t) +
          (t.device().is_cpu() ? " (not contiguous)" : "") + "; use toTypedArray()");
-  napi_value buffer;
+  napi_value buffer = nullptr;
   if (t.nbytes() == 0) {
     napi_create_arraybuffer(env, 0, nullptr, &buffer);
     return buffer;
@@ -118,7 +118,7 @@ static napi_value Read(napi_env env, napi_callback_info info) {  // (tensor) -> 
   at::Tensor t = toTensor(env, a[0]).detach();
   if (at::isFloatingType(t.scalar_type()) && t.element_size() < 4) t = t.to(at::kFloat);
   t = t.cpu().contiguous();
-  napi_value buffer;
+  napi_value buffer = nullptr;
   void* data;
   if (napi_create_arraybuffer(env, t.nbytes(), &data, &buffer) != napi_ok) fail("no memory for a copy of " + describe(t));
   if (t.nbytes()) std::memcpy(data, t.data_ptr(), t.nbytes());
@@ -177,7 +177,7 @@ static napi_value Info(napi_env env, napi_callback_info info) {
   OMNI_TRY
   Args<1> a(env, info);
   at::Tensor t = toTensor(env, a[0]);
-  napi_value o;
+  napi_value o = nullptr;
   napi_create_object(env, &o);
   setProperty(env, o, "dtype", makeString(env, dtypeName(t.scalar_type())));
   setProperty(env, o, "device", makeString(env, rehearsal::deviceName(t.device())));

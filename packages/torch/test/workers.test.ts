@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { setTimeout } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { Generator, heapBytes, liveTensors, manualSeed, randn } from "@omni-id/torch";
 import { describe, expect, test } from "vitest";
@@ -74,6 +75,21 @@ describe("worker threads", () => {
     expect(x.tolist()).toEqual(expected);
     manualSeed(4);
     expect(x.mul(2).sub(x).sub(x).abs().sum().item()).toBe(0);
+  });
+
+  test("may be ended in the middle of reading a list too, when Node-API begins to refuse", async () => {
+    const lists = `
+      const [y, order] = [t.zeros([2, 3]).keep(), [1, 0]];
+      post("started");
+      for (;;) t.scope(() => { for (let i = 0; i < 50; i++) y.permute(order); });
+    `;
+    for (let i = 0; i < 40; i++) {
+      const worker = start(lists);
+      await once(worker, "message");
+      await setTimeout(10 + i); // until it does nothing else
+      await worker.terminate();
+    }
+    expect(randn([2], { generator: new Generator(1) }).shape).toEqual([2]);
   });
 
   test("one that throws says what, and its checkpoint's function may throw there", async () => {

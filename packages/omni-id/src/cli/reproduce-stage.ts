@@ -35,10 +35,15 @@ export async function prepareTogether(out: string, cache: string, count: number)
   await Promise.all(children.map((child) => new Promise((resolve) => child.on("close", resolve))));
 }
 
-function wordsOf(stage: ExperimentStage, { folders, cache, threads, settings }: StageCommands): string[] {
+/** What a person would type after `omni-id` for a stage. */
+export function wordsOf(stage: ExperimentStage, { folders, cache, threads, settings }: StageCommands): string[] {
   const { base, device, precision, judging } = settings;
   const common = ["--data", stage.data, "--cache", cache, "--device", device, "--threads", `${threads}`];
   const [needed] = stage.needs;
+  if (stage.references !== undefined) {
+    const drawn = ["--base", "klein", "--size", `${stage.references}`, "--seed", `${judging.seed}`];
+    return ["evaluate", "--stage", "references", ...common, ...drawn, "-o", folders.report(stage.id)];
+  }
   if (stage.kind === "evaluate") {
     const weights = folders.gather(stage.id, { base: base.folder, trained: needed });
     const guidance = judging.guidance === undefined ? [] : ["--guidance", `${judging.guidance}`];

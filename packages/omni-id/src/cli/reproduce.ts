@@ -16,6 +16,7 @@ import { readWeightsNote } from "../weights/file.ts";
 import { CONTROL_FILE, FLUX_FILE } from "../weights/flow.ts";
 import { shippedWeights } from "../weights/folder.ts";
 import { useDevice } from "./device.ts";
+import { kleinHere } from "./klein-here.ts";
 import { count, deviceOption, jsonOption } from "./options.ts";
 import { outFolder } from "./out-file.ts";
 import { Interrupted, interruptible, note, print, UsageError } from "./output.ts";
@@ -50,6 +51,11 @@ export function reproduceCommand() {
     .option("--out <folder>", "a folder for every stage; the same command goes on in it", OUT)
     .option("--results <folder>", "where the tables' JSON goes", join("results", "experiments"))
     .option("--arms <names...>", "these arms alone, such as full no-mtd for a pilot")
+    .option(
+      "--references <pixels>",
+      "side of the pictures of table 1's arm of FLUX.2 [klein]'s own references, where its files are (default: 512 on a GPU; on a processor only where said)",
+      count,
+    )
     .option("--seeds <number>", "seeds of every arm", count, 3)
     .option("--steps-mtd <number>", "steps of stage one, for all arms alike", count, 1000)
     .option("--steps-flow <number>", "steps of stage two", count, 800)
@@ -184,6 +190,7 @@ interface Chosen {
   device: string;
   precision?: string;
   guidance?: number;
+  references?: number;
   smoke?: boolean;
 }
 
@@ -203,6 +210,7 @@ async function settingsOf(tables: readonly string[], options: Chosen): Promise<E
     set: [...(smoke ? SMOKE.set : []), ...(options.set ?? [])],
     data: await describe(options.data),
     web: options.web === undefined ? undefined : await describe(options.web),
+    references: kleinHere(options.references, device),
     base: { folder: base, hash: (await readWeightsNote(join(base, FLUX_FILE), "base")).hash },
     device,
     precision: options.precision ?? preferredPrecision(),

@@ -21,20 +21,23 @@ import { copyPasteScores, firstOf, likenessOf } from "./generation-likeness.ts";
 import { type GenerationTask, generationTasks, rowsOf } from "./generation-protocol.ts";
 import { type CountKey, eachCount, INPUT_COUNTS } from "./protocol.ts";
 import { type Judge, type Judges, loadJudges } from "./recognisers.ts";
+import { cosines } from "./reconstruct.ts";
 
 type Condition = CountKey | "samePerson" | "otherPerson";
 
 export interface ReferencesReport extends Provenance {
   /** Which flow model drew. */
   weights: { base: string };
-  identities: number;
-  targets: number;
+  people: number;
+  pictures: number;
   /** Side of the pictures and of the photos, in pixels. */
   size: number;
   steps: number;
   guidance: number;
   prompt: string;
   recognisers: Judges<{ measure: Judge["measure"] } & Record<Condition, Estimate>>;
+  /** Cosine of the independent recogniser's features of picture and target, as in the paper's tables. */
+  idSimilarity: Record<Condition, Estimate>;
   /** Share of the way from otherPerson to samePerson, independent recogniser. */
   closed: Record<CountKey, Estimate>;
   firstOf: Record<CountKey, Estimate> & { people: number; chance: number };
@@ -89,7 +92,9 @@ export async function evaluateReferences(options: ReferencesOptions): Promise<Re
     tasks.map(({ target }) => target),
   );
   const judges = options.judges ?? loadJudges();
-  const measure = { people, tasks, judges };
+  // The same network twice: by its own measure, and by the tables' one.
+  const asked = { ...judges, idSimilarity: { ...judges.independent, compare: cosines } };
+  const measure = { people, tasks, judges: asked };
   const quietly = <T>(measured: () => T) => scope(() => noGrad(measured));
 
   const pictures = {} as Record<CountKey, Tensor>;
@@ -112,13 +117,13 @@ export async function evaluateReferences(options: ReferencesOptions): Promise<Re
     if (count === 3) copied = quietly(() => copyPasteScores(measure, made, where));
   }
 
-  const known = likeness as Judges<Values<Condition>>;
+  const { idSimilarity, ...known } = likeness as Judges<Values<Condition>> & { idSimilarity: Values<Condition> };
   const each = perPerson(people, { ...likeness, firstOf: firsts });
   const report: ReferencesReport = {
     ...provenance(seed),
     weights: { base: name },
-    identities: people.ids.length,
-    targets: tasks.length,
+    people: people.ids.length,
+    pictures: tasks.length,
     size: pictures[1].shape[3],
     steps: options.steps ?? base.drawing.steps ?? 0,
     guidance: options.guidance ?? base.drawing.guidance ?? 1,
@@ -126,6 +131,7 @@ export async function evaluateReferences(options: ReferencesOptions): Promise<Re
     recognisers: Object.fromEntries(
       Object.entries(known).map(([judge, values]) => [judge, { measure: judges[judge].measure, ...estimates(values) }]),
     ) as ReferencesReport["recognisers"],
+    idSimilarity: estimates(idSimilarity),
     closed: closedWay(known.independent),
     firstOf: { ...estimates(firsts), people: people.ids.length, chance: 1 / people.ids.length },
     copyPaste: bootstrap(copied),

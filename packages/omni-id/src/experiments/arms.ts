@@ -21,6 +21,8 @@ export interface Arm {
   set?: readonly string[];
   /** What stands for a person instead of the encoder; it has no stage one. */
   representation?: { kind: string; photos: "joined" | "mean" };
+  /** Nothing of ours: photos go into FLUX.2 [klein] by its own way, untrained. */
+  references?: boolean;
   /** Why it cannot be run yet. */
   missing?: string;
   /** Trained on the set that looks like a recognition set (`omni-id data synth --noise web`). */
@@ -115,6 +117,11 @@ const table1: Table = {
       set: ["encoder.carriedTokens=4"],
       paper: { idSimilarity: {} },
     },
+    references: {
+      about: "FLUX.2 [klein] Base by its own way of taking photos, untrained; a model of another size, told of no pose",
+      references: true,
+      paper: { idSimilarity: {} },
+    },
   },
   hypotheses: [
     above("Omni-ID keeps more of the person than ArcFace", "omni-id", "arcface"),
@@ -122,6 +129,7 @@ const table1: Table = {
     above("Omni-ID keeps more of the person than CLIP", "omni-id", "clip"),
     above("Omni-ID keeps more of the person than ArcFace + CLIP", "omni-id", "arcface-clip"),
     above("Omni-ID keeps more of the person than its own backbone's tokens", "omni-id", "backbone"),
+    above("Omni-ID keeps more of the person than FLUX.2 [klein]'s own references", "omni-id", "references"),
     above("ArcFace keeps less of the person than CLIP", "clip", "arcface"),
     above("ArcFace's pose error is larger than Omni-ID's", "arcface", "omni-id", "poseError"),
     {

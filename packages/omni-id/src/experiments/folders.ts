@@ -1,8 +1,8 @@
 import { copyFileSync, existsSync, linkSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import type { TableFigures } from "../evaluate/table-figures.ts";
 import { ADAPTER_FILE, AUTOENCODER_FILE, CONTROL_FILE, FLUX_FILE, PROMPTS_FILE } from "../weights/flow.ts";
 import { DECODER_FILE, ENCODER_FILE } from "../weights/folder.ts";
+import type { ArmFigures } from "./results.ts";
 import type { ExperimentStage, StageKind } from "./stages.ts";
 
 /** The file that a stage writes last. */
@@ -43,9 +43,9 @@ export class StageFolders {
   }
 
   /** Figures of a finished measurement. */
-  figures(id: string): TableFigures | undefined {
+  figures(id: string): ArmFigures | undefined {
     const file = this.report(id);
-    return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as TableFigures) : undefined;
+    return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as ArmFigures) : undefined;
   }
 
   /** One folder with all that drawing takes: the base's files beside a stage's encoder and adapter. */

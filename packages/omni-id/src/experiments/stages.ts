@@ -21,6 +21,8 @@ export interface ExperimentStage {
   steps: number;
   /** Whether a measurement reads poses off its pictures. */
   poses: boolean;
+  /** A measurement of pictures that FLUX.2 [klein] draws from the photos themselves, with sides of so many pixels. */
+  references?: number;
 }
 
 /** What an experiment is run with, the same for all arms. */
@@ -36,6 +38,8 @@ export interface ExperimentSettings {
   /** Folder of shards, and of the set that looks like a recognition set. */
   data: { folder: string; fingerprint: string };
   web?: { folder: string; fingerprint: string };
+  /** Side of klein's pictures, and its files' hash; or why it cannot draw here. */
+  references?: { pixels: number; hash: string } | { missing: string };
   /** Folder of the flow base, and the hash of its file. */
   base: { folder: string; hash: string };
   device: string;
@@ -73,7 +77,7 @@ export function planExperiment(settings: ExperimentSettings): Experiment {
       .filter(([name]) => settings.arms?.includes(name) ?? true)
       .map(([name, arm]) => ({ table, name, arm })),
   );
-  const able = wanted.filter(({ arm }) => !arm.missing && (!arm.web || settings.web));
+  const able = wanted.filter(({ arm }) => whyNot(arm, settings) === undefined);
   for (let seed = 0; seed < settings.seeds; seed++) {
     for (const { table, name, arm } of able) {
       const chain = chainOf(arm, { table, name, seed }, settings);
@@ -81,11 +85,19 @@ export function planExperiment(settings: ExperimentSettings): Experiment {
       runs.push({ table, arm: name, seed, evaluate: chain[chain.length - 1].id });
     }
   }
-  const noWeb = "its pictures are missing: name them with --web (omni-id data synth --noise web)";
-  const leftOut = wanted
-    .filter((one) => !able.includes(one))
-    .map(({ table, name, arm }) => ({ table, arm: name, why: arm.missing ?? noWeb }));
+  const leftOut = wanted.flatMap(({ table, name, arm }) => {
+    const why = whyNot(arm, settings);
+    return why === undefined ? [] : [{ table, arm: name, why }];
+  });
   return { stages: [...stages.values()], runs, leftOut };
+}
+
+/** Why an arm cannot be run here. */
+function whyNot(arm: Arm, { web, references }: ExperimentSettings): string | undefined {
+  if (arm.web && !web) return "its pictures are missing: name them with --web (omni-id data synth --noise web)";
+  if (arm.references && !(references && "pixels" in references))
+    return references?.missing ?? "klein was not looked for";
+  return arm.missing;
 }
 
 /** The stages of one arm with one seed, in order; the last one judges. */
@@ -96,6 +108,7 @@ function chainOf(
 ): ExperimentStage[] {
   const { steps, set, base, judging } = settings;
   const data = (arm.web ? settings.web : undefined) ?? settings.data;
+  if (arm.references) return [referencesStage(name, settings)];
   const { representation: instead } = arm;
   const represented = instead
     ? [`representation.kind=${instead.kind}`, `representation.photos=${instead.photos}`, "mtd.backboneRate=0"]
@@ -108,18 +121,9 @@ function chainOf(
     its: { values: readonly string[]; needs: readonly string[]; from: typeof data; steps: number; by: unknown },
   ): ExperimentStage => {
     const { folder, fingerprint } = its.from;
-    const made = [
-      VERSION,
-      kind,
-      seed,
-      its.needs,
-      fingerprint,
-      settings.device.split(":")[0],
-      settings.precision,
-      its.by,
-    ];
+    const made = [kind, seed, its.needs, fingerprint, settings.device.split(":")[0], settings.precision, its.by];
     return {
-      id: createHash("sha256").update(JSON.stringify(made)).digest("hex").slice(0, 12),
+      id: nameOf(made),
       kind,
       label: `${name} · seed ${seed} · ${kind}`,
       seed,
@@ -177,6 +181,29 @@ function chainOf(
   });
   return [...chain, evaluate];
 }
+
+/** Nothing is trained, so all seeds share the one measurement. */
+function referencesStage(name: string, { data, references, judging, precision }: ExperimentSettings): ExperimentStage {
+  if (!references || !("pixels" in references)) throw new Error(`${name}: FLUX.2 [klein] cannot draw here`);
+  return {
+    id: nameOf(["references", data.fingerprint, references, judging.seed, precision]),
+    kind: "evaluate",
+    label: `${name} · evaluate`,
+    seed: 0,
+    set: [],
+    needs: [],
+    data: data.folder,
+    steps: 1,
+    poses: false,
+    references: references.pixels,
+  };
+}
+
+const nameOf = (made: readonly unknown[]): string =>
+  createHash("sha256")
+    .update(JSON.stringify([VERSION, ...made]))
+    .digest("hex")
+    .slice(0, 12);
 
 /** What of a preset a stage depends on. */
 function partOf(preset: Preset, kind: "mtd" | "flow"): unknown {

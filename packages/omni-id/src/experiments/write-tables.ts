@@ -2,9 +2,8 @@ import { join } from "node:path";
 import { provenance } from "@omni-id/data";
 import { writeAtomically } from "@omni-id/torch";
 import { reportText } from "../evaluate/figures.ts";
-import type { TableFigures } from "../evaluate/table-figures.ts";
 import type { StageFolders } from "./folders.ts";
-import { type TableResult, tableResult } from "./results.ts";
+import { type ArmFigures, type TableResult, tableResult } from "./results.ts";
 import type { Experiment, ExperimentSettings } from "./stages.ts";
 
 /** Writes every table as far as it is measured. */
@@ -15,11 +14,11 @@ export function writeTables(
   const { commit, hardware, date } = provenance(0);
   const { device, precision, steps, seeds, tables, set } = settings;
   return tables.map((table) => {
-    const measured = new Map<string, Map<number, TableFigures>>();
+    const measured = new Map<string, Map<number, ArmFigures>>();
     const missing = experiment.leftOut.filter((one) => one.table === table).map(({ arm, why }) => `${arm}: ${why}`);
     for (const run of experiment.runs.filter((one) => one.table === table)) {
       const figures = folders.figures(run.evaluate);
-      const seedsOf = measured.get(run.arm) ?? new Map<number, TableFigures>();
+      const seedsOf = measured.get(run.arm) ?? new Map<number, ArmFigures>();
       measured.set(run.arm, seedsOf);
       if (figures) seedsOf.set(run.seed, figures);
       else missing.push(`${run.arm}, seed ${run.seed}: not measured yet`);

@@ -26,7 +26,7 @@ static napi_value Distributed(napi_env env, napi_callback_info) {  // -> the bac
 namespace {
 
 napi_value makeError(napi_env env, const std::string& message) {
-  napi_value error;
+  napi_value error = nullptr;
   napi_create_error(env, makeString(env, "ERR_DISTRIBUTED"), makeString(env, message), &error);
   return error;
 }
@@ -104,12 +104,12 @@ napi_value makeHolder(napi_env env, std::shared_ptr<Group> group) {
 }
 
 std::string textOf(napi_env env, napi_value object, const char* key) {
-  napi_value v;
+  napi_value v = nullptr;
   napi_get_named_property(env, object, key, &v);
   return isNullish(env, v) ? "" : toString(env, v);
 }
 int64_t numberOf(napi_env env, napi_value object, const char* key) {
-  napi_value v;
+  napi_value v = nullptr;
   napi_get_named_property(env, object, key, &v);
   return isNullish(env, v) ? 0 : toInt(env, v);
 }
@@ -140,8 +140,11 @@ napi_value OpenGroup(napi_env env, napi_callback_info info) {  // (settings) -> 
   s.timeout = milliseconds(numberOf(env, a[0], "timeout"));
   s.joining = milliseconds(numberOf(env, a[0], "joining"));
   s.grace = milliseconds(numberOf(env, a[0], "grace"));
-  napi_value promise;
-  napi_create_promise(env, &opening->promise, &promise);
+  napi_value promise = nullptr;
+  if (napi_create_promise(env, &opening->promise, &promise) != napi_ok) {
+    delete opening;
+    fail("a promise cannot be made: this thread is being ended");
+  }
   napi_create_async_work(
       env, nullptr, makeString(env, "open process group"),
       [](napi_env, void* data) {
@@ -182,9 +185,9 @@ napi_value RunCollective(napi_env env, napi_callback_info info) {
     holder->group->wait(*job);
     return nullptr;
   }
-  napi_value promise;
+  napi_value promise = nullptr;
   auto pending = std::make_unique<Pending>(Pending{holder, job, nullptr});
-  napi_create_promise(env, &pending->promise, &promise);
+  if (napi_create_promise(env, &pending->promise, &promise) != napi_ok) fail("a promise cannot be made: this thread is being ended");
   if (!holder->done) fail("this process group is closed");
   if (holder->waiting++ == 0) napi_ref_threadsafe_function(env, holder->done);
   job->then = [done = holder->done, p = pending.get()] { napi_call_threadsafe_function(done, p, napi_tsfn_blocking); };
@@ -242,7 +245,7 @@ napi_value StatisticsOfBuckets(napi_env env, napi_callback_info info) {
   Args<1> a(env, info);
   auto& buckets = *toObject<BucketsHolder>(env, a[0]);
   auto& s = buckets->statistics();
-  napi_value o;
+  napi_value o = nullptr;
   napi_create_object(env, &o);
   setProperty(env, o, "buckets", makeNumber(env, double(buckets->buckets())));
   setProperty(env, o, "bytes", makeNumber(env, double(s.bytes)));

@@ -109,7 +109,7 @@ napi_value Counts(napi_env env, napi_callback_info) {  // -> [moment, flops, cal
 napi_value Allocations(napi_env env, napi_callback_info) {  // -> Float64Array's buffer: bytes, made, freed of each
   OMNI_TRY
   auto& entries = started().log->entries;
-  napi_value buffer;
+  napi_value buffer = nullptr;
   void* data;
   if (napi_create_arraybuffer(env, entries.size() * 3 * sizeof(double), &data, &buffer) != napi_ok) fail("no memory for the log of a rehearsal");
   auto* out = static_cast<double*>(data);
