@@ -64,6 +64,13 @@ export { HELD_OUT_WORDS, readHeldOut } from "./synth/scenes/held-out.ts";
 export { renderScenes, type SceneImage } from "./synth/scenes/render-scene.ts";
 export { LIGHT_WORDS } from "./synth/scenes/scene-caption.ts";
 export { drawSceneView, type SceneView } from "./synth/scenes/scene-view.ts";
+export {
+  readSceneWords,
+  SCENE_GROUPS,
+  SCENE_WORDS,
+  type SceneGroup,
+  type SceneWords,
+} from "./synth/scenes/scene-words.ts";
 export { breaks, drawTruth, EXPRESSION_WORDS, type HeldOut, PLACES, type SceneTruth } from "./synth/scenes/truth.ts";
 export { drawView, type View } from "./synth/view.ts";
 export { compiledWorker, type WorkerMessage, WorkerPool } from "./worker-pool.ts";

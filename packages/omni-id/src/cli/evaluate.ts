@@ -21,10 +21,11 @@ import { type LoadedEncoder, loadEncoder, loadMaskedDecoder, loadRepresentation 
 import { shippedWeights } from "../weights/folder.ts";
 import { useDevice } from "./device.ts";
 import { HALVES, type Half, measurePeople, withHalf } from "./evaluate-people.ts";
+import { personalise } from "./evaluate-personalise.ts";
 import { judgeInputOption, judgeOption, judgesOf } from "./judge-options.ts";
 import { count, deviceOption, jsonOption, weightsOption, whole } from "./options.ts";
 import { outFile } from "./out-file.ts";
-import { note, print } from "./output.ts";
+import { note, print, UsageError } from "./output.ts";
 
 const STAGES = {
   mtd: "first-stage",
@@ -32,6 +33,7 @@ const STAGES = {
   people: "real-people",
   references: "references",
   tables: "table-figures",
+  personalise: "personalise",
 } as const;
 
 /** Steps of generated pictures. */
@@ -42,15 +44,18 @@ export function evaluateCommand() {
     .addOption(
       new Option(
         "--stage <name>",
-        "mtd: reconstructions; flow: generated pictures; people: how near pictures come to real people, and how real they look; references: the baseline of FLUX.2's own references; tables: one line of the paper's tables, cheaply",
+        "mtd: reconstructions; flow: generated pictures; people: how near pictures come to real people, and how real they look; references: the baseline of FLUX.2's own references; tables: one line of the paper's tables, cheaply; personalise: people in scenes that sentences tell of",
       )
-        .choices(["mtd", "flow", "people", "references", "tables"] as const)
+        .choices(["mtd", "flow", "people", "references", "tables", "personalise"] as const)
         .default("mtd" as const),
     )
-    .option("--data <folder>", "shards whose held-out people are used", "data/synth")
+    .option("--data <folder>", "shards whose held-out people are used; those of scenes for personalise", "data/synth")
     .addOption(
-      new Option("--people <which>", "the held-out people, or those that recipes may be chosen by")
-        .choices(["test", "validation"] as const)
+      new Option(
+        "--people <which>",
+        "the held-out people, those that recipes may be chosen by, or (personalise) all of a set that nothing was trained on",
+      )
+        .choices(["test", "validation", "all"] as const)
         .default("test" as const),
     )
     .option("-o, --out <file>", "JSON to write; the picture goes beside it (default: results/<stage>.json)")
@@ -77,6 +82,10 @@ export function evaluateCommand() {
         .choices(HALVES)
         .default("shipped" as Half),
     )
+    .option("--prompts <file>", "of --stage personalise: what is drawn, a sentence a line (default: twenty of ours)")
+    .option("--arms <name=folder...>", "of --stage personalise: other weights on the same base, such as arcface=runs/…")
+    .option("--attributes <folder>", "of --stage personalise: weights of: omni-id train attributes")
+    .option("--identities <number>", "of --stage personalise: how many people", count, 10)
     .option("--no-landmarks", "of --stage people: the target's landmarks are not given")
     .option("--sheet <file>", "of --stage people: a picture to look at, which shows real people: it is theirs")
     .option("--no-poses", "of --stage tables: poses are not read off the pictures")
@@ -91,13 +100,25 @@ export function evaluateCommand() {
       "after",
       "\nThe shards must be those that the weights were trained on: others hold out other people. For photographs of real people:\n  omni-id evaluate --stage people --data SET -o results/real-people.json",
     )
-    .action(async (options) => {
+    .action(async (options, command) => {
       const out = outFile(options.out ?? join("results", `${STAGES[options.stage]}.json`), { kind: "report" });
       useDevice(options.device);
       if (options.threads) setNumThreads(options.threads);
       const folder = options.weights ?? shippedWeights();
       const sheet = options.sheet === undefined ? undefined : outFile(options.sheet, { kind: "picture" });
       const picture = outFile(join(dirname(out), `${basename(out, extname(out))}.png`), { kind: "picture" });
+      const onProgress = (what: string) => note(`${what} …`);
+      if (options.stage === "personalise") {
+        const weights = options.weights ?? shippedWeights("nano-scenes");
+        const data = command.getOptionValueSource("data") === "default" ? undefined : options.data;
+        const judge = judgesOf(options.judge, options.judgeInput).independent;
+        const { report, lines } = await personalise({ ...options, data, weights, judge, picture, onProgress });
+        writeAtomically(out, reportText(report));
+        print(report, { json: options.json, text: [...lines, `${out} · ${picture}`].join("\n") });
+        return;
+      }
+      if (options.people === "all") throw new UsageError("--people all: of --stage personalise alone");
+      const { stage, data, people: which } = options;
       const encoder = await loadRepresentation(folder);
       const { mtd, flow } = encoder.preset;
       const sizes = {
@@ -107,28 +128,22 @@ export function evaluateCommand() {
         references: options.size,
         tables: flow.imageSize,
       };
-      const imageSize = sizes[options.stage];
-      const people = await open(options, encoder, options.people, imageSize);
-      const training = options.colourOnly ? () => open(options, encoder, "train", imageSize) : undefined;
+      const imageSize = sizes[stage];
+      const from = { data, cache: options.cache };
+      const people = await open(from, encoder, which, imageSize);
+      const training = options.colourOnly ? () => open(from, encoder, "train", imageSize) : undefined;
       const against = options.against === undefined ? undefined : readOtherReport(options.against);
       const judges = judgesOf(options.judge, options.judgeInput);
       const common = { folder, encoder, people, judges, against, seed: options.seed, picture };
-      const onProgress = (what: string) => note(`${what} …`);
       const keep = join(options.cache, "drawn");
-      if (options.stage === "people") {
+      if (stage === "people") {
         const { report, lines } = await realPeople({ ...options, ...common, sheet, keep, onProgress });
         writeAtomically(out, reportText(withHalf(out, options.half, report)));
         print(report, { json: options.json, text: [...lines, [out, sheet].filter(Boolean).join(" · ")].join("\n") });
         return;
       }
-      const { report, lines } =
-        options.stage === "mtd"
-          ? await firstStage({ ...common, onProgress })
-          : options.stage === "tables"
-            ? await tables({ ...options, ...common, onProgress })
-            : options.stage === "references"
-              ? await references({ ...options, ...common, onProgress })
-              : await generation({ ...options, ...common, training, keep, onProgress });
+      const measure = { mtd: firstStage, tables, references, flow: generation }[stage];
+      const { report, lines } = await measure({ ...options, ...common, training, keep, onProgress });
       writeAtomically(out, reportText(report));
       print(report, { json: options.json, text: [...lines, `${out} · ${picture}`].join("\n") });
     });

@@ -1,6 +1,7 @@
+import { openAttributesStage } from "../train/attributes/open.ts";
 import { openBaseStage } from "../train/base/open.ts";
 import { openControlStage } from "../train/control/open.ts";
-import { exportControl, exportFirstStage, exportFlow, exportFlowBase } from "../train/export.ts";
+import { exportAttributes, exportControl, exportFirstStage, exportFlow, exportFlowBase } from "../train/export.ts";
 import { openFlowStage } from "../train/flow/open.ts";
 import { openFirstStage } from "../train/mtd/open.ts";
 import { openPersonaliseStage } from "../train/personalise/open.ts";
@@ -96,6 +97,20 @@ export const STAGES = {
       const { encoder = shippedWeights(), base, ...start } = weights;
       const opened = await openPersonaliseStage({ ...options, encoder, base: base as string, ...start });
       return { stage: opened.stage, save: (folder, note) => exportFlow(folder, opened, note) };
+    },
+  }),
+  attributes: entry({
+    name: "attributes",
+    about: "what reads off a picture which words a sentence could say of it: a measure, never a loss",
+    help: "Held-out figures are the shares of right words on scenes of validation people, by garment, hat, place and so on.",
+    preset: "nano-scenes",
+    data: "data/scenes",
+    needs: {},
+    optimisation: (preset) => preset.attributes.optimisation,
+    batch: "attributes.batch",
+    open: async (options) => {
+      const opened = await openAttributesStage(options);
+      return { stage: opened.stage, save: (folder, note) => exportAttributes(folder, opened, note) };
     },
   }),
 } as const;

@@ -10,5 +10,6 @@ export function trainCommand() {
     .addCommand(stageCommand(STAGES.flow))
     .addCommand(stageCommand(STAGES.control))
     .addCommand(stageCommand(STAGES.personalise))
+    .addCommand(stageCommand(STAGES.attributes))
     .addCommand(trainAllCommand());
 }

@@ -233,6 +233,15 @@ export const presetSchema = z.strictObject({
   }),
   /** Decoder 2, flow matching (section 3.3), and what is built on it. */
   flow,
+  /** What reads off a picture whether a prompt was followed (`evaluate --stage personalise`). */
+  attributes: z.strictObject({
+    /** Side of a picture, in pixels. */
+    imageSize: count,
+    /** Channels of the first level. */
+    width: count,
+    batch: count,
+    optimisation,
+  }),
   /** Steps between what a run leaves behind. */
   every: z.strictObject({
     /** The checkpoint that a run goes on from. */

@@ -6,10 +6,12 @@ import type { FlowBase } from "../flow-base.ts";
 import type { People } from "../people/people.ts";
 import type { Preset } from "../presets/schema.ts";
 import type { Representation } from "../representations/representation.ts";
+import { saveAttributes } from "../weights/attributes.ts";
 import { EncoderBundle, saveEncoder, saveMaskedDecoder, saveWeights } from "../weights/first-stage.ts";
 import { saveControl, saveFlowAdapter, saveFlowBase } from "../weights/flow.ts";
 import { ENCODER_FILE } from "../weights/folder.ts";
 import { KnownPeople, saveKnownPeople } from "../weights/known-people.ts";
+import type { OpenedAttributes } from "./attributes/open.ts";
 import { type CommandNote, commandsOf } from "./commands.ts";
 import type { OpenedControl } from "./control/open.ts";
 import type { OpenedFlow } from "./flow/open.ts";
@@ -81,6 +83,18 @@ export async function exportFlowBase(
   const metadata = before ? afterwards(before, metadataOf(note)) : metadataOf(note);
   const hash = await saveFlowBase(folder, { base: model, preset: note.preset, metadata });
   return `flow base ${hash.slice(0, 12)}`;
+}
+
+/** Writes what reads attributes; returns what to tell of it. */
+export async function exportAttributes(
+  folder: string,
+  { model, people }: OpenedAttributes,
+  note: ExportNote,
+): Promise<string> {
+  mkdirSync(folder, { recursive: true });
+  const metadata = { ...metadataOf(note), people: String(people.ids.length) };
+  const hash = await saveAttributes(folder, { network: model, preset: note.preset, metadata });
+  return `attributes ${hash.slice(0, 12)}`;
 }
 
 /** Writes stage two: the encoder as it is now, and the second decoder; returns what to tell of them. */

@@ -1,0 +1,40 @@
+import { describe, expect, it } from "vitest";
+import { hairOf } from "../src/synth/caption.ts";
+import { drawPerson } from "../src/synth/person.ts";
+import { describeScene } from "../src/synth/scenes/scene-caption.ts";
+import { drawSceneView } from "../src/synth/scenes/scene-view.ts";
+import { readSceneWords, SCENE_WORDS, type SceneGroup } from "../src/synth/scenes/scene-words.ts";
+
+describe("what a sentence says of a scene", () => {
+  it("is read off the fullest caption just as it was drawn, and off the shorter ones nothing else", () => {
+    for (let seed = 0; seed < 400; seed++) {
+      const person = drawPerson(1, seed);
+      const view = drawSceneView(person, seed % 6, { heldOut: [] });
+      const { truth } = view;
+      const captions = describeScene(person, view);
+      const read = readSceneWords(captions[0], { whole: true });
+      const { garment, garmentColour, pattern, hat, expression, place, light } = truth;
+      expect(read, captions[0]).toMatchObject({ garment, garmentColour, pattern, hat, expression, place, light });
+      expect(read.hatColour ?? "none").toBe(truth.hatColour);
+      expect(read.glasses === "glasses").toBe(truth.glasses);
+      expect(`${read.hairLength} ${read.hairColour} hair`.replace("bald undefined hair", "a bald head")).toBe(
+        hairOf(person),
+      );
+      for (const [group, word] of Object.entries(read))
+        expect(SCENE_WORDS[group as SceneGroup] as readonly string[]).toContain(word);
+      for (const caption of captions.slice(1)) expect(read).toMatchObject(readSceneWords(caption));
+    }
+  });
+
+  it("is nothing where nothing is said; a sun hat is no hat, and window light no window", () => {
+    expect(readSceneWords("photo of a person.")).toEqual({});
+    expect(readSceneWords("a person in a sun hat, window light")).toEqual({ hat: "sun hat", light: "window" });
+    expect(readSceneWords("A person in a RED jumper; no glasses, without a hat.")).toEqual({
+      garment: "jumper",
+      garmentColour: "red",
+      glasses: "none",
+      hat: "none",
+    });
+    expect(readSceneWords("小さな人 with long hair ".repeat(500))).toEqual({ hairLength: "long" });
+  });
+});

@@ -1,0 +1,192 @@
+import {
+  bootstrap,
+  bootstrapDifference,
+  type Estimate,
+  type Groups,
+  type Provenance,
+  provenance,
+  type SceneGroup,
+} from "@omni-id/data";
+import type { Tensor } from "@omni-id/torch";
+import type { SceneSettings } from "../../generate/scene-generator.ts";
+import type { People } from "../../people/people.ts";
+import type { LoadedAttributes } from "../../weights/attributes.ts";
+import type { PerPerson } from "../figures.ts";
+import { perPerson } from "../figures.ts";
+import type { Judge } from "../recognisers.ts";
+import { type Claim, claimsOf } from "./claims.ts";
+import { countsOf, drawScenes, type SceneArm, USUAL } from "./draw.ts";
+import { knownFaces, samePeople, strangers } from "./faces.ts";
+import { accuracyOf } from "./labels.ts";
+import type { Leakage } from "./leakage.ts";
+import { type Measured, measureArm } from "./measure.ts";
+import type { ScenePrompt } from "./prompts.ts";
+import { following, readScenes } from "./words.ts";
+
+/** The arm in which nobody's identity is told. */
+export const BARE = "base";
+
+export interface SceneArmReport {
+  /** Which weights drew; absent for the bare base. */
+  weights?: string;
+  /** Cosine of the independent recogniser's features of a drawn scene and the person's own scenes, by photos that go in. */
+  idSimilarity: Record<string, Estimate>;
+  /** Share of the pictures in which the detector finds a face. */
+  detected: Record<string, number>;
+  /** Share of what a prompt asks that is read off its picture. */
+  promptFollowing: Estimate;
+  byGroup: Partial<Record<SceneGroup, number>>;
+  /** promptFollowing less that of the bare base, the same prompts and noise: what the identity costs. */
+  cost?: Estimate;
+  copyPaste?: Estimate;
+  /** 1 − cosine of what is read off two pictures of one person and prompt. */
+  diversity: Estimate;
+  leakage?: Leakage;
+  /** Share of pictures that show the person's own hair where no prompt speaks of it and no hat hides it. */
+  hair: { colour: Estimate; length: Estimate };
+  perPerson: PerPerson["means"];
+}
+
+export interface PersonaliseReport extends Provenance {
+  identities: number;
+  prompts: number;
+  /** Side of a picture. */
+  pixels: number;
+  measure: string;
+  /** Photos that the figures without a number are drawn from. */
+  photos: number;
+  base: string;
+  guidance: { text: number; identity: number };
+  steps: number | undefined;
+  /** What idSimilarity lies between: other scenes of the person, and those of somebody else. */
+  bounds: { samePerson: Estimate; otherPerson: Estimate };
+  /** How well words are read off scenes of people whom the reader has not met. */
+  classifier: { weights: string; accuracy: Record<string, number> };
+  arms: Record<string, SceneArmReport>;
+  claims: Claim[];
+  people: string;
+  notes: string[];
+}
+
+export interface PersonaliseOptions {
+  arms: Readonly<Record<string, SceneArm>>;
+  /** The people's own scenes, which nothing is drawn from. */
+  scenes: People;
+  prompts: readonly ScenePrompt[];
+  attributes: LoadedAttributes & { imageSize: number };
+  judge: Judge;
+  seed: number;
+  settings: SceneSettings;
+  keep: string | undefined;
+  onProgress?: (what: string) => void;
+}
+
+export interface PersonaliseResult {
+  report: PersonaliseReport;
+  /** Of each arm `[people · prompts, 3, S, S]`, from {@link PersonaliseReport.photos} photos. */
+  pictures: Record<string, Tensor>;
+}
+
+const NOTES = [
+  "Everybody by every prompt; the same noise whatever the arm and the number of photos.",
+  "A picture in which no face is found counts as a stranger's in idSimilarity.",
+  "promptFollowing is read by a network that was trained on rendered scenes alone; its own accuracy stands in classifier.",
+  "No scene that a picture is compared with was among the photos that it was drawn from.",
+];
+
+/** Measures section 4.3: people in scenes that a sentence tells of. @throws when the arms are of several bases */
+export async function evaluatePersonalise(options: PersonaliseOptions): Promise<PersonaliseResult> {
+  const { scenes, prompts, attributes, judge, seed, settings, keep, onProgress = () => {} } = options;
+  const [first] = Object.values(options.arms);
+  checkOneBase(options.arms);
+  const { photos } = first;
+  const counts = countsOf(photos);
+  const usual = counts.includes(USUAL) ? USUAL : counts[counts.length - 1];
+  const drawing = { prompts, seed, settings, keep, onProgress };
+  const known = knownFaces(judge, scenes, photos);
+  const test = { known, attributes, prompts, scenes, photos };
+
+  const bare = drawScenes(first, drawing, { name: BARE });
+  const bareReading = readScenes(attributes.network, attributes.imageSize, bare);
+  const bareFollowing = following(bareReading.words, prompts);
+  const other = drawScenes(first, drawing, { name: BARE, round: 1 });
+  onProgress("judging");
+  const measured: Record<string, Measured> = {
+    [BARE]: await measureArm(test, { pictures: { [`${usual}`]: bare }, usual, other, bare: bareReading }),
+  };
+  other.dispose();
+  const pictures: Record<string, Tensor> = { [BARE]: bare };
+  const weights: Record<string, string> = {};
+  for (const [name, arm] of Object.entries(options.arms)) {
+    const own: Record<string, Tensor> = {};
+    for (const count of counts) own[count] = drawScenes(arm, drawing, { name, count });
+    const again = drawScenes(arm, drawing, { name, count: usual, round: 1 });
+    onProgress(`judging: ${name}`);
+    measured[name] = await measureArm(test, { pictures: own, usual, other: again, bare: bareReading });
+    for (const [count, some] of Object.entries(own)) if (count !== `${usual}`) some.dispose();
+    again.dispose();
+    pictures[name] = own[usual];
+    weights[name] = arm.generator.encoder.name;
+  }
+
+  const arms = Object.fromEntries(
+    Object.entries(measured).map(([name, one]) => [name, reportOf(name, one, { bareFollowing, weights, scenes })]),
+  );
+  const { base, guidance, pixels } = first.generator;
+  const report: PersonaliseReport = {
+    ...provenance(seed),
+    identities: scenes.ids.length,
+    prompts: prompts.length,
+    pixels,
+    measure: "dlib's 128-d network, cosine: nothing was trained through it",
+    photos: usual,
+    base: base.hash.slice(0, 12),
+    guidance: { ...guidance, ...settings.guidance },
+    steps: settings.steps,
+    bounds: { samePerson: bootstrap(samePeople(known)), otherPerson: bootstrap(strangers(known)) },
+    classifier: { weights: attributes.hash.slice(0, 12), accuracy: accuracyOf(attributes.network, scenes) },
+    arms,
+    claims: claimsOf(measured),
+    people: perPerson(scenes, {}).people,
+    notes: NOTES,
+  };
+  return { report, pictures };
+}
+
+function checkOneBase(arms: Readonly<Record<string, SceneArm>>): void {
+  const bases = new Set(Object.values(arms).map(({ generator }) => generator.base.hash));
+  if (bases.size !== 1) {
+    throw new Error(
+      `${Object.keys(arms).join(", ")}: trained on ${bases.size} different bases, whose pictures cannot be compared; train each adapter on the same --base`,
+    );
+  }
+}
+
+function reportOf(
+  name: string,
+  measured: Measured,
+  { bareFollowing, weights, scenes }: { bareFollowing: Groups; weights: Record<string, string>; scenes: People },
+): SceneArmReport {
+  const { idSimilarity, detected, promptFollowing, byGroup, copyPaste, leakage } = measured;
+  const known = (groups: Groups) => bootstrap(groups.filter((values) => values.length > 0));
+  const likeness = Object.fromEntries(
+    Object.entries(idSimilarity).map(([count, values]) => [count, bootstrap(values)]),
+  );
+  // Nobody went in: the figure is the same whatever the number of photos.
+  const [bare] = Object.values(likeness);
+  return {
+    ...(weights[name] && { weights: weights[name] }),
+    idSimilarity: name === BARE ? { "1": bare, "3": bare, "5": bare } : likeness,
+    detected,
+    promptFollowing: bootstrap(promptFollowing),
+    byGroup,
+    ...(name !== BARE && {
+      cost: bootstrapDifference(promptFollowing, bareFollowing),
+      copyPaste: bootstrap(copyPaste),
+      leakage,
+    }),
+    diversity: bootstrap(measured.diversity),
+    hair: { colour: known(measured.hairColour), length: known(measured.hairLength) },
+    perPerson: perPerson(scenes, { idSimilarity, promptFollowing: { all: promptFollowing } }).means,
+  };
+}
