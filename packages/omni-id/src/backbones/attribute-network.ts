@@ -1,5 +1,6 @@
 import { SCENE_GROUPS, SCENE_WORDS, type SceneGroup } from "@omni-id/data";
-import { F, nn, scope, type Tensor } from "@omni-id/torch";
+import { cropBatch, DLIB_TEMPLATE } from "@omni-id/face";
+import { cat, F, nn, scope, type Tensor } from "@omni-id/torch";
 
 export interface AttributeNetworkOptions {
   /** Side of a picture, in pixels; a multiple of 32. */
@@ -10,7 +11,17 @@ export interface AttributeNetworkOptions {
 
 /** Halved five times, so that 128 px end as 4 × 4 places that still know left from right and above from below. */
 const LEVELS = [1, 2, 3, 4, 4] as const;
-const HIDDEN = 256;
+/** What the face is asked has to be seen larger: glasses of a half figure are three pixels high. */
+const FACE = 64;
+const FACE_LEVELS = LEVELS.slice(0, 4);
+const [HIDDEN, FACE_HIDDEN] = [256, 128];
+/** The recogniser's crop, seen from further away and from below: hair belongs to it. The face is in the middle. */
+const TEMPLATE = DLIB_TEMPLATE.map((value, i) => {
+  const [middle, there] = i % 2 === 0 ? [74.01, 75] : [75, 84];
+  return (((value - middle) * 0.62 + there) * FACE) / 150;
+});
+/** Words that stand in a face. */
+export const FACE_GROUPS: readonly SceneGroup[] = ["glasses", "expression", "hairLength", "hairColour"];
 
 class Level extends nn.Module {
   readonly down: nn.Conv2d;
@@ -32,7 +43,29 @@ class Level extends nn.Module {
   }
 }
 
-const headOf = (group: SceneGroup) => new nn.Linear({ in: HIDDEN, out: SCENE_WORDS[group].length });
+/** Levels one after the other, and a layer over all places that are left. */
+class Trunk extends nn.Module {
+  readonly levels: Level[];
+  readonly hidden: nn.Linear;
+
+  constructor(options: { imageSize: number; width: number; levels: readonly number[]; out: number }) {
+    super();
+    const { imageSize, width, levels, out } = options;
+    const channels = [3, ...levels.map((times) => times * width)];
+    this.levels = levels.map((_, level) => new Level(channels[level], channels[level + 1]));
+    this.hidden = new nn.Linear({ in: channels[levels.length] * (imageSize / 2 ** levels.length) ** 2, out });
+  }
+
+  forward(pictures: Tensor): Tensor {
+    return scope(() => {
+      let x = pictures;
+      for (const level of this.levels) x = level.forward(x);
+      return F.gelu(this.hidden.forward(x.flatten(1)));
+    });
+  }
+}
+
+const headOf = (group: SceneGroup) => new nn.Linear({ in: HIDDEN + FACE_HIDDEN, out: SCENE_WORDS[group].length });
 
 /** A layer for each group of words, by its name. */
 class Heads extends nn.Module implements Record<SceneGroup, nn.Linear> {
@@ -54,29 +87,30 @@ class Heads extends nn.Module implements Record<SceneGroup, nn.Linear> {
  * own. It judges how far a prompt was followed, so nothing is ever trained through it.
  */
 export class AttributeNetwork extends nn.Module {
-  readonly levels: Level[];
-  readonly hidden: nn.Linear;
+  readonly scene: Trunk;
+  readonly face: Trunk;
   readonly heads: Heads;
 
   constructor({ imageSize, width }: AttributeNetworkOptions) {
     super();
     if (imageSize % 32 !== 0) throw new RangeError(`pictures of ${imageSize} px: a multiple of 32 is wanted`);
-    const channels = [3, ...LEVELS.map((times) => times * width)];
-    this.levels = LEVELS.map((_, level) => new Level(channels[level], channels[level + 1]));
-    this.hidden = new nn.Linear({ in: channels[LEVELS.length] * (imageSize / 32) ** 2, out: HIDDEN });
+    this.scene = new Trunk({ imageSize, width, levels: LEVELS, out: HIDDEN });
+    this.face = new Trunk({ imageSize: FACE, width, levels: FACE_LEVELS, out: FACE_HIDDEN });
     this.heads = new Heads();
   }
 
-  /** Pictures `[B, 3, S, S]` in [−1, 1] → what the heads look at, `[B, 256]`: pictures that say the same lie close. */
-  features(pictures: Tensor): Tensor {
+  /**
+   * What the heads look at, `[B, 384]`: pictures that say the same lie close.
+   * @param pictures `[B, 3, S, S]` in [−1, 1] @param points five landmarks of each face, `[B, 5, 2]`, pixels
+   */
+  features(pictures: Tensor, points: Tensor): Tensor {
     return scope(() => {
-      let x = pictures;
-      for (const level of this.levels) x = level.forward(x);
-      return F.gelu(this.hidden.forward(x.flatten(1)));
+      const faces = cropBatch(pictures, points, TEMPLATE, FACE);
+      return cat([this.scene.forward(pictures), this.face.forward(faces)], 1);
     });
   }
 
-  /** Features `[B, 256]` → of each group a score for each of its words, `[B, words]`. */
+  /** Features `[B, 384]` → of each group a score for each of its words, `[B, words]`. */
   scores(features: Tensor): Record<SceneGroup, Tensor> {
     const scored = SCENE_GROUPS.map((group) => [group, this.heads[group].forward(features)] as const);
     return Object.fromEntries(scored) as Record<SceneGroup, Tensor>;

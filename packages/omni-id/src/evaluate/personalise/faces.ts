@@ -3,7 +3,7 @@ import { F, noGrad, scope, type Tensor, tensor } from "@omni-id/torch";
 import { chunk } from "../../people/chunk.ts";
 import type { People } from "../../people/people.ts";
 import { toUnit } from "../../pictures/rgb-batch.ts";
-import { findFaces } from "../generated-faces.ts";
+import type { FoundFace } from "../generated-faces.ts";
 import { copyPaste, embedAll } from "../generation-likeness.ts";
 import { rowsOf } from "../generation-protocol.ts";
 import type { Judge } from "../recognisers.ts";
@@ -39,8 +39,12 @@ export interface SceneLikeness {
   detected: number;
 }
 
-export async function likenessOfScenes(known: KnownFaces, pictures: Tensor): Promise<SceneLikeness> {
-  const faces = await findFaces(pictures);
+/** @param faces what the detector found in each picture */
+export function likenessOfScenes(
+  known: KnownFaces,
+  pictures: Tensor,
+  faces: readonly (FoundFace | undefined)[],
+): SceneLikeness {
   const there = [...faces.keys()].filter((i) => faces[i]);
   const stranger = strangers(known).flat();
   const least = stranger.reduce((sum, value) => sum + value, 0) / stranger.length;

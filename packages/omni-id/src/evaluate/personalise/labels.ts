@@ -46,7 +46,7 @@ export function accuracyOf(network: AttributeNetwork, people: People): Record<st
     noGrad(() => {
       const { rows } = people;
       const scores = autocast({ dtype: "bfloat16", enabled: preferredPrecision() === "bfloat16" }, () =>
-        network.scores(network.features(toUnit(people.cropsOf(rows)))),
+        network.scores(network.features(toUnit(people.cropsOf(rows)), people.pointsOf(rows))),
       );
       const right = accuracies(scores, labelsOf(people, rows));
       const values = Object.values(right);

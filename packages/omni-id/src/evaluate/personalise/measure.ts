@@ -3,6 +3,7 @@ import type { Tensor } from "@omni-id/torch";
 import type { People } from "../../people/people.ts";
 import { toUnit } from "../../pictures/rgb-batch.ts";
 import type { LoadedAttributes } from "../../weights/attributes.ts";
+import { type FoundFace, findFaces } from "../generated-faces.ts";
 import { type KnownFaces, likenessOfScenes } from "./faces.ts";
 import { borderColours, heldWord, type Leakage, leakageOf } from "./leakage.ts";
 import type { ScenePrompt } from "./prompts.ts";
@@ -30,27 +31,36 @@ export interface SceneTest {
   photos: People;
 }
 
-/** All that is measured of one arm. */
-export async function measureArm(
-  { known, attributes, prompts, scenes, photos }: SceneTest,
+/** Pictures, with what is seen in them. */
+export interface SeenScenes {
+  pictures: Tensor;
+  faces: (FoundFace | undefined)[];
+  reading: SceneReading;
+}
+
+export async function lookAt({ attributes }: Pick<SceneTest, "attributes">, pictures: Tensor): Promise<SeenScenes> {
+  const faces = await findFaces(pictures);
+  return { pictures, faces, reading: readScenes(attributes, pictures, faces) };
+}
+
+/**
+ * All that is measured of one arm.
+ * @param seen its pictures by the number of photos @param usual the number that one figure alone is told of
+ * @param other the same with other noise @param bare the same of nobody's identity
+ */
+export function measureArm(
+  { known, prompts, scenes, photos }: SceneTest,
   {
-    pictures,
+    seen,
     usual,
     other,
     bare,
-  }: { pictures: Record<string, Tensor>; usual: number; other: Tensor; bare: SceneReading },
-): Promise<Measured> {
-  const read = (some: Tensor) => readScenes(attributes.network, attributes.imageSize, some);
-  const idSimilarity: Record<string, Groups> = {};
-  const detected: Record<string, number> = {};
-  let copyPaste: Groups = [];
-  for (const [count, some] of Object.entries(pictures)) {
-    const found = await likenessOfScenes(known, some);
-    idSimilarity[count] = found.likeness;
-    detected[count] = found.detected;
-    if (count === `${usual}`) copyPaste = found.copied.filter((values) => values.length > 0);
-  }
-  const reading = read(pictures[usual]);
+  }: { seen: Record<string, SeenScenes>; usual: number; other: SeenScenes; bare: SeenScenes },
+): Measured {
+  const found = Object.entries(seen).map(
+    ([count, { pictures, faces }]) => [count, likenessOfScenes(known, pictures, faces)] as const,
+  );
+  const { pictures, reading } = seen[usual];
   const persons = [...scenes.ids.keys()];
   const truth = persons.map((person) => readSceneWords(scenes.captions[scenes.row(person, 0)], { whole: true }));
   const firsts = persons.map((person) => photos.row(person, 0));
@@ -60,15 +70,17 @@ export async function measureArm(
     border: inputs[person],
   }));
   return {
-    idSimilarity,
-    detected,
+    idSimilarity: Object.fromEntries(found.map(([count, { likeness }]) => [count, likeness])),
+    detected: Object.fromEntries(found.map(([count, { detected }]) => [count, detected])),
     promptFollowing: following(reading.words, prompts),
     byGroup: followingByGroup(reading.words, prompts),
-    copyPaste,
-    diversity: diversity(reading, read(other), prompts.length),
+    copyPaste: found.flatMap(([count, { copied }]) =>
+      count === `${usual}` ? copied.filter(({ length }) => length > 0) : [],
+    ),
+    diversity: diversity(reading, other.reading, prompts.length),
     leakage: leakageOf(
       { prompts, photos: shown },
-      { words: reading.words, borders: borderColours(pictures[usual]), bare: bare.words },
+      { words: reading.words, borders: borderColours(pictures), bare: bare.reading.words },
     ),
     hairColour: heldWord(reading.words, { prompts, truth, group: "hairColour" }),
     hairLength: heldWord(reading.words, { prompts, truth, group: "hairLength" }),

@@ -19,9 +19,8 @@ import { countsOf, drawScenes, type SceneArm, USUAL } from "./draw.ts";
 import { knownFaces, samePeople, strangers } from "./faces.ts";
 import { accuracyOf } from "./labels.ts";
 import type { Leakage } from "./leakage.ts";
-import { type Measured, measureArm } from "./measure.ts";
+import { lookAt, type Measured, measureArm, type SeenScenes } from "./measure.ts";
 import type { ScenePrompt } from "./prompts.ts";
-import { following, readScenes } from "./words.ts";
 
 /** The arm in which nobody's identity is told. */
 export const BARE = "base";
@@ -106,28 +105,29 @@ export async function evaluatePersonalise(options: PersonaliseOptions): Promise<
   const known = knownFaces(judge, scenes, photos);
   const test = { known, attributes, prompts, scenes, photos };
 
-  const bare = drawScenes(first, drawing, { name: BARE });
-  const bareReading = readScenes(attributes.network, attributes.imageSize, bare);
-  const bareFollowing = following(bareReading.words, prompts);
-  const other = drawScenes(first, drawing, { name: BARE, round: 1 });
-  onProgress("judging");
-  const measured: Record<string, Measured> = {
-    [BARE]: await measureArm(test, { pictures: { [`${usual}`]: bare }, usual, other, bare: bareReading }),
+  const look = async (pictures: Tensor, name: string) => {
+    onProgress(`looking at ${name}`);
+    return lookAt(test, pictures);
   };
-  other.dispose();
-  const pictures: Record<string, Tensor> = { [BARE]: bare };
+  const bare = await look(drawScenes(first, drawing, { name: BARE }), BARE);
+  const other = await look(drawScenes(first, drawing, { name: BARE, round: 1 }), BARE);
+  const measured: Record<string, Measured> = {
+    [BARE]: measureArm(test, { seen: { [`${usual}`]: bare }, usual, other, bare }),
+  };
+  other.pictures.dispose();
+  const pictures: Record<string, Tensor> = { [BARE]: bare.pictures };
   const weights: Record<string, string> = {};
   for (const [name, arm] of Object.entries(options.arms)) {
-    const own: Record<string, Tensor> = {};
-    for (const count of counts) own[count] = drawScenes(arm, drawing, { name, count });
-    const again = drawScenes(arm, drawing, { name, count: usual, round: 1 });
-    onProgress(`judging: ${name}`);
-    measured[name] = await measureArm(test, { pictures: own, usual, other: again, bare: bareReading });
-    for (const [count, some] of Object.entries(own)) if (count !== `${usual}`) some.dispose();
-    again.dispose();
-    pictures[name] = own[usual];
+    const seen: Record<string, SeenScenes> = {};
+    for (const count of counts) seen[count] = await look(drawScenes(arm, drawing, { name, count }), name);
+    const again = await look(drawScenes(arm, drawing, { name, count: usual, round: 1 }), name);
+    measured[name] = measureArm(test, { seen, usual, other: again, bare });
+    again.pictures.dispose();
+    for (const count of counts) if (count !== usual) seen[count].pictures.dispose();
+    pictures[name] = seen[usual].pictures;
     weights[name] = arm.generator.encoder.name;
   }
+  const bareFollowing = measured[BARE].promptFollowing;
 
   const arms = Object.fromEntries(
     Object.entries(measured).map(([name, one]) => [name, reportOf(name, one, { bareFollowing, weights, scenes })]),

@@ -1,36 +1,50 @@
 import { type Groups, SCENE_GROUPS, SCENE_WORDS, type SceneGroup, type SceneWords } from "@omni-id/data";
-import { autocast, cat, F, noGrad, preferredPrecision, scope, type Tensor } from "@omni-id/torch";
-import type { AttributeNetwork } from "../../backbones/attribute-network.ts";
+import { DLIB_TEMPLATE } from "@omni-id/face";
+import { autocast, cat, F, noGrad, preferredPrecision, scope, type Tensor, tensor } from "@omni-id/torch";
+import { type AttributeNetwork, FACE_GROUPS } from "../../backbones/attribute-network.ts";
 import { chunk } from "../../people/chunk.ts";
+import type { FoundFace } from "../generated-faces.ts";
 import { rowsOf } from "../generation-protocol.ts";
 import type { ScenePrompt } from "./prompts.ts";
 
 /** What the network of attributes sees in drawn scenes. */
 export interface SceneReading {
-  /** A word of each group, picture by picture. */
-  words: Required<SceneWords>[];
-  /** `[pictures, 256]`, of length 1. */
+  /** A word of each group, picture by picture; none of the face's where there is no face. */
+  words: SceneWords[];
+  /** `[pictures, 384]`, of length 1. */
   features: Tensor;
 }
 
-/** Reads pictures `[N, 3, S, S]` in [−1, 1] of any size. */
-export function readScenes(network: AttributeNetwork, imageSize: number, pictures: Tensor): SceneReading {
+/** Reads pictures `[N, 3, S, S]` in [−1, 1] of any size. @param faces what the detector found in each */
+export function readScenes(
+  { network, imageSize }: { network: AttributeNetwork; imageSize: number },
+  pictures: Tensor,
+  faces: readonly (FoundFace | undefined)[],
+): SceneReading {
+  const side = pictures.shape[3];
+  // Where no face is, none of its words is told; the network wants some place all the same.
+  const anywhere = DLIB_TEMPLATE.map((value) => (value * side) / 150);
   return scope(() =>
     noGrad(() => {
+      const points = tensor(
+        faces.map((face) => Array.from(face?.points ?? anywhere, (value) => (value * imageSize) / side)),
+        { dtype: "float32" },
+      ).view([-1, 5, 2]);
       const parts = chunk([...Array(pictures.shape[0]).keys()], 64).map((rows) => {
         const some = rowsOf(pictures, rows);
         const sized = some.shape[3] === imageSize ? some : resized(some, imageSize);
         return autocast({ dtype: "bfloat16", enabled: preferredPrecision() === "bfloat16" }, () =>
-          network.features(sized),
+          network.features(sized, rowsOf(points, rows)),
         ).float();
       });
       const features = cat(parts);
       const scores = network.scores(features);
       const read = SCENE_GROUPS.map((group) => [group, scores[group].argmax(1).tolist() as number[]] as const);
-      const words = parts
-        .flatMap((part) => Array.from({ length: part.shape[0] }))
-        .map((_, i) => Object.fromEntries(read.map(([group, numbers]) => [group, SCENE_WORDS[group][numbers[i]]])));
-      return { words: words as Required<SceneWords>[], features: F.normalize(features, { dim: 1 }) };
+      const words = faces.map((face, i) => {
+        const seen = read.filter(([group]) => face || !FACE_GROUPS.includes(group));
+        return Object.fromEntries(seen.map(([group, numbers]) => [group, SCENE_WORDS[group][numbers[i]]]));
+      });
+      return { words, features: F.normalize(features, { dim: 1 }) };
     }),
   );
 }

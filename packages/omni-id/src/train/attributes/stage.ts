@@ -1,5 +1,5 @@
 import { KeyedRandom, SCENE_GROUPS } from "@omni-id/data";
-import { F, scope, tensor, where } from "@omni-id/torch";
+import { F, scope, type Tensor, tensor, where } from "@omni-id/torch";
 import type { AttributeNetwork } from "../../backbones/attribute-network.ts";
 import { accuracyOf, labelsOf } from "../../evaluate/personalise/labels.ts";
 import type { People } from "../../people/people.ts";
@@ -67,9 +67,12 @@ export class AttributeStage implements Stage<AttributeBatch> {
     pictures: Pictures = this.#people,
   ): StepResult {
     const crops = toUnit(pictures.cropsOf(rows));
-    const mirror = tensor(turned).view([-1, 1, 1, 1]);
-    const x = where(mirror, crops.flip([3]), crops);
-    const scores = this.model.scores(this.model.features(x));
+    const mirror = tensor(turned).view([-1, 1, 1]);
+    const x = where(mirror.unsqueeze(3), crops.flip([3]), crops);
+    const points = this.#people.pointsOf(rows);
+    const scores = this.model.scores(
+      this.model.features(x, where(mirror, inTheMirror(points, crops.shape[3]), points)),
+    );
     const labels = labelsOf(this.#people, rows);
     // The mean over no picture at all would be no number: a group that no caption tells of is left out.
     const losses = SCENE_GROUPS.flatMap((group) =>
@@ -77,4 +80,10 @@ export class AttributeStage implements Stage<AttributeBatch> {
     );
     return { loss: losses.reduce((sum, one) => sum.add(one)).div(losses.length), metrics: {} };
   }
+}
+
+/** Left eye and right eye, nose, left and right corner of the mouth `[B, 5, 2]`, as the mirror shows them. */
+function inTheMirror(points: Tensor, side: number): Tensor {
+  const swapped = points.indexSelect(1, tensor([1, 0, 2, 4, 3], { dtype: "int64" }));
+  return swapped.mul(tensor([-1, 1])).add(tensor([side, 0]));
 }
