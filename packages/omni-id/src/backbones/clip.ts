@@ -100,6 +100,16 @@ export class ClipVisionModel extends nn.Module {
 export const clipTokens = ({ imageSize, patchSize }: { imageSize: number; patchSize: number }): number =>
   Math.floor(imageSize / patchSize) ** 2 + 1;
 
+const asColumn = (values: readonly number[]) => scope(() => tensor(values).view([3, 1, 1]));
+
+/** Photos in [−1, 1] as CLIP's pixels: by the mean and deviation of what it was trained with. */
+export function asClipSees(photos: Tensor): Tensor {
+  return scope(() => {
+    const [mean, deviation] = [MEAN, DEVIATION].map((values) => asColumn(values).to(photos.device));
+    return photos.add(1).div(2).sub(mean).div(deviation);
+  });
+}
+
 /** The paper's f(·): CLIP-H's tokens of the last layer, all layers trainable: its maps are the photos as they are. */
 export class ClipBackbone extends nn.Module implements Backbone {
   readonly width: number;
@@ -112,8 +122,6 @@ export class ClipBackbone extends nn.Module implements Backbone {
   readonly mapsArePhotos = true;
   readonly fingerprint: string;
   readonly clip: ClipVisionModel;
-  readonly #mean: Tensor;
-  readonly #deviation: Tensor;
 
   constructor(options: ClipVisionOptions) {
     super();
@@ -124,8 +132,6 @@ export class ClipBackbone extends nn.Module implements Backbone {
     this.tokens = side ** 2 + 1;
     this.inputSize = options.imageSize;
     this.fingerprint = `photos of ${options.imageSize} px, aligned, as bytes`;
-    this.#mean = scope(() => tensor(MEAN).view([3, 1, 1])).keep();
-    this.#deviation = scope(() => tensor(DEVIATION).view([3, 1, 1])).keep();
   }
 
   maps(photos: Tensor): Tensor {
@@ -134,11 +140,7 @@ export class ClipBackbone extends nn.Module implements Backbone {
 
   /** Photos `[B, 3, S, S]` in [−1, 1] to `[B, 1 + patches, W]`. */
   fromMaps(photos: Tensor): Tensor {
-    return scope(() => {
-      const device = photos.device;
-      const unit = photos.add(1).div(2);
-      return this.clip.forward(unit.sub(this.#mean.to(device)).div(this.#deviation.to(device)));
-    });
+    return scope(() => this.clip.forward(asClipSees(photos)));
   }
 
   forward(photos: Tensor): Tensor {

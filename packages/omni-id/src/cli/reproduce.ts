@@ -11,7 +11,9 @@ import type { TableResult } from "../experiments/results.ts";
 import { type ExperimentSettings, planExperiment } from "../experiments/stages.ts";
 import { experimentStatus } from "../experiments/status.ts";
 import { writeTables } from "../experiments/write-tables.ts";
+import { NANO_CLIP } from "../presets/nano-clip.ts";
 import { nearest } from "../presets/nearest.ts";
+import { CLIP_FILE } from "../weights/clip.ts";
 import { readWeightsNote } from "../weights/file.ts";
 import { CONTROL_FILE, FLUX_FILE } from "../weights/flow.ts";
 import { shippedWeights } from "../weights/folder.ts";
@@ -46,6 +48,10 @@ export function reproduceCommand() {
     .argument("[tables...]", `${Object.keys(TABLES).join(", ")} or all`, ["all"])
     .option("--data <folder>", "shards of: omni-id data synth", "data/synth")
     .option("--web <folder>", "shards of: omni-id data synth --noise web, for the arm that is trained on such")
+    .option(
+      "--clip <folder>",
+      "the small CLIP, for the arms that stand on it (default: runs/clip/weights, where it is)",
+    )
     .option("--cache <folder>", "prepared crops and feature maps", "data/cache")
     .option("--base <folder>", "flow base and ControlNet, the same for every arm (default: the shipped ones)")
     .option("--out <folder>", "a folder for every stage; the same command goes on in it", OUT)
@@ -187,6 +193,7 @@ interface Chosen {
   data: string;
   web?: string;
   base?: string;
+  clip?: string;
   device: string;
   precision?: string;
   guidance?: number;
@@ -210,6 +217,7 @@ async function settingsOf(tables: readonly string[], options: Chosen): Promise<E
     set: [...(smoke ? SMOKE.set : []), ...(options.set ?? [])],
     data: await describe(options.data),
     web: options.web === undefined ? undefined : await describe(options.web),
+    clip: await clipHere(options.clip),
     references: kleinHere(options.references, device),
     base: { folder: base, hash: (await readWeightsNote(join(base, FLUX_FILE), "base")).hash },
     device,
@@ -252,6 +260,13 @@ function tablesOf(tables: readonly string[], arms: readonly string[] | undefined
 
 async function describe(folder: string): Promise<ExperimentSettings["data"]> {
   return { folder: resolve(folder), fingerprint: (await ShardSet.open(folder)).fingerprint };
+}
+
+/** The small CLIP where it is. @throws when it was asked for, and is not there */
+async function clipHere(asked: string | undefined): Promise<ExperimentSettings["clip"]> {
+  const folder = asked ?? NANO_CLIP.pretrained;
+  if (asked === undefined && !existsSync(join(folder, CLIP_FILE))) return undefined;
+  return { folder: resolve(folder), hash: (await readWeightsNote(join(folder, CLIP_FILE), "clip")).hash };
 }
 
 async function smokeData(out: string): Promise<string> {

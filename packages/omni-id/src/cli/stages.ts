@@ -1,7 +1,15 @@
 import { openAttributesStage } from "../train/attributes/open.ts";
 import { openBaseStage } from "../train/base/open.ts";
+import { openClipStage } from "../train/clip/open.ts";
 import { openControlStage } from "../train/control/open.ts";
-import { exportAttributes, exportControl, exportFirstStage, exportFlow, exportFlowBase } from "../train/export.ts";
+import {
+  exportAttributes,
+  exportClip,
+  exportControl,
+  exportFirstStage,
+  exportFlow,
+  exportFlowBase,
+} from "../train/export.ts";
 import { openFlowStage } from "../train/flow/open.ts";
 import { openFirstStage } from "../train/mtd/open.ts";
 import { openPersonaliseStage } from "../train/personalise/open.ts";
@@ -97,6 +105,20 @@ export const STAGES = {
       const { encoder = shippedWeights(), base, ...start } = weights;
       const opened = await openPersonaliseStage({ ...options, encoder, base: base as string, ...start });
       return { stage: opened.stage, save: (folder, note) => exportFlow(folder, opened, note) };
+    },
+  }),
+  clip: entry({
+    name: "clip",
+    about: "a small CLIP on photos and captions, by contrast: a backbone for the comparisons of section 4.1",
+    help:
+      "Held-out figures are zero-shot: answers by sentences alone, on photos of validation people.\n" +
+      "Then: omni-id train flow --set backbone=nano-clip representation.kind=clip …",
+    needs: {},
+    optimisation: (preset) => preset.clip.optimisation,
+    batch: "clip.batch",
+    open: async (options) => {
+      const opened = await openClipStage(options);
+      return { stage: opened.stage, save: (folder, note) => exportClip(folder, opened, note) };
     },
   }),
   attributes: entry({

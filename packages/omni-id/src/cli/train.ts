@@ -10,6 +10,7 @@ export function trainCommand() {
     .addCommand(stageCommand(STAGES.flow))
     .addCommand(stageCommand(STAGES.control))
     .addCommand(stageCommand(STAGES.personalise))
+    .addCommand(stageCommand(STAGES.clip))
     .addCommand(stageCommand(STAGES.attributes))
     .addCommand(trainAllCommand());
 }

@@ -38,6 +38,8 @@ export interface ExperimentSettings {
   /** Folder of shards, and of the set that looks like a recognition set. */
   data: { folder: string; fingerprint: string };
   web?: { folder: string; fingerprint: string };
+  /** Folder of the small CLIP, and the hash of its file. */
+  clip?: { folder: string; hash: string };
   /** Side of klein's pictures, and its files' hash; or why it cannot draw here. */
   references?: { pixels: number; hash: string } | { missing: string };
   /** Folder of the flow base, and the hash of its file. */
@@ -93,11 +95,12 @@ export function planExperiment(settings: ExperimentSettings): Experiment {
 }
 
 /** Why an arm cannot be run here. */
-function whyNot(arm: Arm, { web, references }: ExperimentSettings): string | undefined {
+function whyNot(arm: Arm, { web, references, clip }: ExperimentSettings): string | undefined {
+  if (arm.clip && !clip) return "the small CLIP is missing: omni-id train clip, or name its folder with --clip";
   if (arm.web && !web) return "its pictures are missing: name them with --web (omni-id data synth --noise web)";
   if (arm.references && !(references && "pixels" in references))
     return references?.missing ?? "klein was not looked for";
-  return arm.missing;
+  return undefined;
 }
 
 /** The stages of one arm with one seed, in order; the last one judges. */
@@ -113,7 +116,10 @@ function chainOf(
   const represented = instead
     ? [`representation.kind=${instead.kind}`, `representation.photos=${instead.photos}`, "mtd.backboneRate=0"]
     : [];
-  const common = [...set, ...represented, ...(arm.set ?? []), ...(arm.mtd ?? [])];
+  const { clip } = settings;
+  const seen = arm.clip && clip ? ["backbone=nano-clip", `backbone.pretrained=${JSON.stringify(clip.folder)}`] : [];
+  const common = [...set, ...seen, ...represented, ...(arm.set ?? []), ...(arm.mtd ?? [])];
+  const part = (values: readonly string[], kind: "mtd" | "flow") => partOf(resolvePreset(PRESET, values), kind, clip);
   const mtdSteps = arm.noMtd ? 0 : Math.max(1, Math.round(steps.mtd * (arm.mtdShare ?? 1)));
   const poses = TABLES[table].judged === "downstream";
   const stage = (
@@ -141,7 +147,7 @@ function chainOf(
     needs: [],
     from: data,
     steps: mtdSteps,
-    by: partOf(resolvePreset(PRESET, first), "mtd"),
+    by: part(first, "mtd"),
   });
   const second = [...first, ...(arm.flow ?? []), `flow.adapter.optimisation.steps=${steps.flow}`];
   const flow = stage("flow", {
@@ -149,7 +155,7 @@ function chainOf(
     needs: instead ? [] : [stageOne.id],
     from: data,
     steps: steps.flow,
-    by: [partOf(resolvePreset(PRESET, second), "flow"), base.hash],
+    by: [part(second, "flow"), base.hash],
   });
   const chain = instead ? [flow] : [stageOne, flow];
   if (TABLES[table].judged === "downstream") {
@@ -167,7 +173,7 @@ function chainOf(
         needs: [flow.id],
         from: settings.data,
         steps: steps.downstream,
-        by: [partOf(resolvePreset(PRESET, third), "flow"), base.hash],
+        by: [part(third, "flow"), base.hash],
       }),
     );
   }
@@ -206,8 +212,10 @@ const nameOf = (made: readonly unknown[]): string =>
     .slice(0, 12);
 
 /** What of a preset a stage depends on. */
-function partOf(preset: Preset, kind: "mtd" | "flow"): unknown {
-  const { backbone, faceMask, singles, identity, representation, encoder, mtd, flow } = preset;
+function partOf(preset: Preset, kind: "mtd" | "flow", clip: ExperimentSettings["clip"]): unknown {
+  // A CLIP is what its file holds, wherever that lies.
+  const backbone = preset.backbone.kind === "clip" ? { ...preset.backbone, pretrained: clip?.hash } : preset.backbone;
+  const { faceMask, singles, identity, representation, encoder, mtd, flow } = preset;
   const people = { backbone, faceMask, singles, identity, representation, encoder };
   if (kind === "mtd") return { ...people, mtd };
   const { imageSize, latents, prompts, packing, flux, prompt, guidance, adapter } = flow;

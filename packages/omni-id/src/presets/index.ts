@@ -1,5 +1,6 @@
 import { klein } from "./klein.ts";
 import { nano } from "./nano.ts";
+import { NANO_CLIP } from "./nano-clip.ts";
 import { nanoPaper } from "./nano-paper.ts";
 import { nanoScenes } from "./nano-scenes.ts";
 import { nearest } from "./nearest.ts";
@@ -7,6 +8,9 @@ import { paper } from "./paper.ts";
 import { type Preset, presetSchema } from "./schema.ts";
 
 type Values = Record<string, unknown>;
+
+/** Parts of a preset that have a name of their own: `backbone=nano-clip`. */
+const PARTS: Readonly<Record<string, Readonly<Record<string, Values>>>> = { backbone: { "nano-clip": NANO_CLIP } };
 
 /** All presets by name. */
 export const presets: Readonly<Record<string, Preset>> = {
@@ -69,10 +73,30 @@ function fill(stored: unknown, base: unknown): unknown {
   return Object.fromEntries([...own, ...missing]);
 }
 
+/** What lies at a dotted key; undefined where nothing does. */
+const partAt = (preset: unknown, path: string): unknown =>
+  path.split(".").reduce<unknown>((node, key) => (plain(node) ? node[key] : undefined), preset);
+
+/** Empties an object of what another kind had. */
+function clearedFor(whole: Values, part: Values): Values {
+  for (const key of Object.keys(whole)) delete whole[key];
+  return part;
+}
+
 function assign(preset: Values, override: string): void {
   const split = override.indexOf("=");
   if (split < 1) throw new Error(`"${override}" is no preset value; write key=value, such as mtd.batch=8`);
   const path = override.slice(0, split);
+  const whole = partAt(preset, path);
+  if (plain(whole) && "kind" in whole) {
+    const text = override.slice(split + 1);
+    const part = PARTS[path]?.[text] ?? parseValue(text, override);
+    if (!plain(part))
+      throw new Error(`"${override}": ${path} has several values${nearest(text, Object.keys(PARTS[path] ?? {}))}`);
+    // Another part altogether, of which all is told; of the same kind what is told replaces what was.
+    Object.assign(whole, part.kind === whole.kind ? part : clearedFor(whole, part));
+    return;
+  }
   const known = [...valuesOf(preset).keys()];
   if (!known.includes(path)) {
     const meant = known.filter((key) => key.endsWith(`.${path}`)).map((key) => `"${key}"`);
@@ -114,7 +138,21 @@ export function presetDifferences(before: Preset, after: Preset): string[] {
 
 /** The overrides that make `preset` out of `base`: `mtd.batch=8`. */
 export function presetOverrides(base: Preset, preset: Preset): string[] {
-  return compare(base, preset).flatMap(({ key, is }) => (is === undefined ? [] : [`${key}=${is}`]));
+  const differences = compare(base, preset);
+  // Another kind of part has other keys, of which `base` knows nothing: it is told as a whole.
+  const kinds = differences.filter(
+    ({ key, was, is }) => key.endsWith(".kind") && was !== undefined && is !== undefined,
+  );
+  const parts = kinds
+    .map(({ key }) => key.slice(0, -".kind".length))
+    .filter((part) =>
+      differences.some(({ key, was, is }) => key.startsWith(`${part}.`) && (was === undefined || is === undefined)),
+    );
+  const inParts = (key: string) => parts.some((part) => key.startsWith(`${part}.`));
+  return [
+    ...parts.map((part) => `${part}=${JSON.stringify(partAt(preset, part))}`),
+    ...differences.flatMap(({ key, is }) => (is === undefined || inParts(key) ? [] : [`${key}=${is}`])),
+  ];
 }
 
 function parseValue(text: string, override: string): unknown {

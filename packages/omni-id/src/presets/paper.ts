@@ -101,6 +101,13 @@ export const paper: Preset = {
     },
   },
   // A checkpoint of stage one is 12 GB.
+  // Words of rendered people's captions; a batch of 128 different people.
+  clip: {
+    projection: 128,
+    text: { words: 190, length: 32, width: 128, layers: 2, heads: 4, mlp: 512 },
+    batch: 128,
+    optimisation: { steps: 1500, warmup: 50, decay: 0.4, muon: 0, adamw: 1e-3, clip: 1, ema: 0.995 },
+  },
   // Scenes of 128 px, whatever the size of the pictures that are judged: it reads in a quarter of an hour.
   attributes: {
     imageSize: 128,

@@ -42,8 +42,8 @@ const backbone = z.discriminatedUnion("kind", [
     patchSize: count,
     imageSize: count,
     activation: z.enum(["gelu", "quick_gelu"]),
-    /** Start from the weights that `omni-id models` names; else from nothing. */
-    pretrained: z.boolean(),
+    /** Start from the weights that `omni-id models` names, or from those of a folder (`train clip`); else from nothing. */
+    pretrained: z.union([z.boolean(), z.string().min(1)]),
   }),
 ]);
 
@@ -233,6 +233,15 @@ export const presetSchema = z.strictObject({
   }),
   /** Decoder 2, flow matching (section 3.3), and what is built on it. */
   flow,
+  /** A CLIP of pictures and their captions (`train clip`); its image tower is the backbone's, or nano's. */
+  clip: z.strictObject({
+    /** Channels of what pictures and texts share. */
+    projection: count,
+    text: z.strictObject({ words: count, length: count, width: count, layers: count, heads: count, mlp: count }),
+    /** Pictures of different people that are told apart in a step. */
+    batch: z.int().min(2),
+    optimisation,
+  }),
   /** What reads off a picture whether a prompt was followed (`evaluate --stage personalise`). */
   attributes: z.strictObject({
     /** Side of a picture, in pixels. */

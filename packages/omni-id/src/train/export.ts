@@ -7,11 +7,13 @@ import type { People } from "../people/people.ts";
 import type { Preset } from "../presets/schema.ts";
 import type { Representation } from "../representations/representation.ts";
 import { saveAttributes } from "../weights/attributes.ts";
+import { saveClip } from "../weights/clip.ts";
 import { EncoderBundle, saveEncoder, saveMaskedDecoder, saveWeights } from "../weights/first-stage.ts";
 import { saveControl, saveFlowAdapter, saveFlowBase } from "../weights/flow.ts";
 import { ENCODER_FILE } from "../weights/folder.ts";
 import { KnownPeople, saveKnownPeople } from "../weights/known-people.ts";
 import type { OpenedAttributes } from "./attributes/open.ts";
+import type { OpenedClip } from "./clip/open.ts";
 import { type CommandNote, commandsOf } from "./commands.ts";
 import type { OpenedControl } from "./control/open.ts";
 import type { OpenedFlow } from "./flow/open.ts";
@@ -83,6 +85,14 @@ export async function exportFlowBase(
   const metadata = before ? afterwards(before, metadataOf(note)) : metadataOf(note);
   const hash = await saveFlowBase(folder, { base: model, preset: note.preset, metadata });
   return `flow base ${hash.slice(0, 12)}`;
+}
+
+/** Writes both towers of a CLIP; returns what to tell of it. */
+export async function exportClip(folder: string, { clip, people }: OpenedClip, note: ExportNote): Promise<string> {
+  mkdirSync(folder, { recursive: true });
+  const metadata = { ...metadataOf(note), people: String(people.ids.length) };
+  const hash = await saveClip(folder, { clip, preset: note.preset, metadata });
+  return `CLIP ${hash.slice(0, 12)}`;
 }
 
 /** Writes what reads attributes; returns what to tell of it. */

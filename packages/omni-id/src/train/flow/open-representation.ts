@@ -1,7 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { scope } from "@omni-id/torch";
-import { startFromPretrained } from "../../checkpoints/clip-vision.ts";
 import type { People } from "../../people/people.ts";
 import { sample } from "../../people/sample.ts";
 import type { Preset } from "../../presets/schema.ts";
@@ -10,6 +9,7 @@ import { buildRepresentation } from "../../weights/build.ts";
 import { readWeightsPreset } from "../../weights/file.ts";
 import { EncoderBundle, type LoadedEncoder, loadRepresentation } from "../../weights/first-stage.ts";
 import { ENCODER_FILE } from "../../weights/folder.ts";
+import { startFromPretrained } from "../../weights/pretrained.ts";
 
 export interface RepresentationOptions {
   preset: Preset;
@@ -54,7 +54,7 @@ export async function openRepresentation({
 }
 
 /** A fresh representation before its first step: the backbone's weights, and what is told of people's maps. */
-export function startRepresentation({ backbone }: Representation, preset: Preset, people: People): void {
-  startFromPretrained(backbone, preset.backbone);
+export async function startRepresentation({ backbone }: Representation, preset: Preset, people: People): Promise<void> {
+  await startFromPretrained(backbone, preset.backbone);
   scope(() => backbone.standardise?.(people.maps(sample(people, 512))));
 }

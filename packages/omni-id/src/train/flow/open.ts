@@ -56,7 +56,7 @@ export async function openFlowStage(options: OpenFlowStageOptions): Promise<Open
     backbone: network.backbone,
   });
 
-  if (encoder.fresh) startRepresentation(network, preset, people);
+  if (encoder.fresh) await startRepresentation(network, preset, people);
   const decoder = await openAdapter(options.adapter, { preset, base: base.base, encoder: network, people });
   const control = preset.flow.adapter.landmarks ? await openControl(options, base, people) : undefined;
   const model = new FlowModel(network, decoder, control);

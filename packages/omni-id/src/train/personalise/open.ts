@@ -47,7 +47,7 @@ export async function openPersonaliseStage(options: OpenPersonaliseOptions): Pro
     backbone: network.backbone,
   });
   checkSame(scenes.people, photos.people);
-  if (encoder.fresh) startRepresentation(network, preset, photos.people);
+  if (encoder.fresh) await startRepresentation(network, preset, photos.people);
 
   const decoder = await openAdapter(options.adapter, {
     preset,

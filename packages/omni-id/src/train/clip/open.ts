@@ -1,0 +1,28 @@
+import { ClipBackbone } from "../../backbones/clip.ts";
+import type { People } from "../../people/people.ts";
+import { vocabularyOf } from "../../text/prompt-words.ts";
+import { buildClip, type ClipWithWords, clipVisionOf } from "../../weights/clip.ts";
+import { type OpenStageOptions, openStagePeople } from "../stage-people.ts";
+import { ClipStage } from "./stage.ts";
+
+export interface OpenedClip {
+  stage: ClipStage;
+  clip: ClipWithWords;
+  people: People;
+}
+
+/** Both towers on people's photos and captions. @throws when nobody wrote captions, or there is one person alone */
+export async function openClipStage(options: OpenStageOptions): Promise<OpenedClip> {
+  const { preset, data, seed } = options;
+  const vision = clipVisionOf(preset);
+  const { people, validation } = await openStagePeople(options, {
+    imageSize: vision.imageSize,
+    backbone: new ClipBackbone(vision),
+  });
+  if (people.captions.every((caption) => caption === ""))
+    throw new Error(`${data[0]}: no photo has a caption, which CLIP learns from: omni-id data synth writes some`);
+  if (people.ids.length < 2) throw new Error(`${data[0]}: one person alone cannot be told from others`);
+  const clip = buildClip(preset, vocabularyOf(people.captions, preset.clip.text.words));
+  const stage = new ClipStage({ ...clip, people, validation, batch: preset.clip.batch, seed });
+  return { stage, clip, people };
+}
