@@ -13,7 +13,7 @@ import { experimentStatus } from "../experiments/status.ts";
 import { writeTables } from "../experiments/write-tables.ts";
 import { NANO_CLIP } from "../presets/nano-clip.ts";
 import { nearest } from "../presets/nearest.ts";
-import { CLIP_FILE } from "../weights/clip.ts";
+import { CLIP_FILE, hasClip } from "../weights/clip.ts";
 import { readWeightsNote } from "../weights/file.ts";
 import { CONTROL_FILE, FLUX_FILE } from "../weights/flow.ts";
 import { shippedWeights } from "../weights/folder.ts";
@@ -152,6 +152,8 @@ Every arm starts from the preset nano-paper and the same frozen flow base; claim
 (packages/omni-id/src/experiments/arms.ts). A stage that two arms share is trained once. Stages of the first seed come
 first, so that there is a whole table at every time. Killed anywhere, the same command goes on.
 
+What an arm wants that is not there leaves it out, with the reason: --web, --clip (omni-id train clip), klein's files.
+
 Examples:
   omni-id reproduce table2 --arms full no-mtd --seeds 1      a pilot: can the measure tell them apart?
   omni-id reproduce all
@@ -265,7 +267,7 @@ async function describe(folder: string): Promise<ExperimentSettings["data"]> {
 /** The small CLIP where it is. @throws when it was asked for, and is not there */
 async function clipHere(asked: string | undefined): Promise<ExperimentSettings["clip"]> {
   const folder = asked ?? NANO_CLIP.pretrained;
-  if (asked === undefined && !existsSync(join(folder, CLIP_FILE))) return undefined;
+  if (asked === undefined && !hasClip(folder)) return undefined;
   return { folder: resolve(folder), hash: (await readWeightsNote(join(folder, CLIP_FILE), "clip")).hash };
 }
 

@@ -85,7 +85,9 @@ Intervals are over people and seeds. Our numbers are not the paper's: it judges 
 pictures of rendered people by dlib's network. What can be compared is the order of the arms.
 
 \`\`\`
-npx omni-id reproduce all        # goes on where it stopped
+npx omni-id data synth -o data/synth && npx omni-id data synth --noise web -o data/web
+npx omni-id train clip           # for the arms on CLIP: a small one, on the same people
+npx omni-id reproduce all --web data/web        # goes on where it stopped
 npx omni-id reproduce status
 npx omni-id reproduce report     # writes this page
 \`\`\``;
