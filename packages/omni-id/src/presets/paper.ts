@@ -1,4 +1,5 @@
 import type { Preset } from "./schema.ts";
+import { smallNetworks } from "./small-networks.ts";
 
 /**
  * The paper's sizes (section 4.1): CLIP-H with all layers fine-tuned, L = 256, C = 1280, 2 + 2 blocks, MTD 250 K
@@ -101,19 +102,6 @@ export const paper: Preset = {
     },
   },
   // A checkpoint of stage one is 12 GB.
-  // Words of rendered people's captions; a batch of 128 different people.
-  clip: {
-    projection: 128,
-    text: { words: 190, length: 32, width: 128, layers: 2, heads: 4, mlp: 512 },
-    batch: 128,
-    optimisation: { steps: 1500, warmup: 50, decay: 0.4, muon: 0, adamw: 1e-3, clip: 1, ema: 0.995 },
-  },
-  // Scenes of 128 px, whatever the size of the pictures that are judged: it reads in a quarter of an hour.
-  attributes: {
-    imageSize: 128,
-    width: 32,
-    batch: 32,
-    optimisation: { steps: 2000, warmup: 20, decay: 0.5, muon: 0.02, adamw: 2e-3, clip: 1, ema: 0.995 },
-  },
+  ...smallNetworks,
   every: { save: 1000, keep: 0, heldOut: 5000 },
 };
