@@ -255,7 +255,7 @@ describe("from the command line", () => {
     expect(Object.keys(arms)).toEqual(["base", "omni-id", "again"]);
     expect(Object.keys(arms["omni-id"].idSimilarity)).toEqual(["1", "3"]);
     expect(arms.again).toEqual(arms["omni-id"]);
-    expect(arms["omni-id"].promptFollowing.mean).toBeGreaterThanOrEqual(0);
+    expect(arms["omni-id"].promptFollowing?.mean).toBeGreaterThanOrEqual(0);
     expect(arms.base.cost).toBeUndefined();
     expect(report.claims).toHaveLength(8);
     expect(Object.keys(report.classifier.accuracy)).toContain("garment");
@@ -265,6 +265,18 @@ describe("from the command line", () => {
     expect(again.code, again.err).toBe(0);
     const second = JSON.parse(readFileSync(place("report.json"), "utf8")) as PersonaliseReport;
     expect(second.arms["omni-id"]).toEqual(arms["omni-id"]);
+  });
+
+  it("tells no share of prompts that ask for nothing it could read", async () => {
+    writeFileSync(place("odd.txt"), "собака\n");
+    const made = await evaluate("--prompts", place("odd.txt"), "-o", place("odd.json"));
+    expect(made.code, made.err).toBe(0);
+    const text = readFileSync(place("odd.json"), "utf8");
+    const report = JSON.parse(text) as PersonaliseReport;
+    expect(report.arms["omni-id"].promptFollowing).toBeUndefined();
+    expect(report.arms["omni-id"].hair.colour?.mean).toBeGreaterThanOrEqual(0);
+    expect(report.claims.find(({ claim }) => claim.startsWith("… at no less"))?.answer).toBe("unresolved");
+    expect(text).not.toContain("null");
   });
 
   it("says what is missing", async () => {

@@ -18,6 +18,7 @@ interface Expected {
 }
 
 const likeness = (count: string) => (measured: Measured) => measured.idSimilarity[count];
+const told = (values: readonly number[]) => values.length > 0;
 const prompts = (measured: Measured) => measured.promptFollowing;
 
 /** Written before any run, as the paper has them (section 4.3). */
@@ -51,7 +52,7 @@ const EXPECTED: readonly Expected[] = [
 export function claimsOf(measured: Readonly<Record<string, Measured>>): Claim[] {
   return EXPECTED.map(({ claim, more, less, atLeast }) => {
     const [a, b] = [more, less].map(([arm, measure]) => measured[arm] && measure(measured[arm]));
-    if (!a || !b) return { claim, answer: "unresolved" };
+    if (!a?.some(told) || !b?.some(told)) return { claim, answer: "unresolved" };
     const difference = bootstrapDifference(a, b);
     const [low, high] = difference.ci;
     const answer = high < 0 ? "no" : low > 0 || atLeast ? "yes" : "unresolved";

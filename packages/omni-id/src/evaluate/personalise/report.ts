@@ -32,8 +32,8 @@ export interface SceneArmReport {
   idSimilarity: Record<string, Estimate>;
   /** Share of the pictures in which the detector finds a face. */
   detected: Record<string, number>;
-  /** Share of what a prompt asks that is read off its picture. */
-  promptFollowing: Estimate;
+  /** Share of what a prompt asks that is read off its picture; absent where no prompt asks for anything that can be. */
+  promptFollowing?: Estimate;
   byGroup: Partial<Record<SceneGroup, number>>;
   /** promptFollowing less that of the bare base, the same prompts and noise: what the identity costs. */
   cost?: Estimate;
@@ -42,7 +42,7 @@ export interface SceneArmReport {
   diversity: Estimate;
   leakage?: Leakage;
   /** Share of pictures that show the person's own hair where no prompt speaks of it and no hat hides it. */
-  hair: { colour: Estimate; length: Estimate };
+  hair: { colour?: Estimate; length?: Estimate };
   perPerson: PerPerson["means"];
 }
 
@@ -168,7 +168,11 @@ function reportOf(
   { bareFollowing, weights, scenes }: { bareFollowing: Groups; weights: Record<string, string>; scenes: People },
 ): SceneArmReport {
   const { idSimilarity, detected, promptFollowing, byGroup, copyPaste, leakage } = measured;
-  const known = (groups: Groups) => bootstrap(groups.filter((values) => values.length > 0));
+  const known = (groups: Groups) => {
+    const told = groups.filter((values) => values.length > 0);
+    return told.length > 0 ? bootstrap(told) : undefined;
+  };
+  const asks = bareFollowing.some((values) => values.length > 0);
   const likeness = Object.fromEntries(
     Object.entries(idSimilarity).map(([count, values]) => [count, bootstrap(values)]),
   );
@@ -178,15 +182,15 @@ function reportOf(
     ...(weights[name] && { weights: weights[name] }),
     idSimilarity: name === BARE ? { "1": bare, "3": bare, "5": bare } : likeness,
     detected,
-    promptFollowing: bootstrap(promptFollowing),
+    promptFollowing: known(promptFollowing),
     byGroup,
     ...(name !== BARE && {
-      cost: bootstrapDifference(promptFollowing, bareFollowing),
-      copyPaste: bootstrap(copyPaste),
+      cost: asks ? bootstrapDifference(promptFollowing, bareFollowing) : undefined,
+      copyPaste: known(copyPaste),
       leakage,
     }),
     diversity: bootstrap(measured.diversity),
     hair: { colour: known(measured.hairColour), length: known(measured.hairLength) },
-    perPerson: perPerson(scenes, { idSimilarity, promptFollowing: { all: promptFollowing } }).means,
+    perPerson: perPerson(scenes, { idSimilarity, ...(asks && { promptFollowing: { all: promptFollowing } }) }).means,
   };
 }

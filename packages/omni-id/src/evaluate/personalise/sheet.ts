@@ -42,7 +42,8 @@ export function describePersonalise({ arms, bounds, classifier, claims, photos }
   const lines = Object.entries(arms).map(([name, arm]) => {
     const likeness = Object.entries(arm.idSimilarity).map(([count, { mean }]) => `${number(mean)} (${count})`);
     const cost = arm.cost ? `, ${number(arm.cost.mean)} against the bare base` : "";
-    return `${name}: ID similarity ${likeness.join(" ")}; of what prompts ask ${Math.round(100 * arm.promptFollowing.mean)} %${cost}`;
+    const asked = arm.promptFollowing && `; of what prompts ask ${Math.round(100 * arm.promptFollowing.mean)} %${cost}`;
+    return `${name}: ID similarity ${likeness.join(" ")}${asked ?? ""}`;
   });
   return [
     ...lines,
