@@ -288,6 +288,7 @@ describe("from the command line", () => {
       [["--weights", join(base, "weights")], /holds no adapter that tells of a person: omni-id train personalise/],
       [["--arms", "arcface"], /expected NAME=FOLDER/],
       [["--prompts", place("none.txt")], /no file of prompts/],
+      [["--identities", "1"], /people to measure on: 1, and a stranger is wanted for each/],
     ] as const) {
       const { code, err } = await evaluate(...args, "-o", place("refused.json"));
       expect(err).toMatch(said);

@@ -115,12 +115,13 @@ it("their types hold under a strict compiler that checks the packages' declarati
   expect(status, output).toBe(0);
 });
 
-it("the command is there, with the weights and the licence", () => {
+it("the command is there, with the weights, the licence and the prompts", () => {
   const command = ["node_modules/omni-id/bin/omni-id.mjs", "encode", "bob.jpg", "-o", "bob.safetensors", "--json"];
   const { status, output, stdout } = run(process.execPath, command, project);
   expect(status, output).toBe(0);
   expect(JSON.parse(stdout)).toMatchObject({ shape: [4, 16] }); // the tiny weights of this test
   expect(existsSync(join(project, "node_modules/omni-id/LICENSE"))).toBe(true);
+  expect(existsSync(join(project, "node_modules/omni-id/prompts/scenes.txt"))).toBe(true);
 });
 
 const tsc = () => join(repository, "node_modules/typescript/bin/tsc");

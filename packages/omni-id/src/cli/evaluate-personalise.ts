@@ -48,6 +48,11 @@ export async function personalise(chosen: PersonaliseChosen): Promise<{ report: 
   const { imageSize } = readWeightsPreset(join(attributesFolder, ATTRIBUTES_FILE), "attributes").attributes;
   const shards = await ShardSet.open(chosen.data ?? DATA);
   const ids = (chosen.people === "all" ? shards.ids : splitOf(shards)[chosen.people]).slice(0, identities);
+  if (ids.length < 2) {
+    throw new Error(
+      `${shards.folder}: people to measure on: ${ids.length}, and a stranger is wanted for each; --people all takes everybody of a set`,
+    );
+  }
   const arms: Record<string, SceneArm> = {};
   for (const [name, folder] of folders) {
     const generator = await SceneGenerator.load(folder);
