@@ -21,6 +21,16 @@ const FILES: Readonly<Record<KleinModel, string>> = {
   distilled: "FLUX.2 [klein] 4B, distilled",
 };
 
+/** Where its files lie. @throws one line when one is missing, and which */
+export function kleinFiles(model: KleinModel) {
+  return {
+    flux: wantedPath(FILES[model]),
+    autoencoder: wantedPath("FLUX.2's autoencoder"),
+    qwen3: wantedPath("Qwen3-4B"),
+    tokenizer: wantedPath("Qwen3's tokenizer"),
+  };
+}
+
 /**
  * FLUX.2 [klein] from its own files, where `omni-id models` says: transformer and autoencoder now, Qwen3 whenever a
  * prompt is new.
@@ -30,17 +40,15 @@ export function loadKleinBase(
   { flow }: Preset,
   { model = "base", ...options }: LoadModelOptions & { model?: KleinModel } = {},
 ): FlowBase {
-  const flux = loadFlux2(wantedPath(FILES[model]), options);
+  const { flux: file, autoencoder, ...text } = kleinFiles(model);
+  const flux = loadFlux2(file, options);
   const { length } = flow.prompts;
   const { contextWidth } = flux.options;
   const outputs = flow.prompts.kind === "qwen3" ? flow.prompts.layers : undefined;
   return new FlowBase({
     flux,
-    latents: loadFlux2Autoencoder(wantedPath("FLUX.2's autoencoder"), options),
-    prompts: new KleinPrompts(
-      { qwen3: wantedPath("Qwen3-4B"), tokenizer: wantedPath("Qwen3's tokenizer") },
-      { ...options, length, contextWidth, outputs },
-    ),
+    latents: loadFlux2Autoencoder(autoencoder, options),
+    prompts: new KleinPrompts(text, { ...options, length, contextWidth, outputs }),
     packing: flow.packing,
     imageSize: flow.imageSize,
     drawing: DRAWING[model],

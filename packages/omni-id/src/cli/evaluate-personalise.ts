@@ -11,7 +11,6 @@ import { SceneGenerator } from "../generate/scene-generator.ts";
 import type { People } from "../people/people.ts";
 import { type PrepareOptions, preparePeople } from "../people/prepare.ts";
 import { ATTRIBUTES_FILE, loadAttributes } from "../weights/attributes.ts";
-import { readWeightsPreset } from "../weights/file.ts";
 import { UsageError } from "./output.ts";
 
 /** Where `train attributes` leaves its weights. */
@@ -45,7 +44,6 @@ export async function personalise(chosen: PersonaliseChosen): Promise<{ report: 
   const folders = new Map([["omni-id", weights], ...(chosen.arms ?? []).map(armOf)]);
   const attributesFolder = chosen.attributes ?? (existsSync(join(weights, ATTRIBUTES_FILE)) ? weights : ATTRIBUTES);
   const attributes = await loadAttributes(attributesFolder);
-  const { imageSize } = readWeightsPreset(join(attributesFolder, ATTRIBUTES_FILE), "attributes").attributes;
   const shards = await ShardSet.open(chosen.data ?? DATA);
   const ids = (chosen.people === "all" ? shards.ids : splitOf(shards)[chosen.people]).slice(0, identities);
   if (ids.length < 2) {
@@ -66,7 +64,7 @@ export async function personalise(chosen: PersonaliseChosen): Promise<{ report: 
     arms,
     scenes,
     prompts,
-    attributes: { ...attributes, imageSize },
+    attributes,
     judge,
     seed,
     settings: { steps, ...(guidance !== undefined && { guidance: { identity: guidance } }) },

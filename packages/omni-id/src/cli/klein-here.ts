@@ -1,12 +1,10 @@
 import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
-import { wantedPath } from "../checkpoints/wanted.ts";
+import { kleinFiles } from "../checkpoints/klein-base.ts";
 import type { ExperimentSettings } from "../experiments/stages.ts";
 
 /** Klein's smaller training size, and the photos' too. */
 const PIXELS = 512;
-
-const NEEDED = ["FLUX.2 [klein] Base 4B", "FLUX.2's autoencoder", "Qwen3-4B", "Qwen3's tokenizer"];
 
 /**
  * Whether the arm of klein's own references can be run: where its files are, on a GPU or where somebody asks for it.
@@ -17,7 +15,7 @@ export function kleinHere(asked: number | undefined, device: string): NonNullabl
     return { missing: "FLUX.2 [klein] draws for days on a processor: --device cuda, or --references 512 all the same" };
   }
   try {
-    const files = NEEDED.map((what) => statSync(wantedPath(what)).size);
+    const files = Object.values(kleinFiles("base")).map((path) => statSync(path).size);
     const hash = createHash("sha256").update(JSON.stringify(files)).digest("hex").slice(0, 12);
     return { pixels: asked ?? PIXELS, hash };
   } catch (error) {

@@ -74,27 +74,26 @@ function fill(stored: unknown, base: unknown): unknown {
 }
 
 /** What lies at a dotted key; undefined where nothing does. */
-const partAt = (preset: unknown, path: string): unknown =>
-  path.split(".").reduce<unknown>((node, key) => (plain(node) ? node[key] : undefined), preset);
-
-/** Empties an object of what another kind had. */
-function clearedFor(whole: Values, part: Values): Values {
-  for (const key of Object.keys(whole)) delete whole[key];
-  return part;
-}
+const partAt = (preset: unknown, path: string | readonly string[]): unknown =>
+  (typeof path === "string" ? path.split(".") : path).reduce<unknown>(
+    (node, key) => (plain(node) ? node[key] : undefined),
+    preset,
+  );
 
 function assign(preset: Values, override: string): void {
   const split = override.indexOf("=");
   if (split < 1) throw new Error(`"${override}" is no preset value; write key=value, such as mtd.batch=8`);
   const path = override.slice(0, split);
+  const keys = path.split(".");
+  const last = keys.pop() as string;
   const whole = partAt(preset, path);
   if (plain(whole) && "kind" in whole) {
     const text = override.slice(split + 1);
     const part = PARTS[path]?.[text] ?? parseValue(text, override);
     if (!plain(part))
       throw new Error(`"${override}": ${path} has several values${nearest(text, Object.keys(PARTS[path] ?? {}))}`);
-    // Another part altogether, of which all is told; of the same kind what is told replaces what was.
-    Object.assign(whole, part.kind === whole.kind ? part : clearedFor(whole, part));
+    // Of the same kind what is told replaces what was; another kind is told as a whole.
+    (partAt(preset, keys) as Values)[last] = part.kind === whole.kind ? { ...whole, ...part } : { ...part };
     return;
   }
   const known = [...valuesOf(preset).keys()];
@@ -103,10 +102,7 @@ function assign(preset: Values, override: string): void {
     const hint = meant.length > 0 ? `; did you mean ${meant.join(" or ")}?` : nearest(path, known);
     throw new Error(`preset key "${path}" is not known${hint}`);
   }
-  const keys = path.split(".");
-  const last = keys.pop() as string;
-  const home = keys.reduce((node, key) => node[key] as Values, preset);
-  home[last] = parseValue(override.slice(split + 1), override);
+  (partAt(preset, keys) as Values)[last] = parseValue(override.slice(split + 1), override);
 }
 
 /** Values by dotted key, such as `mtd.optimisation.steps`; a list is one value. */

@@ -7,6 +7,8 @@ export const ATTRIBUTES_FILE = "attributes.safetensors";
 /** What reads off pictures what a sentence could say of them, with its file's hash. */
 export interface LoadedAttributes {
   network: AttributeNetwork;
+  /** Side of the pictures that it reads, in pixels. */
+  imageSize: number;
   hash: string;
 }
 
@@ -23,5 +25,5 @@ export async function loadAttributes(folder: string): Promise<LoadedAttributes> 
   const network = new AttributeNetwork(preset.attributes);
   network.loadStateDict(tensors);
   network.requiresGrad_(false);
-  return { network, hash };
+  return { network, imageSize: preset.attributes.imageSize, hash };
 }

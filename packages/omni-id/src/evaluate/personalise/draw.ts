@@ -3,11 +3,10 @@ import type { SceneGenerator, SceneSettings } from "../../generate/scene-generat
 import { chunk } from "../../people/chunk.ts";
 import type { People } from "../../people/people.ts";
 import { DrawnPictures } from "../drawn-pictures.ts";
+import { INPUT_COUNTS } from "../protocol.ts";
 import { encodeTasks } from "../reconstruct.ts";
 import type { ScenePrompt } from "./prompts.ts";
 
-/** Numbers of photos that a person is drawn from. */
-export const SCENE_COUNTS = [1, 3, 5] as const;
 /** Where only one number of photos is looked at. */
 export const USUAL = 3;
 
@@ -38,7 +37,7 @@ export function inputsOf(photos: People, count: number): { inputs: number[] }[] 
 /** The numbers of photos that everybody has. */
 export function countsOf(photos: People): number[] {
   const least = Math.min(...photos.counts);
-  return SCENE_COUNTS.filter((count) => count <= least);
+  return INPUT_COUNTS.filter((count) => count <= least);
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Groups } from "@omni-id/data";
+import { type Groups, mean } from "@omni-id/data";
 import { F, noGrad, scope, type Tensor, tensor } from "@omni-id/torch";
 import { chunk } from "../../people/chunk.ts";
 import type { People } from "../../people/people.ts";
@@ -46,8 +46,7 @@ export function likenessOfScenes(
   faces: readonly (FoundFace | undefined)[],
 ): SceneLikeness {
   const there = [...faces.keys()].filter((i) => faces[i]);
-  const stranger = strangers(known).flat();
-  const least = stranger.reduce((sum, value) => sum + value, 0) / stranger.length;
+  const least = mean(strangers(known).flat());
   const each = pictures.shape[0] / known.scenes.length;
   const likeness = Array.from(faces, () => least);
   const copied: (number | undefined)[] = faces.map(() => undefined);

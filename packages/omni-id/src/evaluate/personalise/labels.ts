@@ -1,4 +1,4 @@
-import { readSceneWords, SCENE_GROUPS, SCENE_WORDS, type SceneGroup, type SceneWords } from "@omni-id/data";
+import { mean, readSceneWords, SCENE_GROUPS, SCENE_WORDS, type SceneGroup, type SceneWords } from "@omni-id/data";
 import { autocast, noGrad, preferredPrecision, scope, type Tensor, tensor } from "@omni-id/torch";
 import type { AttributeNetwork } from "../../backbones/attribute-network.ts";
 import type { People } from "../../people/people.ts";
@@ -49,8 +49,7 @@ export function accuracyOf(network: AttributeNetwork, people: People): Record<st
         network.scores(network.features(toUnit(people.cropsOf(rows)), people.pointsOf(rows))),
       );
       const right = accuracies(scores, labelsOf(people, rows));
-      const values = Object.values(right);
-      return { accuracy: values.reduce((sum, value) => sum + value, 0) / values.length, ...right };
+      return { accuracy: mean(Object.values(right)), ...right };
     }),
   );
 }

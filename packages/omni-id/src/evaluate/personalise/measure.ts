@@ -25,7 +25,7 @@ export interface Measured {
 /** What an arm's pictures are held against. */
 export interface SceneTest {
   known: KnownFaces;
-  attributes: LoadedAttributes & { imageSize: number };
+  attributes: LoadedAttributes;
   prompts: readonly ScenePrompt[];
   scenes: People;
   photos: People;

@@ -11,8 +11,7 @@ import type { Tensor } from "@omni-id/torch";
 import type { SceneSettings } from "../../generate/scene-generator.ts";
 import type { People } from "../../people/people.ts";
 import type { LoadedAttributes } from "../../weights/attributes.ts";
-import type { PerPerson } from "../figures.ts";
-import { perPerson } from "../figures.ts";
+import { type PerPerson, perPerson } from "../figures.ts";
 import type { Judge } from "../recognisers.ts";
 import { type Claim, claimsOf } from "./claims.ts";
 import { countsOf, drawScenes, type SceneArm, USUAL } from "./draw.ts";
@@ -72,7 +71,7 @@ export interface PersonaliseOptions {
   /** The people's own scenes, which nothing is drawn from. */
   scenes: People;
   prompts: readonly ScenePrompt[];
-  attributes: LoadedAttributes & { imageSize: number };
+  attributes: LoadedAttributes;
   judge: Judge;
   seed: number;
   settings: SceneSettings;
