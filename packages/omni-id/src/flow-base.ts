@@ -147,7 +147,13 @@ export function flowTarget(x: Tensor, noise: Tensor): Tensor {
   return noise.sub(x);
 }
 
-/** Mean squared error of the velocity, one number a picture: `[B]`. */
-export function flowError(velocity: Tensor, x: Tensor, noise: Tensor): Tensor {
-  return scope(() => velocity.sub(flowTarget(x, noise)).square().mean([1, 2]));
+/**
+ * Mean squared error of the velocity, one number a picture: `[B]`.
+ * @param weights how much each token counts, `[B, N]`; all alike when absent
+ */
+export function flowError(velocity: Tensor, x: Tensor, noise: Tensor, weights?: Tensor): Tensor {
+  return scope(() => {
+    const squares = velocity.sub(flowTarget(x, noise)).square();
+    return weights ? squares.mean([2]).mul(weights).mean([1]) : squares.mean([1, 2]);
+  });
 }

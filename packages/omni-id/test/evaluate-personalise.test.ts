@@ -204,7 +204,7 @@ describe("from the command line", () => {
   const [data, cache, base, weights] = ["data", "cache", "base", "weights"].map((name) => place(name));
   const small = [
     ...TINY_SCENES,
-    ...["flow.latents.channels=24", "flow.latents.patchSize=8", "flow.base.optimisation.steps=2"],
+    "flow.base.optimisation.steps=2",
     ...["flow.adapter.batch=2", "flow.adapter.inputs=[1,2]", "flow.adapter.targets=2", "flow.adapter.likenessBatch=2"],
     ...["flow.adapter.optimisation.steps=2", "attributes.imageSize=32", "attributes.width=8", "attributes.batch=4"],
     "attributes.optimisation.steps=3",

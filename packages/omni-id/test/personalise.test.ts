@@ -23,8 +23,6 @@ const [data, cache, base, weights] = ["data", "cache", "base", "weights"].map((n
 
 const SMALL = [
   ...TINY_SCENES,
-  "flow.latents.channels=24",
-  "flow.latents.patchSize=8",
   "flow.base.optimisation.steps=2",
   "flow.adapter.batch=2",
   "flow.adapter.inputs=[1,2]",

@@ -27,6 +27,12 @@ export const TINY_FIRST_STAGE = [
 /** What makes the base of scenes tiny. */
 export const TINY_SCENES = [
   "flow.imageSize=32",
+  `flow.latents=${JSON.stringify({
+    ...{ kind: "smoothed", patchSize: 8, channels: 24 },
+    decoder: { channels: 4, multipliers: [1, 1, 2, 2], resBlocks: 1, groups: 2 },
+  })}`,
+  "autoencoder.batch=4",
+  "autoencoder.optimisation.steps=3",
   "flow.flux.width=32",
   "flow.flux.heads=1",
   "flow.flux.singleBlocks=1",

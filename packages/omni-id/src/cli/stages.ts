@@ -1,9 +1,11 @@
 import { openAttributesStage } from "../train/attributes/open.ts";
+import { openAutoencoderStage } from "../train/autoencoder/open.ts";
 import { openBaseStage } from "../train/base/open.ts";
 import { openClipStage } from "../train/clip/open.ts";
 import { openControlStage } from "../train/control/open.ts";
 import {
   exportAttributes,
+  exportAutoencoder,
   exportClip,
   exportControl,
   exportFirstStage,
@@ -41,7 +43,10 @@ export const STAGES = {
     name: "base",
     about: "the nano flow model, from nothing; the paper preset takes FLUX.1-dev instead",
     help: "Held-out figures are the flow loss at four times, by the fixed prompt and by captions.",
-    needs: { base: { about: "start from the flow base of this folder, with its latents and words" } },
+    needs: {
+      base: { about: "start from the flow base of this folder, with its latents and words" },
+      autoencoder: { about: "draw with the autoencoder of this folder (train autoencoder)" },
+    },
     optimisation: (preset) => preset.flow.base.optimisation,
     batch: "flow.base.batch",
     open: async (options, weights) => {
@@ -119,6 +124,24 @@ export const STAGES = {
     open: async (options) => {
       const opened = await openClipStage(options);
       return { stage: opened.stage, save: (folder, note) => exportClip(folder, opened, note) };
+    },
+  }),
+  autoencoder: entry({
+    name: "autoencoder",
+    about: "the decoder that draws scenes of their latents, whose encoder is given by principal directions",
+    help:
+      "Held-out figures are PSNR in dB, of the directions alone and with the decoder, of scenes and of the faces in them.\n" +
+      "Then: omni-id train base --preset nano-scenes --data data/scenes --autoencoder runs/autoencoder/weights",
+    preset: "nano-scenes",
+    data: "data/scenes",
+    needs: {
+      base: { about: "a decoder for the latents of this folder's flow base, whose files are written beside it" },
+    },
+    optimisation: (preset) => preset.autoencoder.optimisation,
+    batch: "autoencoder.batch",
+    open: async (options, weights) => {
+      const opened = await openAutoencoderStage({ ...options, ...weights });
+      return { stage: opened.stage, save: (folder, note) => exportAutoencoder(folder, opened, note) };
     },
   }),
   attributes: entry({

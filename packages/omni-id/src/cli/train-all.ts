@@ -11,7 +11,7 @@ import { decoderAgain } from "../train/decoder-again.ts";
 import { RunLog } from "../train/run-log.ts";
 import { stagePeopleOptions } from "../train/stage-people.ts";
 import { loadEncoder } from "../weights/first-stage.ts";
-import { ADAPTER_FILE, CONTROL_FILE, FLUX_FILE } from "../weights/flow.ts";
+import { ADAPTER_FILE, CONTROL_FILE, FLUX_FILE, takesPublished } from "../weights/flow.ts";
 import { DECODER_FILE } from "../weights/folder.ts";
 import { count } from "./options.ts";
 import { outFolder } from "./out-file.ts";
@@ -111,7 +111,7 @@ export function partsOf(preset: Preset, { out, common, set, from }: PartsOptions
       done: () => existsSync(join(weightsOf(out, name), last)), // the file that the part writes last
     };
   };
-  const ownBase = preset.flow.latents.kind === "linear" ? ["base"] : []; // else FLUX.1 as it is
+  const ownBase = !takesPublished(preset) ? ["base"] : []; // else FLUX.1 as it is
   const identified = preset.flow.control.identity > 0 ? ["flow"] : [];
   const parts = [
     part("mtd", DECODER_FILE, [], start("--encoder", "--decoder")),

@@ -11,6 +11,7 @@ export function trainCommand() {
     .addCommand(stageCommand(STAGES.control))
     .addCommand(stageCommand(STAGES.personalise))
     .addCommand(stageCommand(STAGES.clip))
+    .addCommand(stageCommand(STAGES.autoencoder))
     .addCommand(stageCommand(STAGES.attributes))
     .addCommand(trainAllCommand());
 }

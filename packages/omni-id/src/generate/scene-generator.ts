@@ -6,7 +6,14 @@ import type { FlowAdapter } from "../flow-decoder.ts";
 import type { Representation } from "../representations/representation.ts";
 import type { IdentitySpan, SceneGuidance, SolverName } from "../sampling-steps.ts";
 import { type LoadedEncoder, loadRepresentation } from "../weights/first-stage.ts";
-import { ADAPTER_FILE, type LoadedFlowBase, loadFlowAdapter, loadFlowBase, publishedPreset } from "../weights/flow.ts";
+import {
+  ADAPTER_FILE,
+  type LoadedFlowBase,
+  loadFlowAdapter,
+  loadFlowBase,
+  publishedPreset,
+  takesPublished,
+} from "../weights/flow.ts";
 import { ENCODER_FILE, shippedWeights } from "../weights/folder.ts";
 import { drawScene } from "./draw-scene.ts";
 
@@ -52,8 +59,8 @@ export class SceneGenerator {
    */
   static async load(folder: string = shippedWeights("nano-scenes")): Promise<SceneGenerator> {
     const base = await loadFlowBase(folder, publishedPreset(folder));
-    const { latents, pictures } = base.preset.flow;
-    if (latents.kind === "linear" && pictures !== "scenes") {
+    const { pictures } = base.preset.flow;
+    if (!takesPublished(base.preset) && pictures !== "scenes") {
       throw new Error(
         `${folder}: these weights draw aligned faces, and no scenes; leave --scene out, or name weights of: omni-id train personalise`,
       );

@@ -24,7 +24,11 @@ export const presets: Readonly<Record<string, Preset>> = {
 /** What options were before there were such options: files that are older than these were made by it. */
 const BEFORE: Values = {
   faceMask: "outline-skin",
-  flow: { guidance: { distilled: 3.5, classifierFree: 3 }, adapter: { standardise: true } },
+  flow: {
+    guidance: { distilled: 3.5, classifierFree: 3 },
+    base: { faceWeight: 1 },
+    adapter: { standardise: true, faceWeight: 1 },
+  },
 };
 
 /**

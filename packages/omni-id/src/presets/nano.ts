@@ -57,6 +57,7 @@ export const nano: Preset = {
     base: {
       batch: 64,
       captions: 0.5,
+      faceWeight: 1,
       // Towards the noise, where the picture is decided.
       times: { kind: "logit-normal", mean: 0.4 },
       optimisation: { steps: 3000, warmup: 20, decay: 0.4, muon: 0.02, adamw: 1e-3, clip: 1, ema: 0.998 },
@@ -68,6 +69,7 @@ export const nano: Preset = {
       targetsFrom: "all",
       times: { kind: "logit-normal", mean: 0.4 },
       captions: 0,
+      faceWeight: 1,
       // Along with the adapter, as in the paper, at a rate that keeps what stage one has learned.
       encoderRate: 0.3,
       standardise: true,

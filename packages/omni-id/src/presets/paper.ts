@@ -67,6 +67,7 @@ export const paper: Preset = {
     base: {
       batch: 64,
       captions: 1,
+      faceWeight: 1,
       times: { kind: "uniform" },
       optimisation: { steps: 1_000_000, warmup: 1000, decay: 0.1, muon: 0, adamw: 1e-4, clip: 1, ema: 0.9999 },
     },
@@ -77,6 +78,7 @@ export const paper: Preset = {
       targetsFrom: "all",
       times: { kind: "uniform" },
       captions: 0,
+      faceWeight: 1,
       encoderRate: 1,
       standardise: false,
       joined: false,

@@ -61,6 +61,18 @@ const flow = z.strictObject({
   latents: z.discriminatedUnion("kind", [
     /** Principal directions of patches. */
     z.strictObject({ kind: z.literal("linear"), patchSize: count, channels: count }),
+    /** Such directions, and a decoder that sees all patches of a picture together (`train autoencoder`). */
+    z.strictObject({
+      kind: z.literal("smoothed"),
+      patchSize: count,
+      channels: count,
+      decoder: z.strictObject({
+        channels: count,
+        multipliers: z.array(count).min(1),
+        resBlocks: count,
+        groups: count,
+      }),
+    }),
     /** FLUX's own autoencoder. */
     z.strictObject({ kind: z.literal("flux") }),
     /** FLUX.2's. */
@@ -114,6 +126,8 @@ const flow = z.strictObject({
     batch: count,
     /** Share of pictures that are told with their captions, the rest with the fixed prompt. */
     captions: share,
+    /** How much the tokens of a face count over the others; 1: all alike. */
+    faceWeight: positive,
     times,
     optimisation,
   }),
@@ -127,6 +141,8 @@ const flow = z.strictObject({
     times,
     /** Share of the targets that are told with their own captions, the rest with the fixed prompt alone (section 4.3). */
     captions: share,
+    /** How much the tokens of a face count over the others; 1, the paper's form: all alike. */
+    faceWeight: positive,
     /** The encoder's rates as a share of the adapter's. */
     encoderRate: share,
     /** ℓ less its mean over training people, over its deviation; the paper's adapter takes ℓ as it is. */
@@ -240,6 +256,15 @@ export const presetSchema = z.strictObject({
     text: z.strictObject({ words: count, length: count, width: count, layers: count, heads: count, mlp: count }),
     /** Pictures of different people that are told apart in a step. */
     batch: z.int().min(2),
+    optimisation,
+  }),
+  /** The decoder of latents that have one to train (`train autoencoder`). */
+  autoencoder: z.strictObject({
+    batch: count,
+    /** Deviation of what is added to the latents, whose own is 1. */
+    noise: z.number().min(0),
+    /** How much the pixels of a face count over the others. */
+    faceWeight: positive,
     optimisation,
   }),
   /** What reads off a picture whether a prompt was followed (`evaluate --stage personalise`). */

@@ -9,10 +9,18 @@ import type { Representation } from "../representations/representation.ts";
 import { saveAttributes } from "../weights/attributes.ts";
 import { saveClip } from "../weights/clip.ts";
 import { EncoderBundle, saveEncoder, saveMaskedDecoder, saveWeights } from "../weights/first-stage.ts";
-import { saveControl, saveFlowAdapter, saveFlowBase } from "../weights/flow.ts";
+import {
+  FLUX_FILE,
+  PROMPTS_FILE,
+  saveAutoencoder,
+  saveControl,
+  saveFlowAdapter,
+  saveFlowBase,
+} from "../weights/flow.ts";
 import { ENCODER_FILE } from "../weights/folder.ts";
 import { KnownPeople, saveKnownPeople } from "../weights/known-people.ts";
 import type { OpenedAttributes } from "./attributes/open.ts";
+import type { OpenedAutoencoder } from "./autoencoder/open.ts";
 import type { OpenedClip } from "./clip/open.ts";
 import { type CommandNote, commandsOf } from "./commands.ts";
 import type { OpenedControl } from "./control/open.ts";
@@ -85,6 +93,24 @@ export async function exportFlowBase(
   const metadata = before ? afterwards(before, metadataOf(note)) : metadataOf(note);
   const hash = await saveFlowBase(folder, { base: model, preset: note.preset, metadata });
   return `flow base ${hash.slice(0, 12)}`;
+}
+
+/**
+ * Writes an autoencoder; returns what to tell of it. Beside it, where it is a flow base's own, that base as it was, whose
+ * hash adapters name.
+ */
+export async function exportAutoencoder(
+  folder: string,
+  { model, people, base }: OpenedAutoencoder,
+  note: ExportNote,
+): Promise<string> {
+  mkdirSync(folder, { recursive: true });
+  const metadata = { ...metadataOf(note), people: String(people.ids.length) };
+  if (base !== undefined) {
+    for (const file of [FLUX_FILE, PROMPTS_FILE]) copyFileSync(join(base, file), join(folder, file));
+  }
+  const hash = await saveAutoencoder(folder, { latents: model, preset: note.preset, metadata });
+  return `autoencoder ${hash.slice(0, 12)}`;
 }
 
 /** Writes both towers of a CLIP; returns what to tell of it. */

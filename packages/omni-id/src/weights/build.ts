@@ -6,6 +6,7 @@ import { Flux } from "../backbones/flux.ts";
 import { LinearAutoencoder } from "../backbones/linear-autoencoder.ts";
 import { RecogniserBackbone, recogniserTokens } from "../backbones/recogniser.ts";
 import { SentenceEncoder } from "../backbones/sentences.ts";
+import { SmoothedAutoencoder } from "../backbones/smoothed-autoencoder.ts";
 import { type PromptEncoder, WordEncoder } from "../backbones/words.ts";
 import { Encoder } from "../encoder.ts";
 import { FlowBase } from "../flow-base.ts";
@@ -104,7 +105,9 @@ export function buildControl({ flow }: Preset, { flux, latents }: FlowBase): Lan
   return new LandmarkControl({ flux: flux.options, blocks: doubleBlocks, hint: { strides, patch: token / reduced } });
 }
 
-function buildLatents({ latents }: FlowPreset): Autoencoder {
+/** A preset's own autoencoder, with fresh weights. @throws when it takes a published one */
+export function buildLatents({ latents }: FlowPreset): Autoencoder {
+  if (latents.kind === "smoothed") return new SmoothedAutoencoder(latents);
   if (latents.kind === "linear") return new LinearAutoencoder(latents);
   throw new Error(
     "this preset takes a published flow model as it is: nothing to train here. Its files: omni-id models",

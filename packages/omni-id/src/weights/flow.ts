@@ -2,6 +2,8 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { defaultDevice } from "@omni-id/torch";
 import type { LandmarkControl } from "../adapters/landmark-control.ts";
+import type { Autoencoder } from "../backbones/autoencoder.ts";
+import { SmoothedAutoencoder } from "../backbones/smoothed-autoencoder.ts";
 import { VocabularyEncoder } from "../backbones/words.ts";
 import { loadFluxBase } from "../checkpoints/flux-base.ts";
 import { type KleinModel, loadKleinBase } from "../checkpoints/klein-base.ts";
@@ -40,7 +42,7 @@ export async function saveFlowBase(
   const { latents, prompts, flux } = base;
   const words: Record<string, string> = {};
   if (prompts instanceof VocabularyEncoder) words.vocabulary = JSON.stringify(prompts.vocabulary);
-  await saveWeightsFile(join(folder, AUTOENCODER_FILE), latents, { preset, metadata, dtype });
+  await saveAutoencoder(folder, { latents, preset, metadata, dtype });
   await saveWeightsFile(join(folder, PROMPTS_FILE), prompts, { preset, metadata: { ...metadata, ...words }, dtype });
   return saveWeightsFile(join(folder, FLUX_FILE), flux, { preset, metadata, dtype });
 }
@@ -91,13 +93,33 @@ export async function loadFlowBase(folder: string, wanted?: Preset, model?: Klei
   return { base, preset: flux.preset, hash: flux.hash, metadata: flux.metadata };
 }
 
+/** Writes an autoencoder alone; returns its hash. */
+export function saveAutoencoder(
+  folder: string,
+  { latents, ...note }: WeightsNote & { latents: Autoencoder },
+): Promise<string> {
+  return saveWeightsFile(join(folder, AUTOENCODER_FILE), latents, note);
+}
+
+/**
+ * Puts a folder's autoencoder into another of the same latents. A decoder that a folder's latents do not have yet stays as
+ * it is.
+ * @throws when the folder's latents are of another shape
+ */
+export async function startAutoencoder(latents: Autoencoder, folder: string): Promise<void> {
+  const { tensors } = await openWeightsFile(join(folder, AUTOENCODER_FILE), "autoencoder");
+  const undrawn = latents instanceof SmoothedAutoencoder && !tensors.has("decoder.conv_out.weight");
+  latents.loadStateDict(tensors, { strict: !undrawn });
+}
+
 /**
  * Puts a folder's flow base into another of the same shape, to be trained on: with its latents and its words.
  * @returns its metadata: how it was trained
  */
 export async function startFlowBase(base: FlowBase, folder: string): Promise<Readonly<Record<string, string>>> {
   const loaded = await loadFlowBase(folder);
-  for (const part of ["flux", "latents", "prompts"] as const) base[part].loadStateDict(loaded.base[part].stateDict());
+  for (const part of ["flux", "prompts"] as const) base[part].loadStateDict(loaded.base[part].stateDict());
+  await startAutoencoder(base.latents, folder);
   if (base.prompts instanceof VocabularyEncoder && loaded.base.prompts instanceof VocabularyEncoder) {
     base.prompts.vocabulary = [...loaded.base.prompts.vocabulary];
   }

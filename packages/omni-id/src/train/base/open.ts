@@ -1,18 +1,17 @@
 import { noGrad, randn, scope, type Tensor, zeros } from "@omni-id/torch";
-import { LinearAutoencoder } from "../../backbones/linear-autoencoder.ts";
 import { VocabularyEncoder } from "../../backbones/words.ts";
 import type { FlowBase } from "../../flow-base.ts";
 import { keyedGenerator } from "../../people/draws.ts";
 import type { People } from "../../people/people.ts";
 import { sample } from "../../people/sample.ts";
 import { saveSheet, toRgb } from "../../pictures/picture.ts";
-import { toUnit } from "../../pictures/rgb-batch.ts";
 import type { Preset } from "../../presets/schema.ts";
 import { euler } from "../../sampling.ts";
 import { schedule } from "../../sampling-steps.ts";
 import { vocabularyOf } from "../../text/prompt-words.ts";
 import { buildFlowBase } from "../../weights/build.ts";
-import { startFlowBase } from "../../weights/flow.ts";
+import { startAutoencoder, startFlowBase } from "../../weights/flow.ts";
+import { fitLatents } from "../autoencoder/fit.ts";
 import { figuresLine } from "../figures-line.ts";
 import { heldOutError } from "../held-out-error.ts";
 import { peopleTokens } from "../people-tokens.ts";
@@ -28,8 +27,6 @@ export interface OpenedBase {
   before: Readonly<Record<string, string>> | undefined;
 }
 
-/** Pictures of training people whose patches give the principal directions. */
-const FIT_ON = 4096;
 /** Purpose of the generator of held-out noise. */
 const HELD_OUT_DRAW = 13;
 const TIMES = [0.2, 0.5, 0.8, 0.95];
@@ -37,6 +34,8 @@ const TIMES = [0.2, 0.5, 0.8, 0.95];
 export interface OpenBaseStageOptions extends OpenStageOptions {
   /** Folder of the flow base to start from; from nothing when absent. */
   base?: string;
+  /** Folder of the autoencoder to draw with; the base's own, or fitted, when absent. */
+  autoencoder?: string;
 }
 
 /** The nano base on a folder of shards. */
@@ -49,7 +48,8 @@ export async function openBaseStage(options: OpenBaseStageOptions): Promise<Open
   const model = buildFlowBase(preset);
   const before = options.base === undefined ? undefined : await startFlowBase(model, options.base);
   if (!before) startFromZero(model);
-  await fitLatents(model, people, { fit: !before, note });
+  if (options.autoencoder !== undefined) await startAutoencoder(model.latents, options.autoencoder);
+  await fitLatents(model.latents, people, { fit: !before && options.autoencoder === undefined, note });
   if (!before && model.prompts instanceof VocabularyEncoder && "vocabulary" in preset.flow.prompts) {
     model.prompts.vocabulary = vocabularyOf(
       [preset.flow.prompt, ...people.captions, ...people.wordings.flat()],
@@ -58,29 +58,6 @@ export async function openBaseStage(options: OpenBaseStageOptions): Promise<Open
   }
   const heldOut = validation && ((step: number) => reportOn(model, validation, preset, step));
   return { stage: new BaseStage({ model, people, preset: preset.flow, seed, heldOut }), model, people, before };
-}
-
-/** Principal directions of the training people's patches, where the preset's latents are linear and not given. */
-async function fitLatents(
-  { latents }: FlowBase,
-  people: People,
-  { fit, note }: { fit: boolean; note: (text: string) => void },
-): Promise<void> {
-  if (!(latents instanceof LinearAutoencoder)) return;
-  const rows = sample(people, FIT_ON);
-  using fetched = await people.pictures({ crops: rows });
-  scope(() => {
-    const pictures = toUnit(fetched.cropsOf(rows));
-    if (fit) latents.fit(pictures);
-    note(
-      `latents: PSNR ${psnr(latents.decode(latents.encode(pictures)), pictures).toFixed(1)} dB on training pictures`,
-    );
-  });
-}
-
-/** Peak signal-to-noise ratio of pictures in [−1, 1], dB. */
-export function psnr(made: Tensor, truth: Tensor): number {
-  return scope(() => 10 * Math.log10(4 / made.sub(truth).square().mean().item()));
 }
 
 function reportOn(model: FlowBase, validation: People, preset: Preset, step: number): HeldOutReport {

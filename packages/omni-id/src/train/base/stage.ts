@@ -7,6 +7,7 @@ import type { FetchedPictures, Pictures } from "../../people/picture-source.ts";
 import { Urn } from "../../people/sample.ts";
 import { wordsOf } from "../../people/words-of.ts";
 import type { FlowPreset } from "../../presets/schema.ts";
+import { type FaceWeights, faceWeights } from "../face-weights.ts";
 import { peopleTokens } from "../people-tokens.ts";
 import { partOf, rowsOf, type Share } from "../share.ts";
 import { type HeldOutReport, type ParameterGroup, parameterGroups, type Stage, type StepResult } from "../stage.ts";
@@ -39,6 +40,7 @@ export class BaseStage implements Stage<BaseBatch> {
   readonly #urn: Urn;
   readonly #preset: FlowPreset;
   readonly #seed: number;
+  readonly #faces: FaceWeights | undefined;
 
   constructor({ model, people, preset, seed, heldOut }: BaseStageOptions) {
     this.model = model;
@@ -47,6 +49,7 @@ export class BaseStage implements Stage<BaseBatch> {
     this.#urn = new Urn(people);
     this.#preset = preset;
     this.#seed = seed;
+    this.#faces = faceWeights(people, { weight: preset.base.faceWeight, preset });
     this.groups = parameterGroups(model);
     model.prompts.captions = true;
   }
@@ -86,7 +89,7 @@ export class BaseStage implements Stage<BaseBatch> {
   ): StepResult {
     const x = peopleTokens(this.model, pictures, rows);
     const velocity = this.model.velocity(noised(x, noise, t), t, this.model.prompts.encode(prompts));
-    return { loss: flowError(velocity, x, noise).mean(), metrics: {} };
+    return { loss: flowError(velocity, x, noise, this.#faces?.of(rows)).mean(), metrics: {} };
   }
 }
 

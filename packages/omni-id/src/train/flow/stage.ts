@@ -13,6 +13,7 @@ import { landmarkPictures } from "../../pictures/landmark-pictures.ts";
 import type { FlowPreset } from "../../presets/schema.ts";
 import type { Representation } from "../../representations/representation.ts";
 import { alterInputs } from "../altered-inputs.ts";
+import { type FaceWeights, faceWeights } from "../face-weights.ts";
 import type { LikenessLoss } from "../likeness.ts";
 import { peopleTokens } from "../people-tokens.ts";
 import { ALONE, meanOf, partOf, placeOf, rowsOf, type Share } from "../share.ts";
@@ -88,6 +89,7 @@ export class FlowStage implements Stage<FlowBatch> {
   readonly #seed: number;
   readonly #alteredShare: number;
   readonly #likeness: LikenessLoss | undefined;
+  readonly #faces: FaceWeights | undefined;
 
   constructor({
     model,
@@ -113,6 +115,7 @@ export class FlowStage implements Stage<FlowBatch> {
     this.#seed = seed;
     this.#alteredShare = alteredShare;
     this.#likeness = likeness;
+    this.#faces = faceWeights(people, { weight: preset.adapter.faceWeight, preset });
     if (photos || preset.adapter.captions > 0) base.prompts.captions = true;
     const rates = { encoderRate: preset.adapter.encoderRate, backboneRate };
     setTrainable(model.encoder, rates);
@@ -177,7 +180,7 @@ export class FlowStage implements Stage<FlowBatch> {
     const x = peopleTokens(this.#base, pictures, batch.targets);
     const xt = noised(x, batch.noise, batch.t);
     const velocity = this.#velocity(xt, batch, this.#conditions(this.#encode(batch, pictures)));
-    const flow = flowError(velocity, x, batch.noise).mean();
+    const flow = flowError(velocity, x, batch.noise, this.#faces?.of(batch.targets)).mean();
     if (!this.#likeness || adapter.likeness === 0) return { loss: flow, metrics: {} };
 
     if (batch.seenInAll === 0) return { loss: flow, metrics: { flow: flow.item() } };
