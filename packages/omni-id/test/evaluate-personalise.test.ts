@@ -13,15 +13,20 @@ import { loadImage } from "@omni-id/face";
 import { F, manualSeed, noGrad, randn, scope, type Tensor, zeros } from "@omni-id/torch";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { AttributeNetwork } from "../src/backbones/attribute-network.ts";
+import { asClipSees } from "../src/backbones/clip.ts";
 import { claimsOf } from "../src/evaluate/personalise/claims.ts";
 import { likenessOfScenes, samePeople, strangers } from "../src/evaluate/personalise/faces.ts";
+import { imageText } from "../src/evaluate/personalise/image-text.ts";
 import { accuracyOf, labelsOf } from "../src/evaluate/personalise/labels.ts";
 import { borderColours, correlation, heldWord, leakageOf } from "../src/evaluate/personalise/leakage.ts";
 import type { Measured } from "../src/evaluate/personalise/measure.ts";
 import { readPrompts, SCENE_PROMPTS } from "../src/evaluate/personalise/prompts.ts";
 import type { PersonaliseReport } from "../src/evaluate/personalise/report.ts";
 import { following, followingByGroup } from "../src/evaluate/personalise/words.ts";
+import { resolvePreset } from "../src/presets/index.ts";
+import { NANO_CLIP } from "../src/presets/nano-clip.ts";
 import { AttributeStage } from "../src/train/attributes/stage.ts";
+import { buildClip, clipIds } from "../src/weights/clip.ts";
 import { cli } from "./command-line.ts";
 import { fakePeople } from "./fake-people.ts";
 import { TINY_SCENES } from "./tiny-weights.ts";
@@ -200,6 +205,37 @@ describe("the network of attributes", () => {
   });
 });
 
+describe("the image–text score", () => {
+  it("is the cosine of a picture and its own prompt, and whether that is the nearest of all", async () => {
+    manualSeed(6);
+    const preset = resolvePreset("nano", [
+      `backbone=${JSON.stringify({ ...NANO_CLIP, width: 16, layers: 1, heads: 2, mlp: 32, imageSize: 16, pretrained: false })}`,
+      ...["clip.projection=8", "clip.text.width=16", "clip.text.layers=1", "clip.text.heads=2", "clip.text.mlp=32"],
+    ]);
+    const clip = buildClip(preset, ["red", "blue", "hat"]);
+    const prompts = ["red hat", "blue hat", "hat"].map((text) => ({ text, asks: {} }));
+    const pictures = randn([6, 3, 32, 32]);
+    const { cosine, first } = imageText({ ...clip, imageSize: 16, hash: "" }, pictures, prompts);
+    const near = noGrad(() =>
+      scope(() => {
+        const seen = clip.model.images(asClipSees(F.interpolate(pictures, { size: [16, 16], mode: "bilinear" })));
+        const texts = clip.model.texts(
+          clipIds(
+            clip,
+            prompts.map(({ text }) => text),
+          ),
+        );
+        return seen.matmul(texts.t()).tolist() as number[][];
+      }),
+    );
+    for (const [i, row] of near.entries()) {
+      const [person, own] = [Math.floor(i / 3), i % 3];
+      expect(cosine[person][own]).toBeCloseTo(row[own], 2);
+      expect(first[person][own]).toBe(Number(Math.max(...row) === row[own]));
+    }
+  });
+});
+
 describe("from the command line", () => {
   const [data, cache, base, weights] = ["data", "cache", "base", "weights"].map((name) => place(name));
   const small = [
@@ -208,6 +244,11 @@ describe("from the command line", () => {
     ...["flow.adapter.batch=2", "flow.adapter.inputs=[1,2]", "flow.adapter.targets=2", "flow.adapter.likenessBatch=2"],
     ...["flow.adapter.optimisation.steps=2", "attributes.imageSize=32", "attributes.width=8", "attributes.batch=4"],
     "attributes.optimisation.steps=3",
+  ];
+  const smallClip = [
+    `backbone=${JSON.stringify({ ...NANO_CLIP, width: 32, layers: 1, heads: 2, mlp: 64, imageSize: 16, pretrained: false })}`,
+    ...["clip.projection=16", "clip.text.width=32", "clip.text.layers=1", "clip.text.heads=2", "clip.text.mlp=64"],
+    ...["clip.batch=4", "clip.optimisation.steps=3"],
   ];
   const common = [
     "--preset",
@@ -232,6 +273,7 @@ describe("from the command line", () => {
     await ok("train", "base", ...common, "--out", base);
     await ok("train", "personalise", ...common, "--base", join(base, "weights"), "--out", place("personalise"));
     await ok("train", "attributes", ...common, "--out", place("attributes"));
+    await ok("train", "clip", ...common, ...smallClip, "--out", place("clip"));
     mkdirSync(weights);
     for (const name of ["flux", "autoencoder", "prompts"])
       cpSync(join(base, "weights", `${name}.safetensors`), join(weights, `${name}.safetensors`));
@@ -247,7 +289,7 @@ describe("from the command line", () => {
     );
 
   it("draws everybody by every prompt, writes report and sheet, and draws nothing twice", async () => {
-    const first = await evaluate("--arms", `again=${weights}`);
+    const first = await evaluate("--arms", `again=${weights}`, "--clip", place("clip", "weights"));
     expect(first.code, first.err).toBe(0);
     const report = JSON.parse(readFileSync(place("report.json"), "utf8")) as PersonaliseReport;
     expect(report).toMatchObject({ identities: 3, prompts: 2, pixels: 32, photos: 3, steps: 2 });
@@ -261,7 +303,9 @@ describe("from the command line", () => {
     expect(Object.keys(report.classifier.accuracy)).toContain("garment");
     expect((await loadImage(place("report.png"))).width).toBeGreaterThan(400);
     expect(JSON.stringify(report)).not.toContain(root);
-    const again = await evaluate();
+    expect(arms["omni-id"].imageText?.cosine.mean).toBeLessThanOrEqual(1);
+    expect(Object.keys(report.clip?.zeroShot ?? {})).toContain("place");
+    const again = await evaluate("--clip", place("clip", "weights"));
     expect(again.code, again.err).toBe(0);
     const second = JSON.parse(readFileSync(place("report.json"), "utf8")) as PersonaliseReport;
     expect(second.arms["omni-id"]).toEqual(arms["omni-id"]);

@@ -29,7 +29,7 @@ export const TINY_SCENES = [
   "flow.imageSize=32",
   `flow.latents=${JSON.stringify({
     ...{ kind: "smoothed", patchSize: 8, channels: 24 },
-    decoder: { channels: 4, multipliers: [1, 1, 2, 2], resBlocks: 1, groups: 2 },
+    smoother: { channels: 4, blocks: 1, groups: 2 },
   })}`,
   "autoencoder.batch=4",
   "autoencoder.optimisation.steps=3",

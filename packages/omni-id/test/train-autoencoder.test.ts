@@ -27,18 +27,18 @@ beforeAll(async () => {
   await writeSyntheticShards({ identities: 7, images: 1, scenes: 2, size: 32, seed: 2, out: data, workers: 2 });
 }, 120_000);
 
-const decoder = { channels: 4, multipliers: [1, 1, 2], resBlocks: 1, groups: 2 };
+const smoother = { channels: 4, blocks: 1, groups: 2 };
 
 describe("the autoencoder", () => {
-  it("draws at first what its directions give, and then what its decoder adds", () => {
+  it("draws at first what its directions give, and then what its smoother adds", () => {
     manualSeed(1);
-    const latents = new SmoothedAutoencoder({ patchSize: 4, channels: 48, decoder });
+    const latents = new SmoothedAutoencoder({ patchSize: 4, channels: 48, smoother });
     const x = scope(() => randn([2, 3, 16, 16]));
     latents.fit(x);
     const z = latents.encode(x);
     expect(z.shape).toEqual([2, 48, 4, 4]);
     expectClose(latents.decode(z), x, { atol: 1e-3 });
-    scope(() => latents.decoder.conv_out.bias?.detach().add_(0.5));
+    scope(() => latents.smoother.conv_out.bias?.detach().add_(0.5));
     expectClose(
       scope(() => latents.decode(z).sub(0.5)),
       x,
@@ -46,9 +46,9 @@ describe("the autoencoder", () => {
     );
   });
 
-  it("refuses a decoder that makes other patches than there are", () => {
-    expect(() => new SmoothedAutoencoder({ patchSize: 8, channels: 4, decoder })).toThrow(
-      /3 levels make 4 pixels of a latent, and a patch has 8/,
+  it("refuses patches that it cannot divide", () => {
+    expect(() => new SmoothedAutoencoder({ patchSize: 6, channels: 4, smoother })).toThrow(
+      /patchSize=6: what smooths its seams wants a multiple of 4/,
     );
   });
 
@@ -86,17 +86,17 @@ describe("its training", () => {
     );
     expect(loss.item()).toBeCloseTo(byHand, 4);
     loss.backward();
-    expect(model.decoder.conv_out.weight.grad).toBeDefined();
+    expect(model.smoother.conv_out.weight.grad).toBeDefined();
     expect(model.directions.requiresGrad).toBe(false);
   });
 
-  it("is refused where latents have no decoder", async () => {
+  it("is refused where nothing smooths the latents", async () => {
     const linear = resolvePreset("nano-scenes", [
       ...TINY_SCENES,
       'flow.latents={"kind":"linear","patchSize":8,"channels":24}',
     ]);
     await expect(openAutoencoderStage({ ...options, preset: linear })).rejects.toThrow(
-      /latents of the kind "linear", which have no decoder to train; take nano-scenes/,
+      /latents of the kind "linear", which nothing smooths; take nano-scenes/,
     );
   });
 
@@ -118,8 +118,8 @@ describe("its training", () => {
     expect(then.hash).toBe(before.hash);
     const states = [before, then].map(({ base: { latents } }) => latents.stateDict());
     expectClose(states[1].get("directions") as never, states[0].get("directions") as never);
-    expect(scope(() => states[0].get("decoder.conv_out.weight")?.abs().max().item())).toBe(0);
-    expect(scope(() => states[1].get("decoder.conv_out.weight")?.abs().max().item())).toBeGreaterThan(0);
+    expect(scope(() => states[0].get("smoother.conv_out.weight")?.abs().max().item())).toBe(0);
+    expect(scope(() => states[1].get("smoother.conv_out.weight")?.abs().max().item())).toBeGreaterThan(0);
   }, 120_000);
 });
 

@@ -27,7 +27,7 @@ const pointwise = (channels: number) => new nn.Conv2d({ in: channels, out: chann
 const norm = (channels: number, groups: number) => new nn.GroupNorm({ groups, channels, eps: 1e-6 });
 
 /** Two convolutions and a shortcut: `[B, in, H, W] → [B, out, H, W]`. */
-class ResnetBlock extends nn.Module {
+export class ResnetBlock extends nn.Module {
   readonly norm1: nn.GroupNorm;
   readonly conv1: nn.Conv2d;
   readonly norm2: nn.GroupNorm;

@@ -11,6 +11,7 @@ import { SceneGenerator } from "../generate/scene-generator.ts";
 import type { People } from "../people/people.ts";
 import { type PrepareOptions, preparePeople } from "../people/prepare.ts";
 import { ATTRIBUTES_FILE, loadAttributes } from "../weights/attributes.ts";
+import { loadClip } from "../weights/clip.ts";
 import { UsageError } from "./output.ts";
 
 /** Where `train attributes` leaves its weights. */
@@ -28,6 +29,7 @@ export interface PersonaliseChosen {
   arms?: readonly string[] | undefined;
   prompts?: string | undefined;
   attributes?: string | undefined;
+  clip?: string | undefined;
   identities: number;
   judge: Judge;
   seed: number;
@@ -44,6 +46,7 @@ export async function personalise(chosen: PersonaliseChosen): Promise<{ report: 
   const folders = new Map([["omni-id", weights], ...(chosen.arms ?? []).map(armOf)]);
   const attributesFolder = chosen.attributes ?? (existsSync(join(weights, ATTRIBUTES_FILE)) ? weights : ATTRIBUTES);
   const attributes = await loadAttributes(attributesFolder);
+  const clip = chosen.clip === undefined ? undefined : await loadClip(chosen.clip);
   const shards = await ShardSet.open(chosen.data ?? DATA);
   const ids = (chosen.people === "all" ? shards.ids : splitOf(shards)[chosen.people]).slice(0, identities);
   if (ids.length < 2) {
@@ -65,6 +68,7 @@ export async function personalise(chosen: PersonaliseChosen): Promise<{ report: 
     scenes,
     prompts,
     attributes,
+    clip,
     judge,
     seed,
     settings: { steps, ...(guidance !== undefined && { guidance: { identity: guidance } }) },

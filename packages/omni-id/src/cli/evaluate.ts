@@ -85,6 +85,10 @@ export function evaluateCommand() {
     .option("--prompts <file>", "of --stage personalise: what is drawn, a sentence a line (default: twenty of ours)")
     .option("--arms <name=folder...>", "of --stage personalise: other weights on the same base, such as arcface=runs/…")
     .option("--attributes <folder>", "of --stage personalise: weights of: omni-id train attributes")
+    .option(
+      "--clip <folder>",
+      "of --stage personalise: an image–text score by: omni-id train clip --preset nano-scenes",
+    )
     .option("--identities <number>", "of --stage personalise: how many people", count, 10)
     .option("--no-landmarks", "of --stage people: the target's landmarks are not given")
     .option("--sheet <file>", "of --stage people: a picture to look at, which shows real people: it is theirs")

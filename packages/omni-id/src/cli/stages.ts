@@ -114,7 +114,8 @@ export const STAGES = {
   }),
   clip: entry({
     name: "clip",
-    about: "a small CLIP on photos and captions, by contrast: a backbone for the comparisons of section 4.1",
+    about:
+      "a small CLIP on photos (preset nano-scenes: on scenes) and captions, by contrast: a backbone for the comparisons of section 4.1",
     help:
       "Held-out figures are zero-shot: answers by sentences alone, on photos of validation people.\n" +
       "Then: omni-id train flow --set backbone=nano-clip representation.kind=clip …",
@@ -128,14 +129,14 @@ export const STAGES = {
   }),
   autoencoder: entry({
     name: "autoencoder",
-    about: "the decoder that draws scenes of their latents, whose encoder is given by principal directions",
+    about: "what smooths pictures that a flow model draws in patches, each by its principal directions",
     help:
-      "Held-out figures are PSNR in dB, of the directions alone and with the decoder, of scenes and of the faces in them.\n" +
+      "Held-out figures are PSNR in dB, of the directions alone and smoothed, of scenes and of the faces in them.\n" +
       "Then: omni-id train base --preset nano-scenes --data data/scenes --autoencoder runs/autoencoder/weights",
     preset: "nano-scenes",
     data: "data/scenes",
     needs: {
-      base: { about: "a decoder for the latents of this folder's flow base, whose files are written beside it" },
+      base: { about: "smooth the latents of this folder's flow base, whose files are written beside it" },
     },
     optimisation: (preset) => preset.autoencoder.optimisation,
     batch: "autoencoder.batch",

@@ -9,12 +9,12 @@ export const nanoScenes: Preset = {
     ...nano.flow,
     pictures: "scenes",
     imageSize: 128,
-    // 64 tokens. A step costs a quarter of one with patches of 8 px, and the decoder mends the seams.
+    // 64 tokens. A step costs a quarter of one with patches of 8 px, and the smoother mends the seams.
     latents: {
       kind: "smoothed",
       patchSize: 16,
       channels: 96,
-      decoder: { channels: 16, multipliers: [1, 2, 4, 4, 4], resBlocks: 1, groups: 8 },
+      smoother: { channels: 64, blocks: 6, groups: 8 },
     },
     // Which colour belongs to which garment is told by the order of the words.
     prompts: { kind: "transformer", vocabulary: 190, length: 32, width: 128, layers: 3, heads: 4 },

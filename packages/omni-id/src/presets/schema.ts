@@ -61,17 +61,12 @@ const flow = z.strictObject({
   latents: z.discriminatedUnion("kind", [
     /** Principal directions of patches. */
     z.strictObject({ kind: z.literal("linear"), patchSize: count, channels: count }),
-    /** Such directions, and a decoder that sees all patches of a picture together (`train autoencoder`). */
+    /** Such directions, and a network that sees all patches of a picture together (`train autoencoder`). */
     z.strictObject({
       kind: z.literal("smoothed"),
       patchSize: count,
       channels: count,
-      decoder: z.strictObject({
-        channels: count,
-        multipliers: z.array(count).min(1),
-        resBlocks: count,
-        groups: count,
-      }),
+      smoother: z.strictObject({ channels: count, blocks: count, groups: count }),
     }),
     /** FLUX's own autoencoder. */
     z.strictObject({ kind: z.literal("flux") }),
@@ -258,7 +253,7 @@ export const presetSchema = z.strictObject({
     batch: z.int().min(2),
     optimisation,
   }),
-  /** The decoder of latents that have one to train (`train autoencoder`). */
+  /** What smooths pictures of patches (`train autoencoder`). */
   autoencoder: z.strictObject({
     batch: count,
     /** Deviation of what is added to the latents, whose own is 1. */

@@ -49,13 +49,19 @@ export function saveClip(folder: string, { clip, ...note }: WeightsNote & { clip
   return saveWeightsFile(join(folder, CLIP_FILE), clip.model, { ...note, metadata });
 }
 
+/** One of a file, with the side of the pictures that it sees, in pixels, and the file's hash. */
+export interface LoadedClip extends ClipWithWords {
+  imageSize: number;
+  hash: string;
+}
+
 /** Reads one, frozen. @throws when the file is missing, damaged, or of another shape than its own preset */
-export async function loadClip(folder: string): Promise<ClipWithWords & { hash: string }> {
+export async function loadClip(folder: string): Promise<LoadedClip> {
   const { preset, tensors, metadata, hash } = await openWeightsFile(join(folder, CLIP_FILE), "clip");
   const clip = buildClip(preset, JSON.parse(metadata.vocabulary ?? "[]") as string[]);
   clip.model.loadStateDict(tensors);
   clip.model.requiresGrad_(false);
-  return { ...clip, hash };
+  return { ...clip, imageSize: clipVisionOf(preset).imageSize, hash };
 }
 
 /** Whether a folder holds one. */

@@ -102,14 +102,14 @@ export function saveAutoencoder(
 }
 
 /**
- * Puts a folder's autoencoder into another of the same latents. A decoder that a folder's latents do not have yet stays as
- * it is.
+ * Puts a folder's autoencoder into another of the same latents. A smoother that a folder's latents do not have yet stays
+ * as it is.
  * @throws when the folder's latents are of another shape
  */
 export async function startAutoencoder(latents: Autoencoder, folder: string): Promise<void> {
   const { tensors } = await openWeightsFile(join(folder, AUTOENCODER_FILE), "autoencoder");
-  const undrawn = latents instanceof SmoothedAutoencoder && !tensors.has("decoder.conv_out.weight");
-  latents.loadStateDict(tensors, { strict: !undrawn });
+  const rough = latents instanceof SmoothedAutoencoder && !tensors.has("smoother.conv_out.weight");
+  latents.loadStateDict(tensors, { strict: !rough });
 }
 
 /**

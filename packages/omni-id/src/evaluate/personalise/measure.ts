@@ -3,8 +3,10 @@ import type { Tensor } from "@omni-id/torch";
 import type { People } from "../../people/people.ts";
 import { toUnit } from "../../pictures/rgb-batch.ts";
 import type { LoadedAttributes } from "../../weights/attributes.ts";
+import type { LoadedClip } from "../../weights/clip.ts";
 import { type FoundFace, findFaces } from "../generated-faces.ts";
 import { type KnownFaces, likenessOfScenes } from "./faces.ts";
+import { type ImageText, imageText } from "./image-text.ts";
 import { borderColours, heldWord, type Leakage, leakageOf } from "./leakage.ts";
 import type { ScenePrompt } from "./prompts.ts";
 import { diversity, following, followingByGroup, readScenes, type SceneReading } from "./words.ts";
@@ -15,6 +17,8 @@ export interface Measured {
   detected: Record<string, number>;
   promptFollowing: Groups;
   byGroup: Partial<Record<SceneGroup, number>>;
+  /** Where there is a CLIP of scenes. */
+  imageText: ImageText | undefined;
   copyPaste: Groups;
   diversity: Groups;
   leakage: Leakage;
@@ -26,6 +30,7 @@ export interface Measured {
 export interface SceneTest {
   known: KnownFaces;
   attributes: LoadedAttributes;
+  clip: LoadedClip | undefined;
   prompts: readonly ScenePrompt[];
   scenes: People;
   photos: People;
@@ -49,7 +54,7 @@ export async function lookAt({ attributes }: Pick<SceneTest, "attributes">, pict
  * @param other the same with other noise @param bare the same of nobody's identity
  */
 export function measureArm(
-  { known, prompts, scenes, photos }: SceneTest,
+  { known, prompts, scenes, photos, clip }: SceneTest,
   {
     seen,
     usual,
@@ -74,6 +79,7 @@ export function measureArm(
     detected: Object.fromEntries(found.map(([count, { detected }]) => [count, detected])),
     promptFollowing: following(reading.words, prompts),
     byGroup: followingByGroup(reading.words, prompts),
+    imageText: clip && imageText(clip, pictures, prompts),
     copyPaste: found.flatMap(([count, { copied }]) =>
       count === `${usual}` ? copied.filter(({ length }) => length > 0) : [],
     ),

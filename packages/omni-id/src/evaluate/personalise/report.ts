@@ -10,9 +10,13 @@ import {
 import type { Tensor } from "@omni-id/torch";
 import type { SceneSettings } from "../../generate/scene-generator.ts";
 import type { People } from "../../people/people.ts";
+import { resized } from "../../pictures/resized.ts";
+import { toUnit } from "../../pictures/rgb-batch.ts";
 import type { LoadedAttributes } from "../../weights/attributes.ts";
+import type { LoadedClip } from "../../weights/clip.ts";
 import { type PerPerson, perPerson } from "../figures.ts";
 import type { Judge } from "../recognisers.ts";
+import { zeroShot } from "../zero-shot.ts";
 import { type Claim, claimsOf } from "./claims.ts";
 import { countsOf, drawScenes, type SceneArm, USUAL } from "./draw.ts";
 import { knownFaces, samePeople, strangers } from "./faces.ts";
@@ -34,6 +38,8 @@ export interface SceneArmReport {
   /** Share of what a prompt asks that is read off its picture; absent where no prompt asks for anything that can be. */
   promptFollowing?: Estimate;
   byGroup: Partial<Record<SceneGroup, number>>;
+  /** By a CLIP of rendered scenes: cosine of picture and prompt, and how often its own prompt is the nearest of all. */
+  imageText?: { cosine: Estimate; first: Estimate };
   /** promptFollowing less that of the bare base, the same prompts and noise: what the identity costs. */
   cost?: Estimate;
   copyPaste?: Estimate;
@@ -60,6 +66,8 @@ export interface PersonaliseReport extends Provenance {
   bounds: { samePerson: Estimate; otherPerson: Estimate };
   /** How well words are read off scenes of people whom the reader has not met. */
   classifier: { weights: string; accuracy: Record<string, number> };
+  /** Which CLIP tells imageText, and how well it answers on scenes of the people. */
+  clip?: { weights: string; zeroShot: Record<string, number> };
   arms: Record<string, SceneArmReport>;
   claims: Claim[];
   people: string;
@@ -72,6 +80,7 @@ export interface PersonaliseOptions {
   scenes: People;
   prompts: readonly ScenePrompt[];
   attributes: LoadedAttributes;
+  clip: LoadedClip | undefined;
   judge: Judge;
   seed: number;
   settings: SceneSettings;
@@ -94,7 +103,7 @@ const NOTES = [
 
 /** Measures section 4.3: people in scenes that a sentence tells of. @throws when the arms are of several bases */
 export async function evaluatePersonalise(options: PersonaliseOptions): Promise<PersonaliseResult> {
-  const { scenes, prompts, attributes, judge, seed, settings, keep, onProgress = () => {} } = options;
+  const { scenes, prompts, attributes, clip, judge, seed, settings, keep, onProgress = () => {} } = options;
   const [first] = Object.values(options.arms);
   checkOneBase(options.arms);
   const { photos } = first;
@@ -102,7 +111,7 @@ export async function evaluatePersonalise(options: PersonaliseOptions): Promise<
   const usual = counts.includes(USUAL) ? USUAL : counts[counts.length - 1];
   const drawing = { prompts, seed, settings, keep, onProgress };
   const known = knownFaces(judge, scenes, photos);
-  const test = { known, attributes, prompts, scenes, photos };
+  const test = { known, attributes, clip, prompts, scenes, photos };
 
   const look = async (pictures: Tensor, name: string) => {
     onProgress(`looking at ${name}`);
@@ -144,6 +153,12 @@ export async function evaluatePersonalise(options: PersonaliseOptions): Promise<
     steps: settings.steps,
     bounds: { samePerson: bootstrap(samePeople(known)), otherPerson: bootstrap(strangers(known)) },
     classifier: { weights: attributes.hash.slice(0, 12), accuracy: accuracyOf(attributes.network, scenes) },
+    ...(clip && {
+      clip: {
+        weights: clip.hash.slice(0, 12),
+        zeroShot: zeroShot(clip, scenes, (rows) => resized(toUnit(scenes.cropsOf(rows)), clip.imageSize)),
+      },
+    }),
     arms,
     claims: claimsOf(measured),
     people: perPerson(scenes, {}).people,
@@ -166,7 +181,7 @@ function reportOf(
   measured: Measured,
   { bareFollowing, weights, scenes }: { bareFollowing: Groups; weights: Record<string, string>; scenes: People },
 ): SceneArmReport {
-  const { idSimilarity, detected, promptFollowing, byGroup, copyPaste, leakage } = measured;
+  const { idSimilarity, detected, promptFollowing, byGroup, imageText, copyPaste, leakage } = measured;
   const known = (groups: Groups) => {
     const told = groups.filter((values) => values.length > 0);
     return told.length > 0 ? bootstrap(told) : undefined;
@@ -183,6 +198,7 @@ function reportOf(
     detected,
     promptFollowing: known(promptFollowing),
     byGroup,
+    ...(imageText && { imageText: { cosine: bootstrap(imageText.cosine), first: bootstrap(imageText.first) } }),
     ...(name !== BARE && {
       cost: asks ? bootstrapDifference(promptFollowing, bareFollowing) : undefined,
       copyPaste: known(copyPaste),

@@ -3,6 +3,7 @@ import { DLIB_TEMPLATE } from "@omni-id/face";
 import { autocast, cat, F, noGrad, preferredPrecision, scope, type Tensor, tensor } from "@omni-id/torch";
 import { type AttributeNetwork, FACE_GROUPS } from "../../backbones/attribute-network.ts";
 import { chunk } from "../../people/chunk.ts";
+import { resized } from "../../pictures/resized.ts";
 import type { FoundFace } from "../generated-faces.ts";
 import { rowsOf } from "../generation-protocol.ts";
 import type { ScenePrompt } from "./prompts.ts";
@@ -32,7 +33,7 @@ export function readScenes(
       ).view([-1, 5, 2]);
       const parts = chunk([...Array(pictures.shape[0]).keys()], 64).map((rows) => {
         const some = rowsOf(pictures, rows);
-        const sized = some.shape[3] === imageSize ? some : resized(some, imageSize);
+        const sized = resized(some, imageSize);
         return autocast({ dtype: "bfloat16", enabled: preferredPrecision() === "bfloat16" }, () =>
           network.features(sized, rowsOf(points, rows)),
         ).float();
@@ -48,9 +49,6 @@ export function readScenes(
     }),
   );
 }
-
-const resized = (pictures: Tensor, size: number): Tensor =>
-  F.interpolate(pictures, { size: [size, size], mode: "bilinear" });
 
 /** Of each picture the share of what its prompt asks that is read off it; a list a person. Prompts that ask nothing are left out. */
 export function following(words: readonly SceneWords[], prompts: readonly ScenePrompt[]): Groups {

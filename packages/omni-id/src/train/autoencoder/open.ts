@@ -15,18 +15,18 @@ export interface OpenedAutoencoder {
 }
 
 export interface OpenAutoencoderOptions extends OpenStageOptions {
-  /** Folder of the flow base whose latents get a decoder; new latents when absent. */
+  /** Folder of the flow base whose latents are smoothed; new latents when absent. */
   base?: string;
 }
 
-/** The decoder of a preset's latents. @throws when the preset's latents have none to train */
+/** What smooths the pictures of a preset's latents. @throws when the preset's latents have no such network */
 export async function openAutoencoderStage(options: OpenAutoencoderOptions): Promise<OpenedAutoencoder> {
   const { preset, seed, note, base } = options;
   const { imageSize, pictures, latents } = preset.flow;
   const model = latents.kind === "smoothed" ? buildLatents(preset.flow) : undefined;
   if (!(model instanceof SmoothedAutoencoder)) {
     throw new Error(
-      `preset ${preset.name} has latents of the kind "${latents.kind}", which have no decoder to train; take nano-scenes`,
+      `preset ${preset.name} has latents of the kind "${latents.kind}", which nothing smooths; take nano-scenes`,
     );
   }
   const { people, validation } = await openStagePeople(options, { imageSize, pictures });

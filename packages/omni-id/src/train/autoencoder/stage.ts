@@ -34,8 +34,8 @@ export interface AutoencoderStageOptions {
 }
 
 /**
- * The decoder of latents whose encoder is given: pictures from their own latents with a little noise, by L1. The noise is
- * what a flow model's own mistakes are like; faces weigh more than what stands around them.
+ * The smoother of latents that are given: pictures from their own latents with a little noise, by L1. The noise is what a
+ * flow model's own mistakes are like; faces weigh more than what stands around them.
  */
 export class AutoencoderStage implements Stage<AutoencoderBatch> {
   readonly name = "autoencoder";
@@ -91,7 +91,7 @@ export class AutoencoderStage implements Stage<AutoencoderBatch> {
   }
 }
 
-/** PSNR of the directions alone and with the decoder, of all pixels and of those of faces; and a sheet of the three. */
+/** PSNR of the directions alone and smoothed, of all pixels and of those of faces; and a sheet of the three. */
 function reportOn(model: SmoothedAutoencoder, validation: People, step: number): HeldOutReport {
   return noGrad(() =>
     scope(() => {
@@ -100,18 +100,18 @@ function reportOn(model: SmoothedAutoencoder, validation: People, step: number):
       const faces = validation.masksOf(rows).unsqueeze(1).float();
       const latents = model.encode(truth);
       const directions = LinearAutoencoder.prototype.decode.call(model, latents) as Tensor;
-      const drawn = model.decode(latents).float();
+      const smoothed = model.decode(latents).float();
       const metrics = {
         directions: psnr(directions, truth),
-        drawn: psnr(drawn, truth),
+        smoothed: psnr(smoothed, truth),
         directions_faces: psnr(directions, truth, faces),
-        drawn_faces: psnr(drawn, truth, faces),
+        smoothed_faces: psnr(smoothed, truth, faces),
       };
-      const columns = [truth, directions, drawn].map((all) => all.narrow(0, 0, SHOWN).unbind(0).map(toRgb));
+      const columns = [truth, directions, smoothed].map((all) => all.narrow(0, 0, SHOWN).unbind(0).map(toRgb));
       const picture = (file: string) =>
         saveSheet(file, {
           title: `step ${step}`,
-          columns: ["a scene", "its directions", "with the decoder"],
+          columns: ["a scene", "its directions", "smoothed"],
           rows: columns[0].map((_, row) => columns.map((column) => column[row])),
           notes: [figuresLine(metrics)],
           tile: 256,

@@ -1,8 +1,8 @@
 import { readSceneWords, SCENE_WORDS } from "@omni-id/data";
-import { autocast, noGrad, preferredPrecision, scope, tensor } from "@omni-id/torch";
-import { asClipSees } from "../../backbones/clip.ts";
-import type { People } from "../../people/people.ts";
-import { type ClipWithWords, clipIds } from "../../weights/clip.ts";
+import { autocast, noGrad, preferredPrecision, scope, type Tensor, tensor } from "@omni-id/torch";
+import { asClipSees } from "../backbones/clip.ts";
+import type { People } from "../people/people.ts";
+import { type ClipWithWords, clipIds } from "../weights/clip.ts";
 
 /** A question that a sentence each answers. */
 interface Question {
@@ -15,7 +15,7 @@ interface Question {
 const asked = (words: readonly string[], sentence: (word: string) => string) =>
   Object.fromEntries(words.map((word) => [word, sentence(word)]));
 
-/** What pictures of faces are asked in words alone: no layer was trained for any of it. */
+/** What pictures are asked in words alone: no layer was trained for any of it. */
 export const QUESTIONS: Readonly<Record<string, Question>> = {
   sex: {
     answers: asked(["man", "woman"], (word) => `a photo of a ${word}`),
@@ -31,6 +31,18 @@ export const QUESTIONS: Readonly<Record<string, Question>> = {
     ),
     truth: (caption) => readSceneWords(caption).hairLength,
   },
+  place: {
+    answers: asked(SCENE_WORDS.place, (word) => `a photo of a person, ${word}`),
+    truth: (caption) => readSceneWords(caption).place,
+  },
+  hat: {
+    answers: asked(SCENE_WORDS.hat, (word) => `a photo of a person with ${word === "none" ? "no hat" : `a ${word}`}`),
+    truth: (caption) => readSceneWords(caption).hat,
+  },
+  garmentColour: {
+    answers: asked(SCENE_WORDS.garmentColour, (word) => `a photo of a person in ${word}`),
+    truth: (caption) => readSceneWords(caption).garmentColour,
+  },
   pose: {
     answers: asked(["facing the camera", "to the left", "to the right"], (word) =>
       word.startsWith("to") ? `a photo of a person turned ${word}` : `a photo of a person ${word}`,
@@ -42,13 +54,18 @@ export const QUESTIONS: Readonly<Record<string, Question>> = {
 /**
  * Shares of right answers to {@link QUESTIONS} on people whom the towers have not met, and of photos that find their own
  * caption first among one of everybody.
+ * @param see what the image tower looks at in [−1, 1], `[rows, 3, S, S]`
  */
-export function zeroShot(clip: ClipWithWords, people: People): Record<string, number> {
+export function zeroShot(
+  clip: ClipWithWords,
+  people: People,
+  see: (rows: readonly number[]) => Tensor,
+): Record<string, number> {
   return scope(() =>
     noGrad(() =>
       autocast({ dtype: "bfloat16", enabled: preferredPrecision() === "bfloat16" }, () => {
         const { rows } = people;
-        const images = clip.model.images(asClipSees(people.maps(rows))).float();
+        const images = clip.model.images(asClipSees(see(rows))).float();
         const texts = (sentences: readonly string[]) => clip.model.texts(clipIds(clip, sentences)).float();
         const shares = Object.entries(QUESTIONS).flatMap(([name, { answers, truth }]) => {
           const words = Object.keys(answers);
