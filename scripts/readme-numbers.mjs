@@ -47,10 +47,12 @@ export function inconsistencies(root) {
     if (measured.endsWith(hash(encoder).slice(0, 8))) continue;
     found.push(`results/${name} was measured on other weights (${measured}) than those in weights/nano`);
   }
-  for (const card of existsSync(weights) ? readdirSync(weights).filter((name) => name.endsWith(".md")) : []) {
-    const file = join(weights, card.replace(/\.md$/, ".safetensors"));
-    if (!existsSync(file) || !readFileSync(join(weights, card), "utf8").includes(hash(file))) {
-      found.push(`weights/nano/${card} is the card of another file; write it with: npx omni-id export`);
+  for (const folder of ["weights/nano", "weights/nano-scenes"]) {
+    const cards = existsSync(join(root, folder)) ? readdirSync(join(root, folder)) : [];
+    for (const card of cards.filter((name) => name.endsWith(".md"))) {
+      const file = join(root, folder, card.replace(/\.md$/, ".safetensors"));
+      if (existsSync(file) && readFileSync(join(root, folder, card), "utf8").includes(hash(file))) continue;
+      found.push(`${folder}/${card} is the card of another file; write it with: npx omni-id export`);
     }
   }
   return found;

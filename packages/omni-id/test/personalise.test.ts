@@ -189,6 +189,23 @@ describe("from the command line", () => {
     expect(() => generator.draw([wish, { prompt: "a man", seed: 1 }])).toThrow(/are not drawn together/);
   });
 
+  it("is exported in 8 bits, whose pictures are all but the same, and whose identities stay valid", async () => {
+    const out = join(root, "short");
+    const made = await cli("export", "-o", out, "--weights", all, "--dtype", "int8", "--json");
+    expect(made.code, made.err).toBe(0);
+    const { files } = JSON.parse(made.out) as { files: string[] };
+    expect(files).toEqual(["flux", "autoencoder", "prompts", "ip-adapter"].map((name) => `${name}.safetensors`));
+    expect(readFileSync(join(out, "flux.md"), "utf8")).toContain("people in scenes");
+    const identity = zeros([32, 128]).add(0.3);
+    const draw = async (folder: string) => {
+      const generator = await SceneGenerator.load(folder);
+      const wish = { prompt: "a person wearing a red hat", seed: 4, identity };
+      return noGrad(() => generator.draw([wish], { steps: 4, precision: "float32" }));
+    };
+    const [whole, short] = [await draw(all), await draw(out)];
+    expect(scope(() => short.sub(whole).abs().mean().item())).toBeLessThan(0.02);
+  });
+
   it("draws a person in a scene, and says what it cannot mean", async () => {
     const scene = (...args: string[]) => cli("generate", "--scene", "--weights", all, "--steps", "2", ...args);
     const made = await scene(

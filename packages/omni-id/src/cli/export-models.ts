@@ -23,7 +23,8 @@ export async function exportOnnxFiles(
   folder: string,
   { weights, dtype, json }: Asked & { dtype: WeightsDType },
 ): Promise<void> {
-  if (dtype === "bfloat16") throw new UsageError("--dtype: ONNX files hold float16 or float32 weights: choose one");
+  if (dtype !== "float16" && dtype !== "float32")
+    throw new UsageError("--dtype: ONNX files hold float16 or float32 weights: choose one");
   outFolder(folder, { inputs: weights === undefined ? [] : [weights] });
   const { files } = await writeOnnxModels(folder, { weights, dtype });
   const text = files.map(({ file, bytes }) => `${join(folder, file)}: ${megabytes(bytes)}`).join("\n");

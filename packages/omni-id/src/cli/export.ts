@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { copyFileSync, existsSync, readFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { Command, Option } from "@commander-js/extra-typings";
 import { ShardSet, splitOf } from "@omni-id/data";
@@ -7,11 +7,18 @@ import { RecogniserBackbone } from "../backbones/recogniser.ts";
 import { preparePeople } from "../people/prepare.ts";
 import { fitKnownPeople } from "../train/export.ts";
 import { modelCard } from "../train/model-card.ts";
-import { openWeightsFile, WEIGHTS_DTYPES, type WeightsDType, type WeightsNote } from "../weights/file.ts";
+import {
+  openWeightsFile,
+  readWeightsPreset,
+  WEIGHTS_DTYPES,
+  type WeightsDType,
+  type WeightsNote,
+} from "../weights/file.ts";
 import {
   type LoadedEncoder,
   loadEncoder,
   loadFirstStage,
+  loadRepresentation,
   saveEncoder,
   saveMaskedDecoder,
 } from "../weights/first-stage.ts";
@@ -62,6 +69,7 @@ Loading gives float32 again. Identities name the encoder by its file's hash: tho
 the exported ones do not mix. In a checkout, \`npm run numbers\` fills the cards' tables from results.
 
 Examples:
+  omni-id export -o weights/nano-scenes --weights runs/personalise-all --dtype int8
   omni-id export --onnx out/onnx                 the shipped models for ONNX Runtime
   omni-id export --web out/studio                a folder that any web server can serve`,
     )
@@ -83,6 +91,17 @@ Examples:
         return print(told, { json, text: `${join(out, KNOWN_FILE)}: ${(bytes / 1e6).toFixed(1)} MB` });
       }
       outFolder(out, { inputs: [weights] });
+      const tell = async (files: readonly string[], hash: string) => {
+        const sizes = await Promise.all(files.map((file) => writeCard(out, file, dtype)));
+        const lines = files.map((file, i) => `${join(out, file)}: ${(sizes[i] / 1e6).toFixed(1)} MB`);
+        const total = sizes.reduce((sum, size) => sum + size, 0);
+        const text = [...lines, `${(total / 1e6).toFixed(1)} MB together, encoder ${hash.slice(0, 12)}`].join("\n");
+        print({ folder: out, dtype, hash, files, bytes: total }, { json, text });
+      };
+      if (drawsScenes(weights)) {
+        const hash = await sceneEncoder(out, weights);
+        return tell(await exportFlowWeights(out, weights, { encoder: { hash }, hash, dtype }), hash);
+      }
       const { encoder, decoder } = await loadFirstStage(weights);
       const { bundle, preset, metadata } = encoder;
       const hash = await saveEncoder(out, { bundle, preset, metadata, dtype });
@@ -95,12 +114,24 @@ Examples:
         await saveKnownPeople(out, { ...known, encoderHash: hash });
         files.push(KNOWN_FILE);
       }
-      const sizes = await Promise.all(files.map((file) => writeCard(out, file, dtype)));
-      const lines = files.map((file, i) => `${join(out, file)}: ${(sizes[i] / 1e6).toFixed(1)} MB`);
-      const total = sizes.reduce((sum, size) => sum + size, 0);
-      const text = [...lines, `${(total / 1e6).toFixed(1)} MB together, encoder ${hash.slice(0, 12)}`].join("\n");
-      print({ folder: out, dtype, hash, files, bytes: total }, { json, text });
+      return tell(files, hash);
     });
+}
+
+/** Whether a folder's flow base draws scenes. */
+function drawsScenes(weights: string): boolean {
+  const file = join(weights, FLUX_FILE);
+  return existsSync(file) && readWeightsPreset(file, "base").flow.pictures === "scenes";
+}
+
+/** The encoder of weights that draw scenes stays as it is, for identity files name it: the shipped one, or a copy. */
+async function sceneEncoder(out: string, weights: string): Promise<string> {
+  const { hash: shipped } = await loadRepresentation();
+  const file = join(weights, ENCODER_FILE);
+  if (!existsSync(file)) return shipped;
+  const { hash } = await loadRepresentation(weights);
+  if (hash !== shipped) copyFileSync(file, join(out, ENCODER_FILE));
+  return hash;
 }
 
 /**
@@ -110,7 +141,7 @@ Examples:
 async function exportFlowWeights(
   out: string,
   weights: string,
-  { encoder, hash: encoderHash, dtype }: { encoder: LoadedEncoder; hash: string; dtype: WeightsDType },
+  { encoder, hash: encoderHash, dtype }: { encoder: Pick<LoadedEncoder, "hash">; hash: string; dtype: WeightsDType },
 ): Promise<string[]> {
   const has = (file: string) => existsSync(join(weights, file));
   const published = publishedPreset(weights);

@@ -39,7 +39,8 @@ export function modelCard(facts: CardFacts): string {
     ["commit, date", `${told("commit")}, ${told("date")}`],
     ["time, hardware", `${told("hours")} hours; ${told("hardware")}, LibTorch ${told("libtorch")}`],
   ];
-  const { title, about, numbers } = CARDS[file];
+  const { title, about, numbers } =
+    preset.flow.pictures === "scenes" && SCENE_CARDS[file] ? SCENE_CARDS[file] : CARDS[file];
   return `# ${title}
 
 ${about}
@@ -53,13 +54,12 @@ ${rows.map(([name, value]) => `| ${name} | ${value} |`).join("\n")}
 \`\`\`
 ${metadata.data ? `npx ${metadata.data}` : "# shards of the trainer's own"}
 npx ${metadata.command ?? "omni-id train mtd"}
-npx omni-id export -o weights/nano
+npx omni-id export -o weights/${preset.name}${dtype === "int8" ? " --dtype int8" : ""}
 \`\`\`
 ${metadata.history ? `\n${metadata.history}\n` : ""}
 ## Numbers
 
-<!-- numbers:${numbers} -->
-<!-- /numbers:${numbers} -->
+${numbers ? `<!-- numbers:${numbers} -->\n<!-- /numbers:${numbers} -->` : "What they can do, and what they cannot, is measured in `docs/scenes.md`."}
 
 ## Limits
 
@@ -70,7 +70,14 @@ ${LIMITS.map((limit) => `- ${limit}`).join("\n")}
 const FLOW_FROZEN =
   "Trained from nothing on the rendered people, then frozen: it knows faces, and nobody in particular.";
 
-const CARDS: Readonly<Record<string, { title: string; about: string; numbers: "first-stage" | "generation" }>> = {
+interface Card {
+  title: string;
+  about: string;
+  /** The table that a script fills in; none where the numbers stand elsewhere. */
+  numbers?: "first-stage" | "generation";
+}
+
+const CARDS: Readonly<Record<string, Card>> = {
   [ENCODER_FILE]: {
     title: "Omni-ID encoder, nano",
     about: `Any number of photos of one person → one identity ℓ (sections 3.1 and 3.2 of the paper). The file holds E, what the
@@ -118,6 +125,30 @@ than the rendered people trained on, the part of ℓ in these directions is draw
     about: `Pose and expression from a picture of 68 landmarks (section 4.2), by XLabs' keys, with the mean face of the training
 people in space (\`mean_face\`).`,
     numbers: "generation",
+  },
+};
+
+/** What draws people in scenes (section 4.3). */
+const SCENE_CARDS: Readonly<Record<string, Card>> = {
+  [FLUX_FILE]: {
+    title: "FLUX-nano of scenes, the flow base",
+    about: `The FLUX transformer at nano size, by Black Forest Labs' keys, on whole pictures of 128 px that sentences tell of. Trained
+from nothing on rendered people in scenes, then frozen: it knows nobody in particular.`,
+  },
+  [AUTOENCODER_FILE]: {
+    title: "Latents of the scenes, nano",
+    about: `Principal directions of patches of rendered scenes, half whitened, and a small network that sees the pictures of all
+patches once more and mends their seams.`,
+  },
+  [PROMPTS_FILE]: {
+    title: "Sentences of the scenes, nano",
+    about:
+      "A small transformer over the words of a sentence, trained with the base; the vocabulary is in the file's metadata.",
+  },
+  [ADAPTER_FILE]: {
+    title: "IP-Adapter of scenes, nano",
+    about: `Tells the frozen base of scenes of an identity: whom to draw, while all else is told in words (section 4.3). It takes
+identities of the encoder that ships in \`weights/nano\`.`,
   },
 };
 

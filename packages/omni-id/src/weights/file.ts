@@ -3,16 +3,20 @@ import { createReadStream, existsSync } from "node:fs";
 import { type nn, openSafetensors, type SafetensorsFile, saveSafetensors, scope, type Tensor } from "@omni-id/torch";
 import { completePreset } from "../presets/index.ts";
 import type { Preset } from "../presets/schema.ts";
+import { fromEightBits, scaleOf, toEightBits } from "./eight-bits.ts";
 
 /** What the parameters of a weights file may be stored as. */
-export const WEIGHTS_DTYPES = ["float32", "float16", "bfloat16"] as const;
+export const WEIGHTS_DTYPES = ["float32", "float16", "bfloat16", "int8"] as const;
 export type WeightsDType = (typeof WEIGHTS_DTYPES)[number];
 
 export interface WeightsNote {
   preset: Preset;
   /** How they were trained. */
   metadata: Readonly<Record<string, string>>;
-  /** What parameters are stored as; 16 bits halve the file. Loading gives float32 again. */
+  /**
+   * What parameters are stored as; 16 bits halve the file, and with "int8", large matrices in 8 bits and the rest in 16,
+   * it is a quarter. Loading gives float32 again.
+   */
   dtype?: WeightsDType;
 }
 
@@ -30,10 +34,17 @@ export async function saveWeightsFile(
 /** State as a file keeps it: statistics stay float32, for their smallest values matter. */
 function stored(module: nn.Module, dtype: WeightsDType): Map<string, Tensor> {
   const state = module.stateDict();
+  const float = dtype === "int8" ? "float16" : dtype;
   for (const [key, parameter] of module.namedParameters()) {
-    const value = parameter.detach().to(dtype);
-    if (dtype === "float16" && !value.isfinite().all().item()) {
-      throw new Error(`${key}: its values do not fit into float16; store the weights as bfloat16`);
+    const short = dtype === "int8" ? toEightBits(parameter.detach()) : undefined;
+    if (short) state.set(scaleOf(key), short.scale);
+    const value = short?.values ?? parameter.detach().to(float);
+    if (!(short?.scale ?? value).isfinite().all().item()) {
+      const broken = !parameter.detach().isfinite().all().item();
+      if (broken && dtype === "int8")
+        throw new Error(`${key}: its values are not finite; the training has broken down`);
+      if (float === "float16")
+        throw new Error(`${key}: its values do not fit into float16; store the weights as bfloat16`);
     }
     state.set(key, value);
   }
@@ -55,7 +66,7 @@ export interface OpenedWeights {
  */
 export async function openWeightsFile(file: string, stage: string): Promise<OpenedWeights> {
   const { opened, ...note } = await readWeightsNote(file, stage);
-  const tensors = new Map(opened.entries());
+  const tensors = fromEightBits(new Map(opened.entries()), file);
   const odd = [...tensors].find(([, tensor]) => !scope(() => tensor.float().sum().isfinite().item()));
   if (odd)
     throw new Error(`${file}: "${odd[0]}" holds values that are not finite; the file is damaged, fetch it again`);
