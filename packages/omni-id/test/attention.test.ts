@@ -1,12 +1,16 @@
-import { mkdtempSync, readFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { writeSyntheticShards } from "@omni-id/data";
 import { cat, manualSeed, noGrad, randn, scope } from "@omni-id/torch";
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
 import { Block } from "../src/blocks.ts";
 import { centre, chooseQueries, queryFocus, relativeEntropy } from "../src/evaluate/attention-maps.ts";
 import { overlay } from "../src/evaluate/attention-overlay.ts";
+import { attentionOfPeople } from "../src/evaluate/attention-people.ts";
+import type { AttentionReport } from "../src/evaluate/attention-report.ts";
+import type { Figure10 } from "../src/experiments/figure10.ts";
 import { cli } from "./command-line.ts";
 import { writePhotos } from "./pictures.ts";
 
@@ -118,4 +122,54 @@ describe("omni-id attention", () => {
     expect(code).toBe(1);
     expect(err).toContain("this encoder has cross-attention blocks 1 to 2");
   });
+});
+
+describe("over people", () => {
+  const person = (parts: readonly string[], places: readonly number[]): AttentionReport => ({
+    block: 2,
+    photos: [{ name: "a", crop: { width: 1, height: 1, data: new Uint8Array(3) }, maps: [] }],
+    queries: parts.map((part, query) => ({ query, part, entropy: 0.5, spread: 0.1, place: [places[query], 0] })),
+    placed: 1,
+  });
+
+  it("tells how often a query looks at the same part in everybody, and how often by chance", () => {
+    const four = ["nose", "mouth", "chin", "forehead"];
+    const all = [0, 1, 2].map(() => person(four, [0, 1, 2, 3]));
+    const { agreement, shuffled, difference, queries, betweenPeople, betweenQueries, photos } = attentionOfPeople(all);
+    expect([agreement.mean, shuffled.mean, difference.mean, photos]).toEqual([1, 0, 1, 3]);
+    expect(queries.map(({ part }) => part)).toEqual(four);
+    expect(betweenPeople).toBe(0);
+    expect(betweenQueries).toBeCloseTo(Math.sqrt(1.25), 12);
+  });
+
+  it("says how far one query moves from person to person", () => {
+    const { queries, agreement } = attentionOfPeople([
+      person(["nose", "mouth"], [0, 1]),
+      person(["nose", "chin"], [0, 3]),
+    ]);
+    expect(queries[1].betweenPeople).toBeCloseTo(1, 12);
+    expect(queries[1].agreement).toBe(0.5);
+    expect(agreement.mean).toBe(0.5);
+    expect(() => attentionOfPeople([person(["nose"], [0])])).toThrow(/1 people: .* takes two/);
+  });
+
+  it("is a command, and a section of the report", async () => {
+    const root = mkdtempSync(join(tmpdir(), "omni-id-figure10-"));
+    const [data, results, page] = ["data", "results", "page.md"].map((name) => join(root, name));
+    await writeSyntheticShards({ identities: 40, images: 3, size: 128, seed: 5, out: data, workers: 2 });
+    const made = await cli("reproduce", "figure10", "--data", data, "--people", "3", "--results", results, "--json");
+    expect(made.code, made.err).toBe(0);
+    const figure = JSON.parse(readFileSync(join(results, "figure10.json"), "utf8")) as Figure10;
+    expect(figure.people).toBeGreaterThanOrEqual(2);
+    expect(figure.queries).toHaveLength(32);
+    expect((await sharp(join(results, "figure10.png")).metadata()).height).toBeGreaterThan(300);
+    copyFileSync("results/experiments/table2.json", join(results, "table2.json"));
+    const report = await cli("reproduce", "report", "--from", results, "--page", page, "--html", join(root, "p.html"));
+    expect(report.code, report.err).toBe(0);
+    const text = readFileSync(page, "utf8");
+    expect(text).toContain("## Figure 10");
+    expect(text).toMatch(/!\[Figure 10.*\]\(experiments\/figure10\.png\)/);
+    expect(readFileSync(join(root, "p.html"), "utf8")).toContain("Figure 10");
+    rmSync(root, { recursive: true });
+  }, 120_000);
 });

@@ -5,8 +5,10 @@ import { type EncodeResult, IdentityEncoder, type Photo } from "../encode.ts";
 import { describeNearness, type Faces, type Nearness, nearness } from "../evaluate/nearness.ts";
 import { loadJudges } from "../evaluate/recognisers.ts";
 import { faceFeatures } from "../evaluate/reconstruct.ts";
+import { drawThreeScenes, saveThreeScenes } from "../generate/demo-scenes.ts";
 import { drawPoses, saveGeneratedSheet } from "../generate/demo-sheet.ts";
 import type { FaceGenerator } from "../generate/face-generator.ts";
+import type { SceneGenerator } from "../generate/scene-generator.ts";
 import type { Identity } from "../identity.ts";
 import type { MaskedDecoder } from "../masked-decoder.ts";
 import { saveSheet, toRgb } from "../pictures/picture.ts";
@@ -26,6 +28,10 @@ export interface DemoOptions {
   generator?: FaceGenerator;
   /** Where these go. */
   generatedOut?: string;
+  /** Draws the person in scenes too. */
+  scenes?: SceneGenerator;
+  /** Where these go. */
+  scenesOut?: string;
   /** Photos of one person; people that the renderer draws when empty. */
   photos: readonly string[];
   /** Which rendered person. */
@@ -139,6 +145,20 @@ export async function demo(options: DemoOptions): Promise<DemoResult> {
       { inputs: shown(other.used), drawn: strange },
     ];
     await saveGeneratedSheet(generatedOut, rows, { photos: counts[most], guidance, notes: [sentence] });
+  }
+  const { scenes, scenesOut } = options;
+  if (scenes && scenesOut) {
+    onProgress("drawing scenes from noise and words");
+    const people = [
+      { taken: inputs, identity: identities[counts.length - 1].identity },
+      { taken: other.used, identity: other.identity },
+      { taken: [], identity: undefined },
+    ];
+    const rows = people.map(({ taken, identity }) => ({
+      inputs: [0, 1, 2].map((i) => tile(taken[i])),
+      drawn: drawThreeScenes(scenes, identity),
+    }));
+    await saveThreeScenes(scenesOut, rows, { photos: counts[counts.length - 1] });
   }
   return { identity: all.identity, refused: all.refused, warnings: all.warnings, figures, near, lines };
 }

@@ -1,10 +1,12 @@
+import { existsSync } from "node:fs";
 import { basename, dirname, extname, join } from "node:path";
 import { Command } from "@commander-js/extra-typings";
 import { isStream } from "@omni-id/torch";
 import { FaceGenerator } from "../generate/face-generator.ts";
+import { SceneGenerator } from "../generate/scene-generator.ts";
 import { photoFiles, tellLeftOut } from "../pictures/photo-files.ts";
-import { loadFirstStage } from "../weights/first-stage.ts";
-import { hasFlowWeights } from "../weights/flow.ts";
+import { type LoadedEncoder, loadFirstStage } from "../weights/first-stage.ts";
+import { ADAPTER_FILE, hasFlowWeights } from "../weights/flow.ts";
 import { shippedWeights } from "../weights/folder.ts";
 import { demo } from "./demo-run.ts";
 import { useDevice } from "./device.ts";
@@ -15,7 +17,7 @@ import { note, print } from "./output.ts";
 export function demoCommand() {
   return new Command("demo")
     .argument("[photos...]", "photos of one person, or a folder of them; two rendered people when absent")
-    .option("-o, --out <file>", "picture to write; a second one goes beside it", "out/demo.png")
+    .option("-o, --out <file>", "picture to write; the others go beside it", "out/demo.png")
     .option("--person <number>", "which rendered person", whole, 0)
     .addOption(weightsOption())
     .addOption(deviceOption())
@@ -23,9 +25,9 @@ export function demoCommand() {
     .addHelpText(
       "after",
       `
-Two sheets. The first: inputs | target | its 5 % visible patches | reconstruction from 1, 3 and 5 photos | the same with somebody
+Three sheets. The first: inputs | target | its 5 % visible patches | reconstruction from 1, 3 and 5 photos | the same with somebody
 else's identity. The last photos are the targets; give six or more for five inputs. The second: new pictures of the
-person in five poses, from the identity and noise alone.
+person in five poses, from the identity and noise alone. The third: the person in three scenes, each told in a sentence.
 
 Examples:
   omni-id demo
@@ -36,22 +38,37 @@ Examples:
       for (const line of tellLeftOut(leftOut)) note(line);
       const out = outFile(options.out, { kind: "picture", inputs: files });
       const ending = extname(out);
-      const beside = join(dirname(out), `${basename(out, ending)}-generated${ending || ".png"}`);
-      if (!isStream(out)) outFile(beside, { kind: "picture", inputs: files });
+      const [beside, besideScenes] = ["generated", "scenes"].map((what) =>
+        join(dirname(out), `${basename(out, ending)}-${what}${ending || ".png"}`),
+      );
+      if (!isStream(out)) for (const file of [beside, besideScenes]) outFile(file, { kind: "picture", inputs: files });
       useDevice(options.device);
       const folder = options.weights ?? shippedWeights();
       const { encoder, decoder } = await loadFirstStage(folder);
       const onProgress = (what: string) => note(`${what} …`);
       const generator = hasFlowWeights(folder) ? await FaceGenerator.load(folder, encoder) : undefined;
       const generatedOut = generator && !isStream(out) ? beside : undefined;
-      const { person } = options;
-      const result = await demo({ encoder, decoder, generator, generatedOut, photos: files, person, out, onProgress });
+      const scenes = isStream(out) ? undefined : await sceneGenerator(encoder);
+      const scenesOut = scenes && besideScenes;
+      const result = await demo({
+        encoder,
+        decoder,
+        generator,
+        generatedOut,
+        scenes,
+        scenesOut,
+        photos: files,
+        person: options.person,
+        out,
+        onProgress,
+      });
       for (const { photo, reason } of result.refused) note(`refused: ${photo}: ${reason}`);
       for (const warning of result.warnings) note(`note: ${warning}`);
       print(
         {
           file: options.out,
           generated: generatedOut,
+          scenes: scenesOut,
           figures: result.figures,
           near: result.near,
           refused: result.refused,
@@ -60,10 +77,20 @@ Examples:
         {
           json: options.json,
           file: out,
-          text: [...result.lines, `picture: ${out}`, ...(generatedOut ? [`generated: ${generatedOut}`] : [])].join(
-            "\n",
-          ),
+          text: [
+            ...result.lines,
+            `picture: ${out}`,
+            ...(generatedOut ? [`generated: ${generatedOut}`] : []),
+            ...(scenesOut ? [`scenes: ${scenesOut}`] : []),
+          ].join("\n"),
         },
       );
     });
+}
+
+/** What draws the demo's people in scenes, where the shipped weights do so and were trained with this encoder. */
+async function sceneGenerator(encoder: LoadedEncoder): Promise<SceneGenerator | undefined> {
+  if (!existsSync(join(shippedWeights("nano-scenes"), ADAPTER_FILE))) return undefined;
+  const generator = await SceneGenerator.load();
+  return generator.encoder.hash === encoder.hash ? generator : undefined;
 }

@@ -1,10 +1,17 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { Command } from "@commander-js/extra-typings";
 import { writeAtomically } from "@omni-id/torch";
 import sharp from "sharp";
+import type { Figure10 } from "../experiments/figure10.ts";
 import { StageFolders } from "../experiments/folders.ts";
-import { chartsOf, htmlReport, markdownReport, type ReportedTable } from "../experiments/report.ts";
+import {
+  chartsOf,
+  htmlReport,
+  markdownReport,
+  type ReportedFigure10,
+  type ReportedTable,
+} from "../experiments/report.ts";
 import type { TableResult } from "../experiments/results.ts";
 import { type ExperimentSettings, planExperiment } from "../experiments/stages.ts";
 import { jsonOption } from "./options.ts";
@@ -52,8 +59,10 @@ export function reportCommand() {
       for (const { name: file, result } of tables) {
         for (const { name, svg } of chartsOf(result)) writeAtomically(join(charts, `${file}-${name}.svg`), svg);
       }
-      writeAtomically(page, markdownReport(tables));
-      writeAtomically(html, htmlReport(tables));
+      const maps = await mapsOf(from);
+      if (maps) copyFileSync(join(from, "figure10.png"), join(charts, "figure10.png"));
+      writeAtomically(page, markdownReport(tables, maps));
+      writeAtomically(html, htmlReport(tables, maps));
       print({ page, html, tables: tables.map(({ name }) => name) }, { json, text: `${page} · ${html}` });
     });
 }
@@ -66,6 +75,15 @@ function readTable(file: string): TableResult | undefined {
   } catch {
     throw new Error(`${file}: no JSON; delete it, or measure it again: omni-id reproduce`);
   }
+}
+
+/** Figure 10, where it was measured. */
+async function mapsOf(from: string): Promise<ReportedFigure10 | undefined> {
+  const [file, picture] = ["json", "png"].map((ending) => join(from, `figure10.${ending}`));
+  if (!existsSync(file) || !existsSync(picture)) return undefined;
+  const figure = JSON.parse(readFileSync(file, "utf8")) as Figure10;
+  const jpeg = await sharp(picture).jpeg({ quality: 80 }).toBuffer();
+  return { figure, uri: `data:image/jpeg;base64,${jpeg.toString("base64")}` };
 }
 
 /** The first seed's pictures of each arm, small enough for a page. */

@@ -22,6 +22,7 @@ import { kleinHere } from "./klein-here.ts";
 import { count, deviceOption, jsonOption } from "./options.ts";
 import { outFolder } from "./out-file.ts";
 import { Interrupted, interruptible, note, print, UsageError } from "./output.ts";
+import { figure10Command } from "./reproduce-figure10.ts";
 import { reportCommand } from "./reproduce-report.ts";
 import { prepareTogether, startStage } from "./reproduce-stage.ts";
 
@@ -143,6 +144,7 @@ export function reproduceCommand() {
       }
     })
     .addCommand(statusCommand())
+    .addCommand(figure10Command())
     .addCommand(reportCommand())
     .addCommand(prepareCommand(), { hidden: true });
 }

@@ -1,6 +1,7 @@
 import type { Estimate } from "@omni-id/data";
 import { type At, TABLES } from "./arms.ts";
 import { dotChart, escaped } from "./chart.ts";
+import type { Figure10 } from "./figure10.ts";
 import type { ArmResult, TableResult } from "./results.ts";
 
 /** A table that was run, and what belongs beside it. */
@@ -12,6 +13,12 @@ export interface ReportedTable {
   thoughts?: string;
   /** Pictures of arms, as data URIs. */
   strips?: readonly { arm: string; uri: string }[];
+}
+
+/** Figure 10 as it was measured, with its picture as a data URI for the page that needs nothing else. */
+export interface ReportedFigure10 {
+  figure: Figure10;
+  uri: string;
 }
 
 const COUNTS = ["1", "3"] as const;
@@ -66,7 +73,7 @@ export function chartsOf({ table, arms, bounds, hypotheses }: TableResult): { na
 }
 
 /** All tables as a page of the documentation; charts are named `experiments/<table>-<chart>.svg`. */
-export function markdownReport(tables: readonly ReportedTable[]): string {
+export function markdownReport(tables: readonly ReportedTable[], maps?: ReportedFigure10): string {
   return [
     "# The paper's tables, run again",
     "",
@@ -75,6 +82,7 @@ export function markdownReport(tables: readonly ReportedTable[]): string {
     INTRODUCTION,
     "",
     ...tables.flatMap(tableInMarkdown),
+    ...(maps ? figure10InMarkdown(maps.figure) : []),
   ].join("\n");
 }
 
@@ -121,8 +129,41 @@ function tableInMarkdown({ name: file, result, thoughts }: ReportedTable): strin
   ];
 }
 
+function figure10InMarkdown(figure: Figure10): string[] {
+  return [
+    `## ${FIGURE10}`,
+    "",
+    mapsInWords(figure),
+    "",
+    `![${FIGURE10}](experiments/figure10.png)`,
+    "",
+    "| the paper's claim | answer | by |",
+    "| --- | --- | --- |",
+    ...figure.hypotheses.map(({ claim, answer, by }) => `| ${claim} | ${words[answer]} | ${by} |`),
+    "",
+    "```",
+    "npx omni-id reproduce figure10      # any photos: omni-id attention my-photos/*.jpg -o maps.png",
+    "```",
+    "",
+  ];
+}
+
+const FIGURE10 = "Figure 10: what the encoder's queries look at";
+
+function mapsInWords(figure: Figure10): string {
+  const { people, photos, entropy, agreement, shuffled, betweenPeople, betweenQueries, weights, commit } = figure;
+  const share = ({ mean, ci }: Estimate) =>
+    `${Math.round(100 * mean)} % (${ci.map((end) => Math.round(100 * end)).join("–")})`;
+  return (
+    `${people} people never seen in training, ${photos} photos, ${figure.queries.length} queries, cross-attention block ${figure.block} of ${weights}. A query looks at the part of ` +
+    `the face that it looks at in most others in ${share(agreement)}; with everybody's queries counted from another one on it is ${share(shuffled)}. ` +
+    `The middle of what one query looks at lies ${betweenPeople.toFixed(2)} from its own mean over people, and the queries of one person lie ${betweenQueries.toFixed(2)} from theirs, in distances ` +
+    `from the eyes to the mouth. Entropy ${entropy.mean.toFixed(2)}: 1 looks everywhere alike, 0 at one place. Commit ${commit}, ${figure.hardware}.`
+  );
+}
+
 /** The same as one file that needs nothing else, with a strip of pictures of each arm. */
-export function htmlReport(tables: readonly ReportedTable[]): string {
+export function htmlReport(tables: readonly ReportedTable[], maps?: ReportedFigure10): string {
   const body = tables.map((reported) => {
     const { result, thoughts, strips = [] } = reported;
     const { title, arms, hypotheses } = result;
@@ -169,6 +210,7 @@ ${INTRODUCTION.split("```")[0]
   .map((paragraph) => `<p>${escaped(paragraph.replaceAll(/[`*]/g, ""))}</p>`)
   .join("\n")}
 ${body.join("\n")}
+${maps ? `<section><h2>${FIGURE10}</h2><p>${escaped(mapsInWords(maps.figure))}</p><img alt="${FIGURE10}" src="${maps.uri}"></section>` : ""}
 </html>
 `;
 }
