@@ -168,7 +168,7 @@ describe("over people", () => {
     expect(report.code, report.err).toBe(0);
     const text = readFileSync(page, "utf8");
     expect(text).toContain("## Figure 10");
-    expect(text).toMatch(/!\[Figure 10.*\]\(experiments\/figure10\.png\)/);
+    expect(text).toMatch(/!\[Figure 10.*\]\(results\/figure10\.png\)/);
     expect(readFileSync(join(root, "p.html"), "utf8")).toContain("Figure 10");
     rmSync(root, { recursive: true });
   }, 120_000);

@@ -1,5 +1,5 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { basename, dirname, join, relative } from "node:path";
 import { Command } from "@commander-js/extra-typings";
 import { writeAtomically } from "@omni-id/torch";
 import sharp from "sharp";
@@ -59,8 +59,7 @@ export function reportCommand() {
       for (const { name: file, result } of tables) {
         for (const { name, svg } of chartsOf(result)) writeAtomically(join(charts, `${file}-${name}.svg`), svg);
       }
-      const maps = await mapsOf(from);
-      if (maps) copyFileSync(join(from, "figure10.png"), join(charts, "figure10.png"));
+      const maps = await mapsOf(from, dirname(page));
       writeAtomically(page, markdownReport(tables, maps));
       writeAtomically(html, htmlReport(tables, maps));
       print({ page, html, tables: tables.map(({ name }) => name) }, { json, text: `${page} · ${html}` });
@@ -78,12 +77,12 @@ function readTable(file: string): TableResult | undefined {
 }
 
 /** Figure 10, where it was measured. */
-async function mapsOf(from: string): Promise<ReportedFigure10 | undefined> {
+async function mapsOf(from: string, page: string): Promise<ReportedFigure10 | undefined> {
   const [file, picture] = ["json", "png"].map((ending) => join(from, `figure10.${ending}`));
   if (!existsSync(file) || !existsSync(picture)) return undefined;
   const figure = JSON.parse(readFileSync(file, "utf8")) as Figure10;
   const jpeg = await sharp(picture).jpeg({ quality: 80 }).toBuffer();
-  return { figure, uri: `data:image/jpeg;base64,${jpeg.toString("base64")}` };
+  return { figure, link: relative(page, picture), uri: `data:image/jpeg;base64,${jpeg.toString("base64")}` };
 }
 
 /** The first seed's pictures of each arm, small enough for a page. */

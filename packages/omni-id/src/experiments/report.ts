@@ -15,9 +15,12 @@ export interface ReportedTable {
   strips?: readonly { arm: string; uri: string }[];
 }
 
-/** Figure 10 as it was measured, with its picture as a data URI for the page that needs nothing else. */
+/** Figure 10 as it was measured, and its picture. */
 export interface ReportedFigure10 {
   figure: Figure10;
+  /** From the page of the documentation. */
+  link: string;
+  /** For the page that needs nothing else: a data URI. */
   uri: string;
 }
 
@@ -82,7 +85,7 @@ export function markdownReport(tables: readonly ReportedTable[], maps?: Reported
     INTRODUCTION,
     "",
     ...tables.flatMap(tableInMarkdown),
-    ...(maps ? figure10InMarkdown(maps.figure) : []),
+    ...(maps ? figure10InMarkdown(maps) : []),
   ].join("\n");
 }
 
@@ -129,13 +132,13 @@ function tableInMarkdown({ name: file, result, thoughts }: ReportedTable): strin
   ];
 }
 
-function figure10InMarkdown(figure: Figure10): string[] {
+function figure10InMarkdown({ figure, link }: ReportedFigure10): string[] {
   return [
     `## ${FIGURE10}`,
     "",
     mapsInWords(figure),
     "",
-    `![${FIGURE10}](experiments/figure10.png)`,
+    `![${FIGURE10}](${link})`,
     "",
     "| the paper's claim | answer | by |",
     "| --- | --- | --- |",

@@ -1,6 +1,5 @@
 import { scope, type Tensor, tensor } from "@omni-id/torch";
 import type { People } from "../people/people.ts";
-import type { FlowPreset } from "../presets/schema.ts";
 
 /**
  * How much each token of a picture counts in its flow loss: so many times as much where it touches the face, with a mean of
@@ -29,12 +28,7 @@ export class FaceWeights {
   }
 }
 
-/** Those of a preset's tokens; undefined where all count alike. */
-export function faceWeights(
-  people: People,
-  { weight, preset: { latents, packing } }: { weight: number; preset: FlowPreset },
-): FaceWeights | undefined {
-  if (weight === 1) return undefined;
-  const patch = "patchSize" in latents ? latents.patchSize : latents.kind === "flux2" ? 16 : 8;
-  return new FaceWeights(people, { patchSize: patch * packing, weight });
+/** Undefined where all tokens count alike, in the same bits as without any weights. */
+export function faceWeights(people: People, options: { patchSize: number; weight: number }): FaceWeights | undefined {
+  return options.weight === 1 ? undefined : new FaceWeights(people, options);
 }
