@@ -120,6 +120,8 @@ function sceneRecipe({ scenes, heldOut = HELD_OUT_WORDS, heldOutOnly }: Generate
 const RECIPE = "recipe.json";
 /** What the nano preset is trained on. */
 export const NANO_RECIPE = { identities: 2600, images: 8, size: 96, seed: 0 } as const;
+/** What `data synth --scenes` makes unless told otherwise. */
+export const SCENE_RECIPE = { ...NANO_RECIPE, images: 4, scenes: 6, size: 128 } as const;
 
 /** What must be the same for shards to lie in one folder. */
 const RECIPE_KEYS = ["seed", "size", "images", "shardSize", "noise", "scenes", "heldOut", "heldOutOnly"] as const;

@@ -20,7 +20,14 @@ export { type FetchLfwOptions, fetchLfw, LFW_TERMS } from "./fetch/lfw.ts";
 export type { FaceTruth, Film, FilmTruth, FrameTruth } from "./film/film.ts";
 export { drawFilmSet } from "./film/film-set.ts";
 export { shootFilms } from "./film/shoot-films.ts";
-export { type GenerateOptions, NANO_RECIPE, type Recipe, readRecipe, writeSyntheticShards } from "./generate.ts";
+export {
+  type GenerateOptions,
+  NANO_RECIPE,
+  type Recipe,
+  readRecipe,
+  SCENE_RECIPE,
+  writeSyntheticShards,
+} from "./generate.ts";
 export { type IdentityRecord, type ImageRecord, parseIdentity } from "./identity.ts";
 export { type ImportOptions, importPhotos } from "./import/import-photos.ts";
 export { IMPORT_PRESETS, type ImportSettings, importSettings } from "./import/settings.ts";

@@ -9,6 +9,7 @@ import { cutScene } from "../src/people/cut.ts";
 import { resolvePreset } from "../src/presets/index.ts";
 import { wordsOf } from "../src/text/prompt-words.ts";
 import { openBaseStage } from "../src/train/base/open.ts";
+import { synthCommand } from "../src/train/commands.ts";
 import { TINY_SCENES } from "./tiny-weights.ts";
 
 const root = mkdtempSync(join(tmpdir(), "omni-id-scenes-base-"));
@@ -56,6 +57,12 @@ it("a scene of another size keeps its place: landmarks and mask are scaled with 
   expect([crop.width, crop.height]).toEqual([16, 16]);
   expect(moved[5]).toBe(10);
   expect([crop.data[3 * 2], crop.data[3 * 13]]).toEqual([0, 200]);
+});
+
+it("weights tell the command that renders their scenes again", async () => {
+  expect(synthCommand(join(root, "scenes"))).toBe(
+    "omni-id data synth --scenes 2 --identities 6 --images 1 --size 32 --seed 2",
+  );
 });
 
 it("a set without scenes is told of, with what to do", async () => {

@@ -1,12 +1,9 @@
 import { resolve } from "node:path";
 import { Command, Option } from "@commander-js/extra-typings";
-import { HELD_OUT_WORDS, NANO_RECIPE, readHeldOut, writeSyntheticShards } from "@omni-id/data";
+import { HELD_OUT_WORDS, NANO_RECIPE, readHeldOut, SCENE_RECIPE, writeSyntheticShards } from "@omni-id/data";
 import { count, jsonOption, whole } from "./options.ts";
 import { outFolder } from "./out-file.ts";
 import { Interrupted, interruptible, note, print, progress } from "./output.ts";
-
-/** What `--scenes` makes unless told otherwise. */
-const SCENES = { images: 4, scenes: 6, size: 128 } as const;
 
 export function synthCommand() {
   return new Command("synth")
@@ -36,11 +33,11 @@ export function synthCommand() {
     .addOption(jsonOption())
     .addHelpText("after", "\nThe same seed gives the same bytes, whatever the number of workers and of interruptions.")
     .action(async ({ json, out, identities, scenes: wanted, heldOut: rules, heldOutOnly, ...options }) => {
-      const scenes = wanted === true ? SCENES.scenes : wanted;
+      const scenes = wanted === true ? SCENE_RECIPE.scenes : wanted;
       if (!scenes && (rules || heldOutOnly)) throw new Error("--held-out is about scenes: give --scenes too");
       if (scenes && options.noise) throw new Error("--noise is of sets without scenes: leave one of them out");
-      const { images = scenes ? SCENES.images : NANO_RECIPE.images, size = scenes ? SCENES.size : NANO_RECIPE.size } =
-        options;
+      const usual = scenes ? SCENE_RECIPE : NANO_RECIPE;
+      const { images = usual.images, size = usual.size } = options;
       const heldOut = rules ? readHeldOut(rules) : HELD_OUT_WORDS;
       outFolder(out);
       const { signal, release } = interruptible();

@@ -1,4 +1,4 @@
-import { NANO_RECIPE, readRecipe } from "@omni-id/data";
+import { NANO_RECIPE, readRecipe, SCENE_RECIPE } from "@omni-id/data";
 import { presetOverrides, presets } from "../presets/index.ts";
 import type { Preset } from "../presets/schema.ts";
 
@@ -7,9 +7,13 @@ export function synthCommand(folder: string): string | undefined {
   const recipe = readRecipe(folder);
   if (!recipe) return undefined;
   const keys = ["identities", "images", "size", "seed"] as const;
-  const options = keys.filter((key) => recipe[key] !== NANO_RECIPE[key]).map((key) => `--${key} ${recipe[key]}`);
+  const usual = recipe.scenes ? SCENE_RECIPE : NANO_RECIPE;
+  const options = keys.filter((key) => recipe[key] !== usual[key]).map((key) => `--${key} ${recipe[key]}`);
+  const scenes = recipe.scenes
+    ? [recipe.scenes === SCENE_RECIPE.scenes ? "--scenes" : `--scenes ${recipe.scenes}`]
+    : [];
   const noise = recipe.noise ? [`--noise ${recipe.noise}`] : [];
-  return ["omni-id data synth", ...options, ...noise].join(" ");
+  return ["omni-id data synth", ...scenes, ...options, ...noise].join(" ");
 }
 
 /** What a training was started with. */
