@@ -27,6 +27,7 @@ const SMALL = [
   "flow.adapter.batch=2",
   "flow.adapter.inputs=[1,2]",
   "flow.adapter.targets=2",
+  "flow.adapter.likeness=0.3",
   "flow.adapter.likenessBatch=2",
   "flow.adapter.optimisation.steps=2",
 ];
