@@ -68,6 +68,11 @@ export class LinearAutoencoder extends nn.Module implements Autoencoder {
   }
 
   decode(latents: Tensor): Tensor {
+    return this.fromDirections(latents);
+  }
+
+  /** What the directions alone draw, each patch for itself. */
+  fromDirections(latents: Tensor): Tensor {
     return scope(() => {
       const [, , height, width] = latents.shape;
       const tokens = patchify(latents, 1).mul(this.scale);

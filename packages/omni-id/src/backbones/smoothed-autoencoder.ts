@@ -74,7 +74,7 @@ export class SmoothedAutoencoder extends LinearAutoencoder {
 
   override decode(latents: Tensor): Tensor {
     return scope(() => {
-      const pictures = super.decode(latents);
+      const pictures = this.fromDirections(latents);
       return pictures.add(this.smoother.forward(pictures.to(this.smoother.conv_in.weight.dtype)));
     });
   }

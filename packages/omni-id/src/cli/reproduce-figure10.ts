@@ -4,6 +4,7 @@ import { Command } from "@commander-js/extra-typings";
 import { provenance } from "@omni-id/data";
 import { writeAtomically } from "@omni-id/torch";
 import { figure10, lookAtPeople, saveFigure10 } from "../experiments/figure10.ts";
+import { synthCommand } from "../train/commands.ts";
 import { loadEncoder } from "../weights/first-stage.ts";
 import { useDevice } from "./device.ts";
 import { count, deviceOption, jsonOption, weightsOption } from "./options.ts";
@@ -26,7 +27,11 @@ export function figure10Command() {
       const encoder = await loadEncoder(weights);
       const onProgress = (done: number, all: number) => note(`${done} of ${all} people`);
       const looked = await lookAtPeople(encoder, { data, people, onProgress });
-      const figure = figure10(looked, { provenance: provenance(0), weights: encoder.name });
+      const figure = figure10(looked, {
+        provenance: provenance(0),
+        weights: encoder.name,
+        data: synthCommand(data),
+      });
       mkdirSync(results, { recursive: true });
       const [file, picture] = ["json", "png"].map((ending) => join(results, `figure10.${ending}`));
       await saveFigure10(picture, looked, figure);

@@ -10,6 +10,12 @@ export type Values<K extends string = string> = Record<K, Groups>;
 /** The bounds of a measure of likeness, and what lies between them. */
 export type Bounded = Values<CountKey | "samePerson" | "otherPerson">;
 
+export type ClaimAnswer = "yes" | "no" | "unresolved";
+
+/** Of a claim by its difference in pairs: yes where the interval lies above 0, no where it lies below. */
+export const answerBy = ({ ci: [low, high] }: Estimate): ClaimAnswer =>
+  low > 0 ? "yes" : high < 0 ? "no" : "unresolved";
+
 export function estimates<K extends string>(values: Values<K>): Record<K, Estimate> {
   return mapValues(values, (groups) => bootstrap(groups));
 }

@@ -1,12 +1,12 @@
 import { type Provenance, ShardSet, splitOf } from "@omni-id/data";
-import type { AnalysedFace } from "@omni-id/face";
-import { loadImage, type RgbImage } from "@omni-id/face";
+import { type AnalysedFace, loadImage, type RgbImage } from "@omni-id/face";
 import { IdentityEncoder, type Photo } from "../encode.ts";
 import { chooseQueries } from "../evaluate/attention-maps.ts";
 import { overlay } from "../evaluate/attention-overlay.ts";
 import { attentionOfPeople, type PeopleAttention } from "../evaluate/attention-people.ts";
 import { attentionOf } from "../evaluate/attention-photos.ts";
 import type { AttentionReport } from "../evaluate/attention-report.ts";
+import { answerBy, type ClaimAnswer } from "../evaluate/figures.ts";
 import { saveSheet } from "../pictures/picture.ts";
 import type { LoadedEncoder } from "../weights/first-stage.ts";
 
@@ -14,7 +14,9 @@ import type { LoadedEncoder } from "../weights/first-stage.ts";
 export interface Figure10 extends PeopleAttention, Provenance {
   figure: 10;
   weights: string;
-  hypotheses: { claim: string; answer: "yes" | "no" | "unresolved"; by: string }[];
+  hypotheses: { claim: string; answer: ClaimAnswer; by: string }[];
+  /** The command that renders the people again; absent for photos from elsewhere. */
+  data?: string;
 }
 
 /** People whose photos are shown. */
@@ -65,14 +67,20 @@ function openness({ landmarks }: AnalysedFace): number {
 /** Figures of all, with the claim that was written before: a query keeps to its place. */
 export function figure10(
   looked: readonly Looked[],
-  { provenance, weights }: { provenance: Provenance; weights: string },
+  { provenance, weights, data }: { provenance: Provenance; weights: string; data: string | undefined },
 ): Figure10 {
   const attention = attentionOfPeople(looked.map(({ report }) => report));
   const { mean, ci } = attention.difference;
   const by = `${mean.toFixed(3)} [${ci.map((end) => end.toFixed(3)).join(", ")}]`;
-  const answer = ci[0] > 0 ? "yes" : ci[1] < 0 ? "no" : "unresolved";
   const claim = "A query looks at the same part of the face whoever it is, more often than by chance";
-  return { figure: 10, weights, ...attention, hypotheses: [{ claim, answer, by }], ...provenance };
+  return {
+    figure: 10,
+    weights,
+    ...attention,
+    hypotheses: [{ claim, answer: answerBy(attention.difference), by }],
+    data,
+    ...provenance,
+  };
 }
 
 /**

@@ -145,7 +145,9 @@ function figure10InMarkdown({ figure, link }: ReportedFigure10): string[] {
     ...figure.hypotheses.map(({ claim, answer, by }) => `| ${claim} | ${words[answer]} | ${by} |`),
     "",
     "```",
-    "npx omni-id reproduce figure10      # any photos: omni-id attention my-photos/*.jpg -o maps.png",
+    ...(figure.data ? [`npx ${figure.data} -o data/figure10`] : []),
+    `npx omni-id reproduce figure10 --data data/figure10 --people ${figure.people}`,
+    "npx omni-id attention my-photos/*.jpg -o maps.png      # any photos",
     "```",
     "",
   ];

@@ -1,4 +1,5 @@
 import type { Estimate } from "@omni-id/data";
+import { answerBy, type ClaimAnswer } from "../evaluate/figures.ts";
 import type { TableFigures } from "../evaluate/table-figures.ts";
 import { type At, type Hypothesis, TABLES } from "./arms.ts";
 import { overSeedsAndPeople, pairedDifference, type SeedsByPeople } from "./intervals.ts";
@@ -16,7 +17,7 @@ export interface ArmResult {
 
 export interface Answer {
   claim: string;
-  answer: "yes" | "no" | "unresolved";
+  answer: ClaimAnswer;
   /** The difference it rests on. */
   by: string;
   difference?: Estimate;
@@ -137,7 +138,7 @@ function answer(hypothesis: Hypothesis, table: string, measured: Measured): Answ
   const signed = (value: number) =>
     `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(measure === "poseError" ? 2 : 4)}`;
   const by = `${side(more.arm, more.at)} less ${side(less.arm, less.at)}: ${signed(mean)} [${ci.map(signed).join(", ")}], ${seeds.length} seed${seeds.length > 1 ? "s" : ""} × ${values[0].length} people`;
-  return { claim, answer: ci[0] > 0 ? "yes" : ci[1] < 0 ? "no" : "unresolved", by, difference, paper };
+  return { claim, answer: answerBy(difference), by, difference, paper };
 }
 
 function inThePaper({ measure, more, less }: Hypothesis, table: string): number | undefined {

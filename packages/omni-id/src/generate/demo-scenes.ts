@@ -1,6 +1,7 @@
 import type { RgbImage } from "@omni-id/face";
 import { noGrad, scope } from "@omni-id/torch";
 import type { Identity } from "../identity.ts";
+import { inLines } from "../pictures/in-lines.ts";
 import { saveSheet, toRgb } from "../pictures/picture.ts";
 import type { SceneGenerator } from "./scene-generator.ts";
 
@@ -11,6 +12,8 @@ const PROMPTS = [
   "a person in a yellow t-shirt and a sun hat on a beach",
 ];
 const SEED = 5;
+/** Letters of a line above a picture. */
+const LINE = 24;
 
 /** Somebody in three scenes, from noise: the same noise whoever it is. Nobody's identity when absent. */
 export function drawThreeScenes(generator: SceneGenerator, identity: Identity | undefined): RgbImage[] {
@@ -29,7 +32,7 @@ export async function saveThreeScenes(
 ): Promise<void> {
   await saveSheet(file, {
     title: `People in scenes, from one identity of ${photos} photos and a sentence`,
-    columns: ["inputs", "", "", ...PROMPTS.map(inLines)],
+    columns: ["inputs", "", "", ...PROMPTS.map((prompt) => inLines(prompt, LINE))],
     rows: rows.map(({ inputs, drawn }) => [...inputs, ...drawn]),
     notes: [
       "Every pixel on the right comes from noise, an identity file and the sentence above it; each column from the same noise.",
@@ -38,11 +41,4 @@ export async function saveThreeScenes(
     ],
     tile: 192,
   });
-}
-
-/** A sentence in lines of a few words. */
-function inLines(prompt: string): string {
-  const words = prompt.split(" ");
-  const each = Math.ceil(words.length / 3);
-  return [0, 1, 2].map((line) => words.slice(line * each, (line + 1) * each).join(" ")).join("\n");
 }

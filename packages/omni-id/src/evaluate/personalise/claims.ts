@@ -1,10 +1,11 @@
 import { bootstrapDifference, type Estimate, type Groups } from "@omni-id/data";
+import { answerBy, type ClaimAnswer } from "../figures.ts";
 import type { Measured } from "./measure.ts";
 
 /** What was expected before anything was drawn, and what came out. */
 export interface Claim {
   claim: string;
-  answer: "yes" | "no" | "unresolved";
+  answer: ClaimAnswer;
   /** The difference in pairs that it rests on; absent where an arm was not drawn. */
   difference?: Estimate;
 }
@@ -54,8 +55,7 @@ export function claimsOf(measured: Readonly<Record<string, Measured>>): Claim[] 
     const [a, b] = [more, less].map(([arm, measure]) => measured[arm] && measure(measured[arm]));
     if (!a?.some(told) || !b?.some(told)) return { claim, answer: "unresolved" };
     const difference = bootstrapDifference(a, b);
-    const [low, high] = difference.ci;
-    const answer = high < 0 ? "no" : low > 0 || atLeast ? "yes" : "unresolved";
-    return { claim, answer, difference };
+    const answer = answerBy(difference);
+    return { claim, answer: atLeast && answer === "unresolved" ? "yes" : answer, difference };
   });
 }

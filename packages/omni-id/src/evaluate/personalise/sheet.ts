@@ -1,5 +1,6 @@
 import { scope, type Tensor } from "@omni-id/torch";
 import type { People } from "../../people/people.ts";
+import { inLines } from "../../pictures/in-lines.ts";
 import { saveSheet, toRgb } from "../../pictures/picture.ts";
 import { toUnit } from "../../pictures/rgb-batch.ts";
 import type { ScenePrompt } from "./prompts.ts";
@@ -21,19 +22,8 @@ export async function saveScenesSheet(
       ...prompts.map((_, i) => toRgb(pictures.select(0, person * prompts.length + i))),
     ]);
   });
-  const columns = ["first photo", ...prompts.map(({ text }) => broken(text.replace(/^a person in /, "")))];
+  const columns = ["first photo", ...prompts.map(({ text }) => inLines(text.replace(/^a person in /, ""), LINE))];
   await saveSheet(file, { title, columns, rows, notes, tile: 128 });
-}
-
-/** A prompt in short lines. */
-function broken(text: string): string {
-  const lines: string[] = [];
-  for (const word of text.split(" ")) {
-    const last = lines[lines.length - 1];
-    if (last !== undefined && last.length + word.length < LINE) lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word);
-  }
-  return lines.slice(0, 6).join("\n");
 }
 
 /** The report as lines for a person. */

@@ -21,8 +21,7 @@ export async function fitLatents(
   scope(() => {
     const pictures = toUnit(fetched.cropsOf(rows));
     if (fit) latents.fit(pictures);
-    note(
-      `latents: PSNR ${psnr(LinearAutoencoder.prototype.decode.call(latents, latents.encode(pictures)), pictures).toFixed(1)} dB on training pictures`,
-    );
+    const drawn = latents.fromDirections(latents.encode(pictures));
+    note(`latents: PSNR ${psnr(drawn, pictures).toFixed(1)} dB on training pictures`);
   });
 }

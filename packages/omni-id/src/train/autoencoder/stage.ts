@@ -1,6 +1,5 @@
 import { KeyedRandom } from "@omni-id/data";
 import { noGrad, randn, scope, type Tensor } from "@omni-id/torch";
-import { LinearAutoencoder } from "../../backbones/linear-autoencoder.ts";
 import type { SmoothedAutoencoder } from "../../backbones/smoothed-autoencoder.ts";
 import { keyedGenerator } from "../../people/draws.ts";
 import type { People } from "../../people/people.ts";
@@ -99,7 +98,7 @@ function reportOn(model: SmoothedAutoencoder, validation: People, step: number):
       const truth = toUnit(validation.cropsOf(rows));
       const faces = validation.masksOf(rows).unsqueeze(1).float();
       const latents = model.encode(truth);
-      const directions = LinearAutoencoder.prototype.decode.call(model, latents) as Tensor;
+      const directions = model.fromDirections(latents);
       const smoothed = model.decode(latents).float();
       const metrics = {
         directions: psnr(directions, truth),
