@@ -1,4 +1,4 @@
-import { F, nn, noGrad, ones, scope, type Tensor, zeros } from "@omni-id/torch";
+import { F, nn, noGrad, ones, scope, Tensor, zeros } from "@omni-id/torch";
 import { IpAdapter } from "./adapters/ip-adapter.ts";
 import { zeroed } from "./adapters/zero.ts";
 import type { FluxOptions } from "./backbones/flux-options.ts";
@@ -63,19 +63,27 @@ export class FlowAdapter extends IpAdapter {
 
   /**
    * Identities `[B, L, C]`, or the tokens of several photos side by side `[B, M · L, C]`, to what FLUX is told.
-   * @param scale how much of the decoupled attention is added
+   * @param scale how much of the decoupled attention is added; one for each picture, `[B]`, where some are told nobody (0)
+   * @throws when pictures differ in it, and tokens stand beside the text or the picture, which cannot be left out of some
    */
-  conditions(identities: Tensor, scale = 1): Conditions {
+  conditions(identities: Tensor, scale: number | Tensor = 1): Conditions {
+    const { modulation, joined, reference } = this;
+    if (scale instanceof Tensor && (joined || reference)) {
+      throw new Error(
+        "flow.adapter.told: tokens beside the text or the picture are told of every picture; add --set flow.adapter.joined=false flow.adapter.reference=false",
+      );
+    }
     return scope(() => {
       const photos = identities.shape[1] / this.mean.shape[0];
       const each = (statistic: Tensor) => (photos > 1 ? statistic.repeat([photos, 1]) : statistic);
       const tokens = identities.sub(each(this.mean)).div(each(this.deviation));
+      const modulated = modulation?.forward(tokens.flatten(1).mul(MODULATION_SCALE));
       return {
         identity: { tokens, adapter: this, scale },
-        modulation: this.modulation?.forward(tokens.flatten(1).mul(MODULATION_SCALE)),
-        extraText: this.joined?.forward(tokens),
-        extraImage: this.reference && {
-          tokens: this.reference.forward(tokens),
+        modulation: scale instanceof Tensor ? modulated?.mul(scale.unsqueeze(1)) : modulated,
+        extraText: joined?.forward(tokens),
+        extraImage: reference && {
+          tokens: reference.forward(tokens),
           // A column in a picture of its own.
           ids: imagePositions({ rows: tokens.shape[1], columns: 1, reference: 0 }, { axes: this.#axes }),
         },

@@ -85,7 +85,7 @@ const stages: Record<string, () => Stage<never>> = {
     const control = buildControl(compared, base);
     control.initialiseFrom(base.flux);
     control.requiresGrad_(true);
-    const model = new FlowModel(buildRepresentation(compared), buildFlowAdapter(compared), control);
+    const model = new FlowModel(buildRepresentation(compared), buildFlowAdapter(compared), { control });
     return new FlowStage({ model, base, people, preset: compared.flow, seed: 3 }) as unknown as Stage<never>;
   },
   control: () => {

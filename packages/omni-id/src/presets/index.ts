@@ -27,7 +27,7 @@ const BEFORE: Values = {
   flow: {
     guidance: { distilled: 3.5, classifierFree: 3 },
     base: { faceWeight: 1 },
-    adapter: { standardise: true, faceWeight: 1 },
+    adapter: { standardise: true, faceWeight: 1, baseRate: 0, told: 1 },
   },
 };
 

@@ -72,6 +72,8 @@ export const nano: Preset = {
       faceWeight: 1,
       // Along with the adapter, as in the paper, at a rate that keeps what stage one has learned.
       encoderRate: 0.3,
+      baseRate: 0,
+      told: 1,
       standardise: true,
       joined: true,
       single: false,

@@ -80,6 +80,8 @@ export const paper: Preset = {
       captions: 0,
       faceWeight: 1,
       encoderRate: 1,
+      baseRate: 0,
+      told: 1,
       standardise: false,
       joined: false,
       single: false,

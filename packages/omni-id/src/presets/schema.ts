@@ -140,6 +140,10 @@ const flow = z.strictObject({
     faceWeight: positive,
     /** The encoder's rates as a share of the adapter's. */
     encoderRate: share,
+    /** The flow base's rates as a share of the adapter's; 0, the paper's form: it stays frozen. */
+    baseRate: share,
+    /** Share of the targets that are told whom to draw; less than 1 keeps a base that learns along what it is without. */
+    told: share,
     /** ℓ less its mean over training people, over its deviation; the paper's adapter takes ℓ as it is. */
     standardise: z.boolean(),
     /** Identity tokens also joined to the text tokens; not in the paper. */

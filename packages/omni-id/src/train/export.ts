@@ -139,12 +139,22 @@ export async function exportFlow(folder: string, flow: OpenedFlow, note: ExportN
   const { model, people, base } = flow;
   const metadata = { ...metadataOf(note), people: String(people.ids.length) };
   const encoderHash = await exportEncoder(folder, flow, note.preset, metadata);
-  const adapter = { decoder: model.decoder, encoderHash, baseHash: base.hash, preset: note.preset, metadata };
-  if (model.control)
-    await saveControl(folder, { control: model.control, baseHash: base.hash, preset: note.preset, metadata });
+  const baseHash = model.base ? await exportLearnt(folder, model.base, flow, { ...note, metadata }) : base.hash;
+  const adapter = { decoder: model.decoder, encoderHash, baseHash, preset: note.preset, metadata };
+  if (model.control) await saveControl(folder, { control: model.control, baseHash, preset: note.preset, metadata });
   await exportKnownPeople(folder, flow, { encoderHash, preset: note.preset, metadata });
   const hash = await saveFlowAdapter(folder, adapter);
   return `encoder ${encoderHash.slice(0, 12)}, adapter ${hash.slice(0, 12)}`;
+}
+
+/** The base that has learned along, for whom the adapter is; returns its hash. */
+function exportLearnt(
+  folder: string,
+  learnt: FlowBase,
+  { base }: OpenedFlow,
+  { preset, metadata }: { preset: Preset; metadata: Record<string, string> },
+): Promise<string> {
+  return saveFlowBase(folder, { base: learnt, preset, metadata: afterwards(base.metadata, metadata) });
 }
 
 /** What the decoder has met of ℓ, where an identity tells by what it carries that it is of other pictures. */

@@ -18,13 +18,24 @@ export class FaceWeights {
   /** Of some rows' pictures, `[B, N]` float32. */
   of(rows: readonly number[]): Tensor {
     return scope(() => {
-      const faces = rows.map((row) => Array.from(this.#face(row)));
-      const weights = tensor(faces)
-        .float()
+      const weights = this.#touched(rows)
         .mul(this.#weight - 1)
         .add(1);
       return weights.div(weights.mean([1], { keepdim: true }));
     });
+  }
+
+  /** The same of nothing but faces: 0 for every other token. */
+  ofFacesAlone(rows: readonly number[]): Tensor {
+    return scope(() => {
+      const touched = this.#touched(rows);
+      return touched.div(touched.mean([1], { keepdim: true }).clampMin(1 / touched.shape[1]));
+    });
+  }
+
+  /** 1 where a token touches the face, else 0. */
+  #touched(rows: readonly number[]): Tensor {
+    return tensor(rows.map((row) => Array.from(this.#face(row)))).float();
   }
 }
 

@@ -15,13 +15,15 @@ export interface HeldOutQuestion {
   prompts: readonly string[];
   /** What the model is told of the pictures from number `start` on, `length` of them. */
   conditions?: (start: number, length: number) => Steering;
+  /** How much each token counts, `[N, T]`; all alike when absent. */
+  weights?: Tensor | undefined;
 }
 
 /** Mean error of the velocity at held-out pictures x₀ `[N, T, C]`, a few at a time. */
 export function heldOutError(
   base: FlowBase,
   x: Tensor,
-  { time, purpose, prompts, conditions }: HeldOutQuestion,
+  { time, purpose, prompts, conditions, weights }: HeldOutQuestion,
 ): number {
   return scope(() => {
     const noise = randn(x.shape, { generator: keyedGenerator(0, Math.round(time * 1000), purpose) });
@@ -35,7 +37,8 @@ export function heldOutError(
         scope(() => {
           const t = zeros([length]).add(time);
           const told = base.prompts.encode(prompts.slice(start, start + length));
-          return flowError(base.velocity(noised(x0, ε, t), t, told, conditions?.(start, length)), x0, ε);
+          const velocity = base.velocity(noised(x0, ε, t), t, told, conditions?.(start, length));
+          return flowError(velocity, x0, ε, weights?.narrow(0, start, length));
         }),
       );
     }

@@ -15,7 +15,7 @@ export interface SceneView extends View {
 }
 
 /** Half height of the picture over the face's size. */
-const EXTENTS = { "close-up": [2.7, 3.1], "head and shoulders": [3.5, 4.3], "half figure": [4.9, 5.9] } as const;
+const EXTENTS = { "close-up": [2.1, 2.6], "head and shoulders": [2.9, 3.7], "half figure": [4.3, 5.4] } as const;
 /** How high the face lies, in half pictures. */
 const HEIGHTS = { "close-up": 0.02, "head and shoulders": 0.2, "half figure": 0.4 } as const;
 /** A hat wants room above. */

@@ -136,9 +136,9 @@ function anyTruth(r: KeyedRandom): SceneTruth {
     setting,
     light: place === "city at night" ? "evening" : r.pick(LIGHTS[setting]),
     framing: r.weighted([
-      ["close-up", 1],
+      ["close-up", 1.5],
       ["head and shoulders", 2],
-      ["half figure", 1.5],
+      ["half figure", 1],
     ] as const),
     side: r.weighted([
       ["left", 1],

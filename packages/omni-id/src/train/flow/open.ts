@@ -19,6 +19,7 @@ import { peopleTokens } from "../people-tokens.ts";
 import type { HeldOutReport } from "../stage.ts";
 import { type OpenStageOptions, openStagePeople } from "../stage-people.ts";
 import { identityErrors } from "./identity-errors.ts";
+import { learningBase } from "./learning-base.ts";
 import { openAdapter, stageSettings } from "./open-adapter.ts";
 import { openRepresentation, startRepresentation } from "./open-representation.ts";
 import { FlowModel, FlowStage } from "./stage.ts";
@@ -59,7 +60,7 @@ export async function openFlowStage(options: OpenFlowStageOptions): Promise<Open
   if (encoder.fresh) await startRepresentation(network, preset, people);
   const decoder = await openAdapter(options.adapter, { preset, base: base.base, encoder: network, people });
   const control = preset.flow.adapter.landmarks ? await openControl(options, base, people) : undefined;
-  const model = new FlowModel(network, decoder, control);
+  const model = new FlowModel(network, decoder, { control, base: learningBase(preset, base) });
   const { prompt, guidance } = preset.flow;
   const stage = new FlowStage({
     model,

@@ -27,20 +27,27 @@ import {
   setTrainable,
 } from "../stage.ts";
 
-const DRAW = { tasks: 21, flow: 22, likeness: 23, words: 25, altered: 26 } as const;
+const DRAW = { tasks: 21, flow: 22, likeness: 23, words: 25, altered: 26, told: 27 } as const;
 
-/** The parts that stage two trains, and the keys of its checkpoint. The base stays frozen, outside. */
+/** The parts that stage two trains, and the keys of its checkpoint. A base that stays frozen is outside. */
 export class FlowModel extends nn.Module {
   readonly encoder: Representation;
   readonly decoder: FlowAdapter;
   /** Learns along where the preset gives landmarks too (section 4.2). */
   readonly control: LandmarkControl | undefined;
+  /** Where the base learns along. */
+  readonly base: FlowBase | undefined;
 
-  constructor(encoder: Representation, decoder: FlowAdapter, control?: LandmarkControl) {
+  constructor(
+    encoder: Representation,
+    decoder: FlowAdapter,
+    { control, base }: { control?: LandmarkControl | undefined; base?: FlowBase | undefined } = {},
+  ) {
     super();
     this.encoder = encoder;
     this.decoder = decoder;
     this.control = control;
+    this.base = base;
   }
 }
 
@@ -50,6 +57,8 @@ export interface FlowBatch extends FlowDraws {
   targets: number[];
   /** What is said of each target. */
   prompts: string[];
+  /** Whether each target is told whom to draw; all are when absent. */
+  told: boolean[] | undefined;
   /** Places among the targets whose likeness is weighed, and how many these are in the whole batch. */
   seen: number[];
   seenInAll: number;
@@ -75,7 +84,10 @@ export interface FlowStageOptions {
   heldOut?: (step: number) => HeldOutReport;
 }
 
-/** Stage two: the identity drives a frozen flow model, few-to-many, the encoder trained along (section 3.3). */
+/**
+ * Stage two: the identity drives a flow model, few-to-many, the encoder trained along (section 3.3). The flow model is frozen,
+ * unless a preset lets it learn along.
+ */
 export class FlowStage implements Stage<FlowBatch> {
   readonly name = "flow";
   readonly model: FlowModel;
@@ -123,7 +135,8 @@ export class FlowStage implements Stage<FlowBatch> {
     const rates = { encoderRate: preset.adapter.encoderRate, backboneRate };
     setTrainable(model.encoder, rates);
     const control = model.control ? parameterGroups(model.control) : [];
-    this.groups = [...parameterGroups(model.decoder), ...control, ...encoderGroups(model.encoder, rates)];
+    const learning = model.base ? parameterGroups(model.base, preset.adapter.baseRate) : [];
+    this.groups = [...parameterGroups(model.decoder), ...control, ...learning, ...encoderGroups(model.encoder, rates)];
   }
 
   batch(step: number): FlowBatch {
@@ -142,7 +155,16 @@ export class FlowStage implements Stage<FlowBatch> {
     const generator = keyedGenerator(this.#seed, step, DRAW.flow);
     const draws = drawFlow(generator, targets.length, this.#base.tokenShape, adapter.times);
     const seen = this.#likeness && adapter.likeness > 0 ? this.#likenessRows(draws.t, step) : [];
-    return { tasks, targets, prompts: this.#promptsOf(targets, step), seen, seenInAll: seen.length, ...draws };
+    const prompts = this.#promptsOf(targets, step);
+    return { tasks, targets, prompts, told: this.#toldOf(targets, step), seen, seenInAll: seen.length, ...draws };
+  }
+
+  /** Who is told whom to draw. */
+  #toldOf(targets: readonly number[], step: number): boolean[] | undefined {
+    const { told } = this.#preset.adapter;
+    if (told === 1) return undefined;
+    const random = new KeyedRandom(this.#seed, step, DRAW.told);
+    return targets.map(() => random.chance(told));
   }
 
   /** Their own words for a share of the targets, the preset's prompt for the rest. */
@@ -153,13 +175,14 @@ export class FlowStage implements Stage<FlowBatch> {
     return targets.map((row) => (random.chance(adapter.captions) && wordsOf(this.#people, row, random)) || prompt);
   }
 
-  part({ tasks, targets, prompts, seen, seenInAll, t, noise }: FlowBatch, share: Share): FlowBatch {
+  part({ tasks, targets, prompts, told, seen, seenInAll, t, noise }: FlowBatch, share: Share): FlowBatch {
     const what = "people (flow.adapter.batch)";
     const { start, length } = placeOf(share, targets.length, what);
     return {
       tasks: partOf(share, tasks, what),
       targets: partOf(share, targets, what),
       prompts: partOf(share, prompts, what),
+      told: told && partOf(share, told, what),
       seen: seen.flatMap((place) => (place >= start && place < start + length ? [place - start] : [])),
       seenInAll,
       t: rowsOf(share, t, what),
@@ -182,7 +205,7 @@ export class FlowStage implements Stage<FlowBatch> {
     const { adapter } = this.#preset;
     const x = peopleTokens(this.#base, pictures, batch.targets);
     const xt = noised(x, batch.noise, batch.t);
-    const velocity = this.#velocity(xt, batch, this.#conditions(this.#encode(batch, pictures)));
+    const velocity = this.#velocity(xt, batch, this.#conditions(this.#encode(batch, pictures), batch.told));
     const flow = flowError(velocity, x, batch.noise, this.#faces?.of(batch.targets)).mean();
     if (!this.#likeness || adapter.likeness === 0) return { loss: flow, metrics: {} };
 
@@ -219,8 +242,10 @@ export class FlowStage implements Stage<FlowBatch> {
     return encodeRows(this.model.encoder, this.#photos ?? pictures, this.#inputs(tasks), tasks.length).float();
   }
 
-  #conditions(identities: Tensor): Conditions {
-    return this.model.decoder.conditions(identities.repeatInterleave(this.#preset.adapter.targets, 0));
+  /** @param told whether each target is told; all are when absent */
+  #conditions(identities: Tensor, told?: readonly boolean[]): Conditions {
+    const each = identities.repeatInterleave(this.#preset.adapter.targets, 0);
+    return this.model.decoder.conditions(each, told && tensor(told.map(Number), { dtype: "float32" }));
   }
 
   #velocity(xt: Tensor, { targets, prompts, t }: FlowBatch, conditions: Conditions | undefined): Tensor {

@@ -3,6 +3,7 @@ import { isPrepared } from "@omni-id/data";
 import type { People } from "../../people/people.ts";
 import { loadFlowBase } from "../../weights/flow.ts";
 import { ENCODER_FILE } from "../../weights/folder.ts";
+import { learningBase } from "../flow/learning-base.ts";
 import type { OpenedFlow } from "../flow/open.ts";
 import { openAdapter, stageSettings } from "../flow/open-adapter.ts";
 import { openRepresentation, startRepresentation } from "../flow/open-representation.ts";
@@ -55,7 +56,7 @@ export async function openPersonaliseStage(options: OpenPersonaliseOptions): Pro
     encoder: network,
     people: photos.people,
   });
-  const model = new FlowModel(network, decoder);
+  const model = new FlowModel(network, decoder, { base: learningBase(preset, base) });
   const validation = scenes.validation && photos.validation && { scenes: scenes.validation, photos: photos.validation };
   const stage = new FlowStage({
     model,

@@ -7,6 +7,7 @@ import type { People } from "../../people/people.ts";
 import { saveSheet, toRgb } from "../../pictures/picture.ts";
 import { toUnit } from "../../pictures/rgb-batch.ts";
 import type { FlowPreset } from "../../presets/schema.ts";
+import { FaceWeights } from "../face-weights.ts";
 import { figuresLine } from "../figures-line.ts";
 import { identityErrors } from "../flow/identity-errors.ts";
 import type { FlowModel } from "../flow/stage.ts";
@@ -21,9 +22,12 @@ export interface HeldOutScenes {
 
 const SHOWN = 8;
 
+/** The wording of a scene that says what is worn and where it is, and nothing of how the person looks. */
+const WORDING = 1;
+
 /**
- * Errors with the right identity, with the next person's and with none, all told the scene's own words; and a sheet: two
- * photos, a scene of the same person, what is drawn by its words with the identity, with the next person's, with none.
+ * Errors of faces with the right identity, with the next person's and with none, all told the scene's own words; and a sheet:
+ * two photos, a scene of the same person, what is drawn by its words with the identity, with the next person's, with none.
  */
 export function reportOn(
   { model, base, preset }: { model: FlowModel; base: FlowBase; preset: FlowPreset },
@@ -33,12 +37,14 @@ export function reportOn(
   return noGrad(() => {
     const people = [...scenes.ids.keys()];
     const rows = people.map((person) => scenes.row(person, 0));
-    const prompts = rows.map((row) => scenes.captions[row] || preset.prompt);
+    const prompts = rows.map((row) => scenes.wordings[row]?.[WORDING] ?? (scenes.captions[row] || preset.prompt));
     const tasks = people.map((person) => ({ inputs: atLeast(photos.rowsOf(person).slice(0, 3), 3) }));
     const right = scope(() => encodeTasks(model.encoder, photos, tasks, 3)).keep();
     const other = scope(() => right.roll([-1], [0])).keep();
     const x = scope(() => peopleTokens(base, scenes, rows));
-    const metrics = identityErrors({ base, decoder: model.decoder }, { x, prompts, right, other });
+    const faces = new FaceWeights(scenes, { patchSize: base.latents.factor * preset.packing, weight: 1 });
+    const weights = scope(() => faces.ofFacesAlone(rows));
+    const metrics = identityErrors({ base, decoder: model.decoder }, { x, prompts, right, other, weights });
     const shown = people.slice(0, SHOWN);
     const { text, classifierFree: identity } = preset.guidance;
     const draw = (identities: Tensor | undefined) =>
@@ -65,7 +71,7 @@ export function reportOn(
     ];
     right.dispose();
     other.dispose();
-    x.dispose();
+    for (const tensor of [x, weights]) tensor.dispose();
     const picture = (file: string) =>
       saveSheet(file, {
         title: `step ${step}`,
