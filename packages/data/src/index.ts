@@ -72,6 +72,7 @@ export { renderScenes, type SceneImage } from "./synth/scenes/render-scene.ts";
 export { LIGHT_WORDS } from "./synth/scenes/scene-caption.ts";
 export { drawSceneView, type SceneView } from "./synth/scenes/scene-view.ts";
 export {
+  neverTogether,
   readSceneWords,
   SCENE_GROUPS,
   SCENE_WORDS,

@@ -3,7 +3,7 @@ import { hairOf } from "../src/synth/caption.ts";
 import { drawPerson } from "../src/synth/person.ts";
 import { describeScene } from "../src/synth/scenes/scene-caption.ts";
 import { drawSceneView } from "../src/synth/scenes/scene-view.ts";
-import { readSceneWords, SCENE_WORDS, type SceneGroup } from "../src/synth/scenes/scene-words.ts";
+import { neverTogether, readSceneWords, SCENE_WORDS, type SceneGroup } from "../src/synth/scenes/scene-words.ts";
 
 describe("what a sentence says of a scene", () => {
   it("is read off the fullest caption just as it was drawn, and off the shorter ones nothing else", () => {
@@ -36,5 +36,20 @@ describe("what a sentence says of a scene", () => {
       hat: "none",
     });
     expect(readSceneWords("小さな人 with long hair ".repeat(500))).toEqual({ hairLength: "long" });
+  });
+
+  it("tells combinations that no training picture shows from those that some do", () => {
+    for (const [sentence, never] of [
+      ["a person in a green striped shirt", true],
+      ["a person in a green shirt", false],
+      ["a red hat on a beach", true],
+      ["a red hat in an office", false],
+      ["a beanie and glasses", true],
+      ["a beanie", false],
+      ["", false],
+    ] as const) {
+      expect(neverTogether(readSceneWords(sentence)), sentence).toBe(never);
+    }
+    expect(neverTogether({ hat: "helmet" }, [{ hat: "helmet" }])).toBe(true);
   });
 });

@@ -3,17 +3,19 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   KeyedRandom,
+  neverTogether,
   readSceneWords,
   SCENE_GROUPS,
   SCENE_WORDS,
   type SceneWords,
   writeSyntheticShards,
 } from "@omni-id/data";
-import { loadImage } from "@omni-id/face";
+import { DLIB_TEMPLATE, loadImage } from "@omni-id/face";
 import { F, manualSeed, noGrad, randn, scope, type Tensor, zeros } from "@omni-id/torch";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { AttributeNetwork } from "../src/backbones/attribute-network.ts";
 import { asClipSees } from "../src/backbones/clip.ts";
+import type { FoundFace } from "../src/evaluate/generated-faces.ts";
 import { claimsOf } from "../src/evaluate/personalise/claims.ts";
 import { likenessOfScenes, samePeople, strangers } from "../src/evaluate/personalise/faces.ts";
 import { imageText } from "../src/evaluate/personalise/image-text.ts";
@@ -41,6 +43,7 @@ describe("the twenty prompts", () => {
     const prompts = readPrompts(SCENE_PROMPTS);
     expect(prompts).toHaveLength(20);
     for (const { text, asks } of prompts) expect(Object.keys(asks).length, text).toBeGreaterThanOrEqual(4);
+    expect(prompts.map(({ asks }) => neverTogether(asks))).toEqual(prompts.map((_, i) => i >= 14));
     expect(prompts[0].asks).toEqual({
       ...{ garment: "jumper", garmentColour: "red", expression: "smile", place: "brick wall", glasses: "glasses" },
     });
@@ -148,6 +151,21 @@ describe("likeness", () => {
     expect(blank.detected).toBe(0);
     expect(blank.likeness.flat()).toEqual([mean, mean]);
     expect(blank.copied).toEqual([[], []]);
+    expect([blank.ownLess, blank.first]).toEqual([
+      [[0], [0]],
+      [[0], [0]],
+    ]);
+
+    // Both pictures show the first person.
+    const face = { points: DLIB_TEMPLATE } as unknown as FoundFace;
+    const seeing = { ...judge, embed: (pictures: Tensor) => scenes[0].narrow(0, 0, 1).expand([pictures.shape[0], 8]) };
+    const drawn = likenessOfScenes({ ...known, judge: seeing }, zeros([2, 3, 150, 150]), [face, face]);
+    const near = rows.map((own) => own.reduce((total, row) => total + dot(row, rows[0][0]) / 3, 0));
+    for (const [person, value] of [near[0] - near[1], near[1] - near[0]].entries()) {
+      expect(drawn.likeness[person][0]).toBeCloseTo(near[person], 5);
+      expect(drawn.ownLess[person][0]).toBeCloseTo(value, 5);
+    }
+    expect(drawn.first).toEqual([[Number(near[0] > near[1])], [Number(near[1] > near[0])]]);
   });
 
   it("answers what was expected by differences in pairs", () => {
@@ -275,9 +293,8 @@ describe("from the command line", () => {
     await ok("train", "attributes", ...common, "--out", place("attributes"));
     await ok("train", "clip", ...common, ...smallClip, "--out", place("clip"));
     mkdirSync(weights);
-    for (const name of ["flux", "autoencoder", "prompts"])
-      cpSync(join(base, "weights", `${name}.safetensors`), join(weights, `${name}.safetensors`));
-    cpSync(place("personalise", "weights", "ip-adapter.safetensors"), join(weights, "ip-adapter.safetensors"));
+    for (const name of ["flux", "autoencoder", "prompts", "ip-adapter"])
+      cpSync(place("personalise", "weights", `${name}.safetensors`), join(weights, `${name}.safetensors`));
     writeFileSync(place("two.txt"), "a person in a red jumper smiling\na person on a beach\n");
   }, 240_000);
 
@@ -299,6 +316,12 @@ describe("from the command line", () => {
     expect(arms.again).toEqual(arms["omni-id"]);
     expect(arms["omni-id"].promptFollowing?.mean).toBeGreaterThanOrEqual(0);
     expect(arms.base.cost).toBeUndefined();
+    for (const { ownLess, first, combinations } of Object.values(arms)) {
+      expect(Math.abs(ownLess.mean)).toBeLessThan(1);
+      expect(first.mean).toBeGreaterThanOrEqual(0);
+      expect(combinations.met?.mean).toBeGreaterThanOrEqual(0);
+      expect(combinations.heldOut).toBeUndefined();
+    }
     expect(report.claims).toHaveLength(8);
     expect(Object.keys(report.classifier.accuracy)).toContain("garment");
     expect((await loadImage(place("report.png"))).width).toBeGreaterThan(400);

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { manualSeed, type nn, noGrad, randn, type Tensor, zeros } from "@omni-id/torch";
+import { manualSeed, type nn, noGrad, randn, scope, type Tensor, tensor, zeros } from "@omni-id/torch";
 import { afterAll, describe, expect, it } from "vitest";
 import { expectClose } from "../../torch/test/close.ts";
 import type { WordEncoder } from "../src/backbones/words.ts";
@@ -10,6 +10,7 @@ import { landmarkPictures } from "../src/pictures/landmark-pictures.ts";
 import { resolvePreset } from "../src/presets/index.ts";
 import { BaseStage, startFromZero } from "../src/train/base/stage.ts";
 import { ControlStage } from "../src/train/control/stage.ts";
+import { learningBase } from "../src/train/flow/learning-base.ts";
 import { FlowModel, FlowStage } from "../src/train/flow/stage.ts";
 import type { LikenessLoss } from "../src/train/likeness.ts";
 import { train } from "../src/train/loop.ts";
@@ -24,6 +25,7 @@ import {
 } from "../src/weights/build.ts";
 import { loadEncoder } from "../src/weights/first-stage.ts";
 import {
+  type LoadedFlowBase,
   loadControl,
   loadFlowAdapter,
   loadFlowBase,
@@ -73,6 +75,13 @@ const stages: Record<string, () => Stage<never>> = {
     const base = freshBase().requiresGrad_(false);
     const model = new FlowModel(buildEncoder(preset), buildFlowAdapter(preset));
     return new FlowStage({ model, base, people, preset: preset.flow, seed: 3 }) as unknown as Stage<never>;
+  },
+  // The base learns along, and some pictures are told nobody.
+  "flow with its base": () => {
+    const base = freshBase();
+    const along = resolvePreset("nano", [...SMALL, "flow.adapter.baseRate=0.5", "flow.adapter.told=0.5"]);
+    const model = new FlowModel(buildEncoder(preset), buildFlowAdapter(preset), { base });
+    return new FlowStage({ model, base, people, preset: along.flow, seed: 3 }) as unknown as Stage<never>;
   },
   // Section 4.2, with a representation that the encoder is compared with.
   "flow with landmarks": () => {
@@ -173,6 +182,44 @@ describe("training on from given weights", () => {
     await startControl(control, folder);
     same(control, await loadControl(folder, given));
     await expect(startFlowBase(buildFlowBase(preset), join(root, "nowhere"))).rejects.toThrow(/no such weights/);
+  });
+
+  it("a picture that is told nobody is asked of the bare base, and the share of those is what was said", () => {
+    const along = resolvePreset("nano", [...SMALL, "flow.adapter.told=0.7"]);
+    const base = freshBase();
+    const decoder = buildFlowAdapter(preset);
+    // An adapter that says something.
+    scope(() => {
+      for (const parameter of decoder.parameters()) parameter.detach().copy_(randn(parameter.shape).mul(0.3));
+    });
+    const model = new FlowModel(buildEncoder(preset), decoder, { base });
+    const stage = new FlowStage({ model, base, people, preset: along.flow, seed: 3 });
+    const told = Array.from({ length: 200 }, (_, step) => stage.batch(step).told ?? []).flat();
+    expect(told.filter(Boolean).length / told.length).toBeCloseTo(0.7, 1);
+
+    const [some, all, none] = noGrad(() => {
+      manualSeed(4);
+      const [tokens, channels] = base.tokenShape;
+      const [x, identities] = [randn([2, tokens, channels]), randn([2, 4, 16])];
+      const velocity = (conditions?: Parameters<FlowBase["velocity"]>[3]) =>
+        base.velocity(x, zeros([2]).add(0.6), base.prompts.encode(["photo person", "man"]), conditions);
+      return [
+        velocity(decoder.conditions(identities, tensor([1, 0], { dtype: "float32" }))),
+        velocity(decoder.conditions(identities)),
+        velocity(),
+      ];
+    });
+    const row = (of: Tensor, place: number) => scope(() => of.narrow(0, place, 1));
+    expectClose(row(some, 0), row(all, 0));
+    expectClose(row(some, 1), row(none, 1));
+    expect(scope(() => row(all, 1).sub(row(none, 1)).abs().max().item())).toBeGreaterThan(0.001);
+  });
+
+  it("tokens beside the text are told of every picture, and a published base stays frozen: both are said", () => {
+    const joined = buildFlowAdapter(resolvePreset("nano", [...SMALL, "flow.adapter.joined=true"]));
+    expect(() => joined.conditions(randn([2, 4, 16]), zeros([2]))).toThrow(/flow\.adapter\.joined=false/);
+    const paper = resolvePreset("paper", ["flow.adapter.baseRate=0.1"]);
+    expect(() => learningBase(paper, {} as LoadedFlowBase)).toThrow(/is a published one, and stays frozen/);
   });
 
   it("likeness counts between its two times alone", () => {

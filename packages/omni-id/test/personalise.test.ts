@@ -7,6 +7,7 @@ import { noGrad, saveSafetensors, scope, tensor, zeros } from "@omni-id/torch";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { expectClose } from "../../torch/test/close.ts";
 import { sampleFewToMany } from "../src/few-to-many.ts";
+import type { FlowBase } from "../src/flow-base.ts";
 import { SceneGenerator } from "../src/generate/scene-generator.ts";
 import { identityMetadata } from "../src/identity-values.ts";
 import { resolvePreset } from "../src/presets/index.ts";
@@ -81,7 +82,15 @@ describe("the training", () => {
     expect(Object.keys(metrics)).toContain("flow");
     // The representation stays frozen: identities that were made before mean the same afterwards.
     expect(model.encoder.parameters().every((parameter) => !parameter.requiresGrad)).toBe(true);
-    expect(model.decoder.parameters().some((parameter) => parameter.grad !== undefined)).toBe(true);
+    expect(model.decoder.parameters().some((parameter) => parameter.grad !== null)).toBe(true);
+    // The base learns along, latents stay; and all is frozen but the adapter where the preset says so.
+    const taught = ({ flux, prompts, latents }: FlowBase) =>
+      [flux, prompts, latents].map((part) => part.parameters().some((parameter) => parameter.grad !== null));
+    expect(taught(model.base as FlowBase)).toEqual([true, true, false]);
+    const frozen = await open(["flow.adapter.baseRate=0", "flow.adapter.told=1"]);
+    expect(frozen.model.base).toBeUndefined();
+    expect(frozen.base.base.parameters().every((parameter) => !parameter.requiresGrad)).toBe(true);
+    expect(frozen.stage.batch(0).told).toBeUndefined();
   });
 
   it("asks a fresh representation to learn along, and then teaches it", async () => {
@@ -168,10 +177,12 @@ describe("from the command line", () => {
 
   it("one folder holds what drawing takes, and the shipped encoder need not lie there once more", async () => {
     mkdirSync(all, { recursive: true });
-    for (const name of ["flux", "autoencoder", "prompts"])
-      cpSync(join(base, "weights", `${name}.safetensors`), join(all, `${name}.safetensors`));
-    cpSync(join(weights, "weights", "ip-adapter.safetensors"), join(all, "ip-adapter.safetensors"));
+    for (const name of ["flux", "autoencoder", "prompts", "ip-adapter"])
+      cpSync(join(weights, "weights", `${name}.safetensors`), join(all, `${name}.safetensors`));
     expect(existsSync(join(weights, "weights", "omni-id-encoder.safetensors"))).toBe(true);
+    // The base that has learned along is another one, and the adapter is its own.
+    const hash = (folder: string) => readFileSync(join(folder, "weights", "flux.safetensors"));
+    expect(hash(weights).equals(hash(base))).toBe(false);
     const generator = await SceneGenerator.load(all);
     expect(generator.pixels).toBe(32);
     const identity = zeros([...generator.encoder.bundle.encoder.identityShape]).add(0.3);

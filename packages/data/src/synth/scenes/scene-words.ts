@@ -1,5 +1,16 @@
+import { HELD_OUT_WORDS } from "./held-out.ts";
 import { LIGHT_WORDS } from "./scene-caption.ts";
-import { COLOURS, EXPRESSION_WORDS, GARMENTS, HATS, PATTERNS, PLACES } from "./truth.ts";
+import {
+  breaks,
+  COLOURS,
+  EXPRESSION_WORDS,
+  GARMENTS,
+  HATS,
+  type HeldOut,
+  PATTERNS,
+  PLACES,
+  type Place,
+} from "./truth.ts";
 
 /** What a sentence can say of a person in a scene, group by group: of each group a picture shows one word. */
 export const SCENE_WORDS = {
@@ -67,6 +78,12 @@ export function readSceneWords(sentence: string, { whole = false }: { whole?: bo
     hairColour: hair?.[2],
   };
   return Object.fromEntries(Object.entries(said).filter(([, word]) => word !== undefined));
+}
+
+/** Whether words hold a combination that no training picture shows. */
+export function neverTogether(words: SceneWords, rules: HeldOut = HELD_OUT_WORDS): boolean {
+  const setting = words.place && PLACES[words.place as Place];
+  return breaks({ ...words, glasses: words.glasses === "glasses", setting }, rules);
 }
 
 /** The longer words first: a sun hat is no hat. */

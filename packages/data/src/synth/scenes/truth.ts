@@ -23,7 +23,7 @@ export type HeldOutRule = Partial<SceneTruth>;
 export type HeldOut = readonly HeldOutRule[];
 
 /** Whether a scene has a combination that is held out. */
-export function breaks(truth: SceneTruth, rules: HeldOut): boolean {
+export function breaks(truth: { [K in keyof SceneTruth]?: string | boolean | undefined }, rules: HeldOut): boolean {
   return rules.some((rule) => Object.entries(rule).every(([key, value]) => truth[key as keyof SceneTruth] === value));
 }
 

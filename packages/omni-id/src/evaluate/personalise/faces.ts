@@ -33,6 +33,10 @@ export function knownFaces(judge: Judge, scenes: People, photos: People): KnownF
 export interface SceneLikeness {
   /** Cosine to the person's own scenes, in the mean; where no face is found, that of a stranger. */
   likeness: Groups;
+  /** That less the cosine to everybody else's scenes, in the mean: 0 where nobody's face was drawn, or none. */
+  ownLess: Groups;
+  /** 1 where nobody else's scenes are nearer, else 0. */
+  first: Groups;
   /** Copy-paste score of the pictures in which there is a face; `copyPaste` in generation-likeness.ts. */
   copied: Groups;
   /** Share of pictures in which the detector finds a face. */
@@ -49,6 +53,8 @@ export function likenessOfScenes(
   const least = mean(strangers(known).flat());
   const each = pictures.shape[0] / known.scenes.length;
   const likeness = Array.from(faces, () => least);
+  const ownLess = Array.from(faces, () => 0);
+  const first = Array.from(faces, () => 0);
   const copied: (number | undefined)[] = faces.map(() => undefined);
   scope(() =>
     noGrad(() => {
@@ -59,7 +65,11 @@ export function likenessOfScenes(
         const person = Math.floor(i / each);
         const own = known.scenes[person];
         const one = made.select(0, place);
-        likeness[i] = own.matmul(one).mean().item();
+        const near = known.scenes.map((scenes) => scenes.matmul(one).mean().item());
+        const others = near.filter((_, other) => other !== person);
+        likeness[i] = near[person];
+        ownLess[i] = near[person] - mean(others);
+        first[i] = Number(others.every((other) => other < near[person]));
         const [g, t, r] = [one, own.mean([0]), known.first[person]].map((feature) => feature.tolist() as number[]);
         copied[i] = copyPaste(g, t, r);
       }
@@ -67,6 +77,8 @@ export function likenessOfScenes(
   );
   return {
     likeness: chunk(likeness, each),
+    ownLess: chunk(ownLess, each),
+    first: chunk(first, each),
     copied: chunk(copied, each).map((some) => some.filter((one) => one !== undefined)),
     detected: there.length / faces.length,
   };

@@ -1,4 +1,4 @@
-import { type Groups, readSceneWords, type SceneGroup } from "@omni-id/data";
+import { type Groups, neverTogether, readSceneWords, type SceneGroup } from "@omni-id/data";
 import type { Tensor } from "@omni-id/torch";
 import type { People } from "../../people/people.ts";
 import { toUnit } from "../../pictures/rgb-batch.ts";
@@ -14,8 +14,14 @@ import { diversity, following, followingByGroup, readScenes, type SceneReading }
 /** What an arm's pictures measured, a list a person. */
 export interface Measured {
   idSimilarity: Record<string, Groups>;
+  /** Whether it is this person rather than another of those who are measured; of the usual number of photos. */
+  ownLess: Groups;
+  first: Groups;
   detected: Record<string, number>;
   promptFollowing: Groups;
+  /** The same of prompts whose words came together in training, and of those whose never did. */
+  followingMet: Groups;
+  followingHeldOut: Groups;
   byGroup: Partial<Record<SceneGroup, number>>;
   /** Where there is a CLIP of scenes. */
   imageText: ImageText | undefined;
@@ -65,6 +71,7 @@ export function measureArm(
   const found = Object.entries(seen).map(
     ([count, { pictures, faces }]) => [count, likenessOfScenes(known, pictures, faces)] as const,
   );
+  const likeness = Object.fromEntries(found)[usual];
   const { pictures, reading } = seen[usual];
   const persons = [...scenes.ids.keys()];
   const truth = persons.map((person) => readSceneWords(scenes.captions[scenes.row(person, 0)], { whole: true }));
@@ -76,13 +83,15 @@ export function measureArm(
   }));
   return {
     idSimilarity: Object.fromEntries(found.map(([count, { likeness }]) => [count, likeness])),
+    ownLess: likeness.ownLess,
+    first: likeness.first,
     detected: Object.fromEntries(found.map(([count, { detected }]) => [count, detected])),
     promptFollowing: following(reading.words, prompts),
+    followingMet: following(reading.words, prompts, ({ asks }) => !neverTogether(asks)),
+    followingHeldOut: following(reading.words, prompts, ({ asks }) => neverTogether(asks)),
     byGroup: followingByGroup(reading.words, prompts),
     imageText: clip && imageText(clip, pictures, prompts),
-    copyPaste: found.flatMap(([count, { copied }]) =>
-      count === `${usual}` ? copied.filter(({ length }) => length > 0) : [],
-    ),
+    copyPaste: likeness.copied.filter(({ length }) => length > 0),
     diversity: diversity(reading, other.reading, prompts.length),
     leakage: leakageOf(
       { prompts, photos: shown },

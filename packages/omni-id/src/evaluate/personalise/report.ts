@@ -33,11 +33,16 @@ export interface SceneArmReport {
   weights?: string;
   /** Cosine of the independent recogniser's features of a drawn scene and the person's own scenes, by photos that go in. */
   idSimilarity: Record<string, Estimate>;
+  /** That less everybody else's scenes, and how often the person's own are the nearest of all (by chance 1 / identities). */
+  ownLess: Estimate;
+  first: Estimate;
   /** Share of the pictures in which the detector finds a face. */
   detected: Record<string, number>;
   /** Share of what a prompt asks that is read off its picture; absent where no prompt asks for anything that can be. */
   promptFollowing?: Estimate;
   byGroup: Partial<Record<SceneGroup, number>>;
+  /** promptFollowing of combinations of words that training shows, and of those that it never does. */
+  combinations: { met?: Estimate; heldOut?: Estimate };
   /** By a CLIP of rendered scenes: cosine of picture and prompt, and how often its own prompt is the nearest of all. */
   imageText?: { cosine: Estimate; first: Estimate };
   /** promptFollowing less that of the bare base, the same prompts and noise: what the identity costs. */
@@ -98,6 +103,7 @@ const NOTES = [
   "Everybody by every prompt; the same noise whatever the arm and the number of photos.",
   "A picture in which no face is found counts as a stranger's in idSimilarity.",
   "promptFollowing is read by a network that was trained on rendered scenes alone; its own accuracy stands in classifier.",
+  "combinations: heldOut are prompts that fit a rule which rendered sets hold out unless told otherwise.",
   "No scene that a picture is compared with was among the photos that it was drawn from.",
 ];
 
@@ -195,9 +201,12 @@ function reportOf(
   return {
     ...(weights[name] && { weights: weights[name] }),
     idSimilarity: name === BARE ? { "1": bare, "3": bare, "5": bare } : likeness,
+    ownLess: bootstrap(measured.ownLess),
+    first: bootstrap(measured.first),
     detected,
     promptFollowing: known(promptFollowing),
     byGroup,
+    combinations: { met: known(measured.followingMet), heldOut: known(measured.followingHeldOut) },
     ...(imageText && { imageText: { cosine: bootstrap(imageText.cosine), first: bootstrap(imageText.first) } }),
     ...(name !== BARE && {
       cost: asks ? bootstrapDifference(promptFollowing, bareFollowing) : undefined,

@@ -33,7 +33,8 @@ export function describePersonalise({ arms, bounds, classifier, claims, photos }
     const likeness = Object.entries(arm.idSimilarity).map(([count, { mean }]) => `${number(mean)} (${count})`);
     const cost = arm.cost ? `, ${number(arm.cost.mean)} against the bare base` : "";
     const asked = arm.promptFollowing && `; of what prompts ask ${Math.round(100 * arm.promptFollowing.mean)} %${cost}`;
-    return `${name}: ID similarity ${likeness.join(" ")}${asked ?? ""}`;
+    const who = `, right one first ${Math.round(100 * arm.first.mean)} %`;
+    return `${name}: ID similarity ${likeness.join(" ")}${who}${asked ?? ""}`;
   });
   return [
     ...lines,

@@ -50,12 +50,19 @@ export function readScenes(
   );
 }
 
-/** Of each picture the share of what its prompt asks that is read off it; a list a person. Prompts that ask nothing are left out. */
-export function following(words: readonly SceneWords[], prompts: readonly ScenePrompt[]): Groups {
+/**
+ * Of each picture the share of what its prompt asks that is read off it; a list a person. Prompts that ask nothing are left out,
+ * and those that are not `wanted`.
+ */
+export function following(
+  words: readonly SceneWords[],
+  prompts: readonly ScenePrompt[],
+  wanted: (prompt: ScenePrompt) => boolean = () => true,
+): Groups {
   return chunk(words, prompts.length).map((own) =>
     own.flatMap((read, i) => {
       const asked = Object.entries(prompts[i].asks) as [SceneGroup, string][];
-      if (asked.length === 0) return [];
+      if (asked.length === 0 || !wanted(prompts[i])) return [];
       return [asked.filter(([group, word]) => read[group] === word).length / asked.length];
     }),
   );
