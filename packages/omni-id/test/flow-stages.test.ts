@@ -25,7 +25,6 @@ import {
 } from "../src/weights/build.ts";
 import { loadEncoder } from "../src/weights/first-stage.ts";
 import {
-  type LoadedFlowBase,
   loadControl,
   loadFlowAdapter,
   loadFlowBase,
@@ -219,7 +218,7 @@ describe("training on from given weights", () => {
     const joined = buildFlowAdapter(resolvePreset("nano", [...SMALL, "flow.adapter.joined=true"]));
     expect(() => joined.conditions(randn([2, 4, 16]), zeros([2]))).toThrow(/flow\.adapter\.joined=false/);
     const paper = resolvePreset("paper", ["flow.adapter.baseRate=0.1"]);
-    expect(() => learningBase(paper, {} as LoadedFlowBase)).toThrow(/is a published one, and stays frozen/);
+    expect(() => learningBase(paper, freshBase())).toThrow(/is a published one, and stays frozen/);
   });
 
   it("likeness counts between its two times alone", () => {

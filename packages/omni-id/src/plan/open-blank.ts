@@ -5,6 +5,7 @@ import type { People } from "../people/people.ts";
 import type { Preset } from "../presets/schema.ts";
 import { BaseStage } from "../train/base/stage.ts";
 import { ControlStage } from "../train/control/stage.ts";
+import { learningBase } from "../train/flow/learning-base.ts";
 import { FlowModel, FlowStage } from "../train/flow/stage.ts";
 import { LikenessLoss } from "../train/likeness.ts";
 import { MtdModel, MtdStage } from "../train/mtd/stage.ts";
@@ -47,11 +48,12 @@ const OPEN: Readonly<Record<StageName, Open>> = {
   flow: (preset, people, checkpoint) => {
     const { flow, mtd } = preset;
     const base = frozenBase(preset, checkpoint);
-    const model = new FlowModel(buildEncoder(preset), buildFlowAdapter(preset));
+    const along = learningBase(preset, base);
+    const model = new FlowModel(buildEncoder(preset), buildFlowAdapter(preset), { base: along });
     const likeness = likenessOf(flow.adapter.likeness);
     const { backboneRate } = mtd;
     const stage = new FlowStage({ model, base, people, preset: flow, seed: 0, likeness, backboneRate });
-    return { stage: blank(stage), frozen: [base, ...networksOf(likeness)] };
+    return { stage: blank(stage), frozen: [...(along ? [] : [base]), ...networksOf(likeness)] };
   },
   control: (preset, people, checkpoint) => {
     const { flow } = preset;

@@ -1,13 +1,13 @@
 import type { FlowBase } from "../../flow-base.ts";
 import type { Preset } from "../../presets/schema.ts";
-import { type LoadedFlowBase, takesPublished } from "../../weights/flow.ts";
+import { takesPublished } from "../../weights/flow.ts";
 
 /**
  * A flow base that learns along with its adapter, made ready for it: a small one that was trained for minutes has more to
  * learn than whom to draw. Undefined where it stays frozen, the paper's form.
  * @throws for a published flow model, which is never changed
  */
-export function learningBase(preset: Preset, { base }: LoadedFlowBase): FlowBase | undefined {
+export function learningBase(preset: Preset, base: FlowBase): FlowBase | undefined {
   if (preset.flow.adapter.baseRate === 0) return undefined;
   if (takesPublished(preset)) {
     throw new Error(

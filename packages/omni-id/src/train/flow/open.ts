@@ -60,7 +60,7 @@ export async function openFlowStage(options: OpenFlowStageOptions): Promise<Open
   if (encoder.fresh) await startRepresentation(network, preset, people);
   const decoder = await openAdapter(options.adapter, { preset, base: base.base, encoder: network, people });
   const control = preset.flow.adapter.landmarks ? await openControl(options, base, people) : undefined;
-  const model = new FlowModel(network, decoder, { control, base: learningBase(preset, base) });
+  const model = new FlowModel(network, decoder, { control, base: learningBase(preset, base.base) });
   const { prompt, guidance } = preset.flow;
   const stage = new FlowStage({
     model,

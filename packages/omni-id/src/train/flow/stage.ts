@@ -154,9 +154,10 @@ export class FlowStage implements Stage<FlowBatch> {
     const targets = tasks.flatMap(({ person, targets }) => targets.map((image) => people.row(person, image)));
     const generator = keyedGenerator(this.#seed, step, DRAW.flow);
     const draws = drawFlow(generator, targets.length, this.#base.tokenShape, adapter.times);
-    const seen = this.#likeness && adapter.likeness > 0 ? this.#likenessRows(draws.t, step) : [];
+    const told = this.#toldOf(targets, step);
+    const seen = this.#likeness && adapter.likeness > 0 ? this.#likenessRows(draws.t, told, step) : [];
     const prompts = this.#promptsOf(targets, step);
-    return { tasks, targets, prompts, told: this.#toldOf(targets, step), seen, seenInAll: seen.length, ...draws };
+    return { tasks, targets, prompts, told, seen, seenInAll: seen.length, ...draws };
   }
 
   /** Who is told whom to draw. */
@@ -256,11 +257,11 @@ export class FlowStage implements Stage<FlowBatch> {
     return this.#base.velocity(xt, t, told, control.steer(lines, conditions));
   }
 
-  /** Places in the batch where the time is low enough for a face to be seen. */
-  #likenessRows(t: Tensor, step: number): number[] {
+  /** Places in the batch where the time is low enough for a face to be seen, and it is said whose. */
+  #likenessRows(t: Tensor, told: readonly boolean[] | undefined, step: number): number[] {
     const { likenessAbove, likenessBelow, likenessBatch } = this.#preset.adapter;
     const low = (t.tolist() as number[]).flatMap((time, place) =>
-      time < likenessBelow && time >= likenessAbove ? [place] : [],
+      time < likenessBelow && time >= likenessAbove && (told?.[place] ?? true) ? [place] : [],
     );
     const random = new KeyedRandom(this.#seed, step, DRAW.likeness);
     return random.choose(low.length, Math.min(likenessBatch, low.length)).map((i) => low[i]);

@@ -56,7 +56,7 @@ export async function openPersonaliseStage(options: OpenPersonaliseOptions): Pro
     encoder: network,
     people: photos.people,
   });
-  const model = new FlowModel(network, decoder, { base: learningBase(preset, base) });
+  const model = new FlowModel(network, decoder, { base: learningBase(preset, base.base) });
   const validation = scenes.validation && photos.validation && { scenes: scenes.validation, photos: photos.validation };
   const stage = new FlowStage({
     model,
