@@ -140,7 +140,8 @@ export async function exportFlow(folder: string, flow: OpenedFlow, note: ExportN
   const metadata = { ...metadataOf(note), people: String(people.ids.length) };
   const encoderHash = await exportEncoder(folder, flow, note.preset, metadata);
   const baseHash = model.base ? await exportLearnt(folder, model.base, flow, { ...note, metadata }) : base.hash;
-  const adapter = { decoder: model.decoder, encoderHash, baseHash, preset: note.preset, metadata };
+  const told = flow.before ? afterwards(flow.before, metadata) : metadata;
+  const adapter = { decoder: model.decoder, encoderHash, baseHash, preset: note.preset, metadata: told };
   if (model.control) await saveControl(folder, { control: model.control, baseHash, preset: note.preset, metadata });
   await exportKnownPeople(folder, flow, { encoderHash, preset: note.preset, metadata });
   const hash = await saveFlowAdapter(folder, adapter);

@@ -133,7 +133,7 @@ const SCENE_CARDS: Readonly<Record<string, Card>> = {
   [FLUX_FILE]: {
     title: "FLUX-nano of scenes, the flow base",
     about: `The FLUX transformer at nano size, by Black Forest Labs' keys, on whole pictures of 128 px that sentences tell of. Trained
-from nothing on rendered people in scenes, then frozen: it knows nobody in particular.`,
+on rendered people in scenes, first alone and then together with the adapter beside it, which tells it whom to draw.`,
   },
   [AUTOENCODER_FILE]: {
     title: "Latents of the scenes, nano",
@@ -147,7 +147,7 @@ patches once more and mends their seams.`,
   },
   [ADAPTER_FILE]: {
     title: "IP-Adapter of scenes, nano",
-    about: `Tells the frozen base of scenes of an identity: whom to draw, while all else is told in words (section 4.3). It takes
+    about: `Tells the base of scenes of an identity: whom to draw, while all else is told in words (section 4.3). It takes
 identities of the encoder that ships in \`weights/nano\`.`,
   },
 };
@@ -168,10 +168,10 @@ function lossOf(stage: string, { mtd, flow }: Preset): string {
   if (stage === "base") return "flow matching, ε − x, on captions and the fixed prompt";
   if (stage === "control") return "flow matching, ε − x, in the pose of the landmarks";
   const through = "likeness through the backbone's recogniser";
-  if (stage === "flow") {
-    const { likeness, encoderRate } = flow.adapter;
+  if (stage === "flow" || stage === "personalise") {
+    const { likeness, encoderRate, baseRate } = flow.adapter;
     const more = likeness > 0 ? ` + ${likeness} × ${through} (not in the paper)` : ", as in the paper";
-    return `flow matching, ε − x${more}; encoder ${encoderRate > 0 ? `trained along at ${encoderRate} of the rate` : "frozen"}`;
+    return `flow matching, ε − x${more}; ${baseRate > 0 ? "base and adapter together, " : ""}encoder ${encoderRate > 0 ? `trained along at ${encoderRate} of the rate` : "frozen"}`;
   }
   const { loss, backboneRate } = mtd;
   const parts = [

@@ -126,9 +126,17 @@ export async function startFlowBase(base: FlowBase, folder: string): Promise<Rea
   return loaded.metadata;
 }
 
-/** Puts a folder's second decoder into another of the same shape, whichever encoder and base it was trained with. */
-export async function startFlowAdapter(decoder: FlowAdapter, folder: string): Promise<void> {
-  decoder.loadStateDict((await openWeightsFile(join(folder, ADAPTER_FILE), "flow")).tensors);
+/**
+ * Puts a folder's second decoder into another of the same shape, whichever encoder and base it was trained with.
+ * @returns how it was trained
+ */
+export async function startFlowAdapter(
+  decoder: FlowAdapter,
+  folder: string,
+): Promise<Readonly<Record<string, string>>> {
+  const { tensors, metadata } = await openWeightsFile(join(folder, ADAPTER_FILE), "flow");
+  decoder.loadStateDict(tensors);
+  return metadata;
 }
 
 /** Puts a folder's ControlNet into another of the same shape, whichever base it was trained on. */

@@ -19,13 +19,19 @@ export interface AdapterPlace {
   people: People;
 }
 
+/** A second decoder, and how the one that it started from was trained. */
+export interface OpenedAdapter {
+  decoder: FlowAdapter;
+  before: Readonly<Record<string, string>> | undefined;
+}
+
 /** The second decoder before its first step: of a folder, or fresh, its joined tokens then the fixed prompt's in FLUX. */
 export async function openAdapter(
   folder: string | undefined,
   { preset, base, encoder, people }: AdapterPlace,
-): Promise<FlowAdapter> {
+): Promise<OpenedAdapter> {
   const decoder = buildFlowAdapter(preset);
-  if (folder !== undefined) await startFlowAdapter(decoder, folder);
+  const before = folder === undefined ? undefined : await startFlowAdapter(decoder, folder);
   if (preset.flow.adapter.standardise) {
     const identities = await trainingIdentities(encoder, people, 1024);
     decoder.standardise(identities);
@@ -36,7 +42,7 @@ export async function openAdapter(
     const prompt = () => base.flux.txt_in.forward(base.prompts.encode([preset.flow.prompt]).txt).squeeze(0);
     scope(() => noGrad(() => joined.startFrom(prompt())));
   }
-  return decoder;
+  return { decoder, before };
 }
 
 /** How a preset trains the adapter, whatever is drawn. */

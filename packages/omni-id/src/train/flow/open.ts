@@ -43,6 +43,8 @@ export interface OpenedFlow {
   /** The file that it was loaded from. */
   encoderFile: string;
   base: LoadedFlowBase;
+  /** How the adapter that it started from was trained. */
+  before: Readonly<Record<string, string>> | undefined;
 }
 
 /** Stage two on a folder of shards, from stage one's encoder and a trained base. */
@@ -58,7 +60,7 @@ export async function openFlowStage(options: OpenFlowStageOptions): Promise<Open
   });
 
   if (encoder.fresh) await startRepresentation(network, preset, people);
-  const decoder = await openAdapter(options.adapter, { preset, base: base.base, encoder: network, people });
+  const { decoder, before } = await openAdapter(options.adapter, { preset, base: base.base, encoder: network, people });
   const control = preset.flow.adapter.landmarks ? await openControl(options, base, people) : undefined;
   const model = new FlowModel(network, decoder, { control, base: learningBase(preset, base.base) });
   const { prompt, guidance } = preset.flow;
@@ -69,7 +71,7 @@ export async function openFlowStage(options: OpenFlowStageOptions): Promise<Open
     ...stageSettings(options),
     heldOut: validation && ((step) => reportOn({ model, base, prompt, guidance }, validation, step)),
   });
-  return { stage, model, people, encoder, encoderFile: join(options.encoder, ENCODER_FILE), base };
+  return { stage, model, people, encoder, encoderFile: join(options.encoder, ENCODER_FILE), base, before };
 }
 
 /** The ControlNet that learns along. */

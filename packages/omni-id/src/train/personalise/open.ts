@@ -50,7 +50,7 @@ export async function openPersonaliseStage(options: OpenPersonaliseOptions): Pro
   checkSame(scenes.people, photos.people);
   if (encoder.fresh) await startRepresentation(network, preset, photos.people);
 
-  const decoder = await openAdapter(options.adapter, {
+  const { decoder, before } = await openAdapter(options.adapter, {
     preset,
     base: base.base,
     encoder: network,
@@ -66,7 +66,15 @@ export async function openPersonaliseStage(options: OpenPersonaliseOptions): Pro
     ...stageSettings(options),
     heldOut: validation && ((step) => reportOn({ model, base: base.base, preset: preset.flow }, validation, step)),
   });
-  return { stage, model, people: photos.people, encoder, encoderFile: join(options.encoder, ENCODER_FILE), base };
+  return {
+    stage,
+    model,
+    people: photos.people,
+    encoder,
+    encoderFile: join(options.encoder, ENCODER_FILE),
+    base,
+    before,
+  };
 }
 
 /** Both views are of one split of one set. @throws when they are not */
