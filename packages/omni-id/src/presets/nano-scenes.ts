@@ -30,10 +30,13 @@ export const nanoScenes: Preset = {
       faceWeight: 3,
       batch: 16,
       targets: 2,
+      // While faces are rough: it comes last, in a short training of its own (docs/scenes.md).
       likeness: 0,
-      // The base has hours to learn yet, and a step that teaches it whom to draw costs no more than one without.
+      // The base has hours to learn yet, and a step that teaches it whom to draw costs little more than one without.
       baseRate: 1,
+      // The rest keeps the base what it is without an identity: what guidance leads away from.
       told: 0.85,
+      // Tokens beside the text cannot be left out of some pictures; the single blocks ask in their place.
       joined: false,
       single: true,
       optimisation: { ...nano.flow.adapter.optimisation, steps: 9000, muon: 0.01, decay: 0.5, ema: 0.998 },
