@@ -108,13 +108,18 @@ export interface Recipe {
   noise?: "web";
   /** Scenes of each, and the combinations that they never have, or always. Absent in a set without scenes. */
   scenes?: number;
+  /** How scenes are drawn; absent in those of before there was a second way. */
+  sceneVersion?: number;
   heldOut?: HeldOut;
   heldOutOnly?: boolean;
 }
 
+/** 2: scenes come nearer, by how they are framed. */
+const SCENE_VERSION = 2;
+
 /** What a set with scenes notes of them. */
 function sceneRecipe({ scenes, heldOut = HELD_OUT_WORDS, heldOutOnly }: GenerateOptions): Partial<Recipe> {
-  return scenes ? { scenes, heldOut, ...(heldOutOnly ? { heldOutOnly } : {}) } : {};
+  return scenes ? { scenes, sceneVersion: SCENE_VERSION, heldOut, ...(heldOutOnly ? { heldOutOnly } : {}) } : {};
 }
 
 const RECIPE = "recipe.json";
@@ -124,7 +129,17 @@ export const NANO_RECIPE = { identities: 2600, images: 8, size: 96, seed: 0 } as
 export const SCENE_RECIPE = { ...NANO_RECIPE, images: 4, scenes: 6, size: 128 } as const;
 
 /** What must be the same for shards to lie in one folder. */
-const RECIPE_KEYS = ["seed", "size", "images", "shardSize", "noise", "scenes", "heldOut", "heldOutOnly"] as const;
+const RECIPE_KEYS = [
+  "seed",
+  "size",
+  "images",
+  "shardSize",
+  "noise",
+  "scenes",
+  "sceneVersion",
+  "heldOut",
+  "heldOutOnly",
+] as const;
 const told = (value: unknown) => (typeof value === "object" ? JSON.stringify(value) : String(value ?? "none"));
 
 /** Notes beside the shards what they are made of, so that two recipes never mix in one folder. */

@@ -97,6 +97,11 @@ describe("a set with scenes", () => {
     await expect(writeSyntheticShards({ ...recipe, scenes: 3, out })).rejects.toThrow(/made with scenes 2, not 3/);
     await expect(writeSyntheticShards({ ...recipe, heldOut: [], out })).rejects.toThrow(/made with heldOut \[\{/);
     await expect(writeSyntheticShards({ ...recipe, scenes: 0, out })).rejects.toThrow(/scenes 2, not none/);
+    const note = join(out, "recipe.json");
+    const now = readFileSync(note, "utf8");
+    writeFileSync(note, now.replace(/"sceneVersion": \d+,/, ""));
+    await expect(writeSyntheticShards({ ...recipe, out })).rejects.toThrow(/made with sceneVersion none, not \d/);
+    writeFileSync(note, now);
   });
 });
 
