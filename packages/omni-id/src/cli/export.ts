@@ -69,7 +69,7 @@ Loading gives float32 again. Identities name the encoder by its file's hash: tho
 the exported ones do not mix. In a checkout, \`npm run numbers\` fills the cards' tables from results.
 
 Examples:
-  omni-id export -o weights/nano-scenes --weights runs/personalise-all --dtype int8
+  omni-id export -o weights/nano-scenes --weights runs/personalise/weights --dtype int8
   omni-id export --onnx out/onnx                 the shipped models for ONNX Runtime
   omni-id export --web out/studio                a folder that any web server can serve`,
     )
