@@ -68,13 +68,18 @@ export class FlowBase extends nn.Module {
     this.prompts = prompts;
     this.flux = flux;
     this.#packing = packing;
-    this.#grid = imageSize / latents.factor / packing;
+    this.#grid = imageSize / this.patchSize;
     this.distilledGuidance = distilledGuidance;
     this.#drawing = { shift: fluxShift, ...drawing };
   }
 
   get drawing(): Readonly<Drawing> {
     return this.#drawing;
+  }
+
+  /** Side of the square of pixels that one token stands for. */
+  get patchSize(): number {
+    return this.latents.factor * this.#packing;
   }
 
   /** Tokens of a picture, and channels of each. */

@@ -1,18 +1,10 @@
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  KeyedRandom,
-  neverTogether,
-  readSceneWords,
-  SCENE_GROUPS,
-  SCENE_WORDS,
-  type SceneWords,
-  writeSyntheticShards,
-} from "@omni-id/data";
-import { DLIB_TEMPLATE, loadImage } from "@omni-id/face";
+import { KeyedRandom, neverTogether, readSceneWords, SCENE_GROUPS, SCENE_WORDS, type SceneWords } from "@omni-id/data";
+import { DLIB_TEMPLATE } from "@omni-id/face";
 import { F, manualSeed, noGrad, randn, scope, type Tensor, zeros } from "@omni-id/torch";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, describe, expect, it, vi } from "vitest";
 import { AttributeNetwork } from "../src/backbones/attribute-network.ts";
 import { asClipSees } from "../src/backbones/clip.ts";
 import type { FoundFace } from "../src/evaluate/generated-faces.ts";
@@ -23,15 +15,12 @@ import { accuracyOf, labelsOf } from "../src/evaluate/personalise/labels.ts";
 import { borderColours, correlation, heldWord, leakageOf } from "../src/evaluate/personalise/leakage.ts";
 import type { Measured } from "../src/evaluate/personalise/measure.ts";
 import { readPrompts, SCENE_PROMPTS } from "../src/evaluate/personalise/prompts.ts";
-import type { PersonaliseReport } from "../src/evaluate/personalise/report.ts";
 import { following, followingByGroup } from "../src/evaluate/personalise/words.ts";
 import { resolvePreset } from "../src/presets/index.ts";
 import { NANO_CLIP } from "../src/presets/nano-clip.ts";
 import { AttributeStage } from "../src/train/attributes/stage.ts";
 import { buildClip, clipIds } from "../src/weights/clip.ts";
-import { cli } from "./command-line.ts";
 import { fakePeople } from "./fake-people.ts";
-import { TINY_SCENES } from "./tiny-weights.ts";
 
 const root = mkdtempSync(join(tmpdir(), "omni-id-scenes-"));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -251,118 +240,5 @@ describe("the image–text score", () => {
       expect(cosine[person][own]).toBeCloseTo(row[own], 2);
       expect(first[person][own]).toBe(Number(Math.max(...row) === row[own]));
     }
-  });
-});
-
-describe("from the command line", () => {
-  const [data, cache, base, weights] = ["data", "cache", "base", "weights"].map((name) => place(name));
-  const small = [
-    ...TINY_SCENES,
-    "flow.base.optimisation.steps=2",
-    ...["flow.adapter.batch=2", "flow.adapter.inputs=[1,2]", "flow.adapter.targets=2", "flow.adapter.likenessBatch=2"],
-    ...["flow.adapter.optimisation.steps=2", "attributes.imageSize=32", "attributes.width=8", "attributes.batch=4"],
-    "attributes.optimisation.steps=3",
-  ];
-  const smallClip = [
-    `backbone=${JSON.stringify({ ...NANO_CLIP, width: 32, layers: 1, heads: 2, mlp: 64, imageSize: 16, pretrained: false })}`,
-    ...["clip.projection=16", "clip.text.width=32", "clip.text.layers=1", "clip.text.heads=2", "clip.text.mlp=64"],
-    ...["clip.batch=4", "clip.optimisation.steps=3"],
-  ];
-  const common = [
-    "--preset",
-    "nano-scenes",
-    "--data",
-    data,
-    "--cache",
-    cache,
-    "--held-out-every",
-    "0",
-    "--set",
-    ...small,
-  ];
-  const ok = async (...args: string[]) => {
-    const result = await cli(...args);
-    expect(result.code, result.err).toBe(0);
-    return result;
-  };
-
-  beforeAll(async () => {
-    await writeSyntheticShards({ identities: 7, images: 3, scenes: 2, size: 32, seed: 2, out: data, workers: 2 });
-    await ok("train", "base", ...common, "--out", base);
-    await ok("train", "personalise", ...common, "--base", join(base, "weights"), "--out", place("personalise"));
-    await ok("train", "attributes", ...common, "--out", place("attributes"));
-    await ok("train", "clip", ...common, ...smallClip, "--out", place("clip"));
-    mkdirSync(weights);
-    for (const name of ["flux", "autoencoder", "prompts", "ip-adapter"])
-      cpSync(place("personalise", "weights", `${name}.safetensors`), join(weights, `${name}.safetensors`));
-    writeFileSync(place("two.txt"), "a person in a red jumper smiling\na person on a beach\n");
-  }, 240_000);
-
-  const evaluate = (...args: string[]) =>
-    cli(
-      ...["evaluate", "--stage", "personalise", "--data", data, "--cache", cache, "--weights", weights, "--steps", "2"],
-      ...["--attributes", place("attributes", "weights"), "--prompts", place("two.txt"), "--people", "all"],
-      ...["--identities", "3", "-o", place("report.json"), ...args],
-    );
-
-  it("draws everybody by every prompt, writes report and sheet, and draws nothing twice", async () => {
-    const first = await evaluate("--arms", `again=${weights}`, "--clip", place("clip", "weights"));
-    expect(first.code, first.err).toBe(0);
-    const report = JSON.parse(readFileSync(place("report.json"), "utf8")) as PersonaliseReport;
-    expect(report).toMatchObject({ identities: 3, prompts: 2, pixels: 32, photos: 3, steps: 2 });
-    const { arms } = report;
-    expect(Object.keys(arms)).toEqual(["base", "omni-id", "again"]);
-    expect(Object.keys(arms["omni-id"].idSimilarity)).toEqual(["1", "3"]);
-    expect(arms.again).toEqual(arms["omni-id"]);
-    expect(arms["omni-id"].promptFollowing?.mean).toBeGreaterThanOrEqual(0);
-    expect(arms.base.cost).toBeUndefined();
-    for (const { ownLess, first, combinations } of Object.values(arms)) {
-      expect(Math.abs(ownLess.mean)).toBeLessThan(1);
-      expect(first.mean).toBeGreaterThanOrEqual(0);
-      expect(combinations.met?.mean).toBeGreaterThanOrEqual(0);
-      expect(combinations.heldOut).toBeUndefined();
-    }
-    expect(report.claims).toHaveLength(8);
-    expect(Object.keys(report.classifier.accuracy)).toContain("garment");
-    expect((await loadImage(place("report.png"))).width).toBeGreaterThan(400);
-    expect(JSON.stringify(report)).not.toContain(root);
-    expect(arms["omni-id"].imageText?.cosine.mean).toBeLessThanOrEqual(1);
-    expect(Object.keys(report.clip?.zeroShot ?? {})).toContain("place");
-    const again = await evaluate("--clip", place("clip", "weights"));
-    expect(again.code, again.err).toBe(0);
-    const second = JSON.parse(readFileSync(place("report.json"), "utf8")) as PersonaliseReport;
-    expect(second.arms["omni-id"]).toEqual(arms["omni-id"]);
-  });
-
-  it("tells no share of prompts that ask for nothing it could read", async () => {
-    writeFileSync(place("odd.txt"), "собака\n");
-    const made = await evaluate("--prompts", place("odd.txt"), "-o", place("odd.json"));
-    expect(made.code, made.err).toBe(0);
-    const text = readFileSync(place("odd.json"), "utf8");
-    const report = JSON.parse(text) as PersonaliseReport;
-    expect(report.arms["omni-id"].promptFollowing).toBeUndefined();
-    expect(report.arms["omni-id"].hair.colour?.mean).toBeGreaterThanOrEqual(0);
-    expect(report.claims.find(({ claim }) => claim.startsWith("… at no less"))?.answer).toBe("unresolved");
-    expect(text).not.toContain("null");
-  });
-
-  it("says what is missing", async () => {
-    for (const [args, said] of [
-      [
-        ["--attributes", place("none")],
-        /none\/attributes\.safetensors: no such weights; train them \(omni-id train attributes\)/,
-      ],
-      [["--weights", join(base, "weights")], /holds no adapter that tells of a person: omni-id train personalise/],
-      [["--arms", "arcface"], /expected NAME=FOLDER/],
-      [["--prompts", place("none.txt")], /no file of prompts/],
-      [["--identities", "1"], /people to measure on: 1, and a stranger is wanted for each/],
-    ] as const) {
-      const { code, err } = await evaluate(...args, "-o", place("refused.json"));
-      expect(err).toMatch(said);
-      expect(code).toBeGreaterThan(0);
-    }
-    const other = await cli("evaluate", "--people", "all", "-o", place("refused.json"));
-    expect(other.err).toMatch(/--people all: of --stage personalise alone/);
-    expect(existsSync(place("refused.json"))).toBe(false);
   });
 });

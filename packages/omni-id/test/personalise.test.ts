@@ -14,6 +14,7 @@ import { resolvePreset } from "../src/presets/index.ts";
 import { contradictions } from "../src/text/contradictions.ts";
 import { openPersonaliseStage } from "../src/train/personalise/open.ts";
 import { loadEncoder } from "../src/weights/first-stage.ts";
+import { loadFlowBase } from "../src/weights/flow.ts";
 import { shippedWeights } from "../src/weights/folder.ts";
 import { cli } from "./command-line.ts";
 import { TINY_SCENES, writeTinyFlowWeights, writeTinyWeights } from "./tiny-weights.ts";
@@ -183,6 +184,9 @@ describe("from the command line", () => {
     // The base that has learned along is another one, and the adapter is its own.
     const hash = (folder: string) => readFileSync(join(folder, "weights", "flux.safetensors"));
     expect(hash(weights).equals(hash(base))).toBe(false);
+    const { metadata } = await loadFlowBase(all);
+    expect(metadata.stage).toBe("base + personalise");
+    expect(metadata.history).toContain("omni-id train base --preset nano-scenes");
     const generator = await SceneGenerator.load(all);
     expect(generator.pixels).toBe(32);
     const identity = zeros([...generator.encoder.bundle.encoder.identityShape]).add(0.3);

@@ -60,7 +60,7 @@ export async function exportFirstStage(folder: string, first: FirstStage, note: 
   mkdirSync(folder, { recursive: true });
   const { model, people, kept, before } = first;
   const now = { ...metadataOf(note), people: String(people.ids.length) };
-  const metadata = before ? afterwards(before, now) : now;
+  const metadata = afterwards(before, now);
   const { preset } = note;
   if (kept) {
     copyFileSync(kept.file, join(folder, ENCODER_FILE));
@@ -90,7 +90,7 @@ export async function exportFlowBase(
   note: ExportNote,
 ): Promise<string> {
   mkdirSync(folder, { recursive: true });
-  const metadata = before ? afterwards(before, metadataOf(note)) : metadataOf(note);
+  const metadata = afterwards(before, metadataOf(note));
   const hash = await saveFlowBase(folder, { base: model, preset: note.preset, metadata });
   return `flow base ${hash.slice(0, 12)}`;
 }
@@ -138,24 +138,22 @@ export async function exportFlow(folder: string, flow: OpenedFlow, note: ExportN
   mkdirSync(folder, { recursive: true });
   const { model, people, base } = flow;
   const metadata = { ...metadataOf(note), people: String(people.ids.length) };
-  const encoderHash = await exportEncoder(folder, flow, note.preset, metadata);
-  const baseHash = model.base ? await exportLearnt(folder, model.base, flow, { ...note, metadata }) : base.hash;
-  const told = flow.before ? afterwards(flow.before, metadata) : metadata;
-  const adapter = { decoder: model.decoder, encoderHash, baseHash, preset: note.preset, metadata: told };
-  if (model.control) await saveControl(folder, { control: model.control, baseHash, preset: note.preset, metadata });
-  await exportKnownPeople(folder, flow, { encoderHash, preset: note.preset, metadata });
+  const { preset } = note;
+  const encoderHash = await exportEncoder(folder, flow, preset, metadata);
+  const baseHash = model.base
+    ? await saveFlowBase(folder, { base: model.base, preset, metadata: afterwards(base.metadata, metadata) })
+    : base.hash;
+  if (model.control) await saveControl(folder, { control: model.control, baseHash, preset, metadata });
+  await exportKnownPeople(folder, flow, { encoderHash, preset, metadata });
+  const adapter = {
+    decoder: model.decoder,
+    encoderHash,
+    baseHash,
+    preset,
+    metadata: afterwards(flow.before, metadata),
+  };
   const hash = await saveFlowAdapter(folder, adapter);
   return `encoder ${encoderHash.slice(0, 12)}, adapter ${hash.slice(0, 12)}`;
-}
-
-/** The base that has learned along, for whom the adapter is; returns its hash. */
-function exportLearnt(
-  folder: string,
-  learnt: FlowBase,
-  { base }: OpenedFlow,
-  { preset, metadata }: { preset: Preset; metadata: Record<string, string> },
-): Promise<string> {
-  return saveFlowBase(folder, { base: learnt, preset, metadata: afterwards(base.metadata, metadata) });
 }
 
 /** What the decoder has met of ℓ, where an identity tells by what it carries that it is of other pictures. */
@@ -191,12 +189,16 @@ async function exportEncoder(
   return saveEncoder(folder, { bundle: encoder.bundle, preset, metadata: afterwards(encoder.metadata, metadata) });
 }
 
-/** What is told of weights that one stage has trained after another. */
-function afterwards(first: Readonly<Record<string, string>>, then: Record<string, string>): Record<string, string> {
-  if (first.stage === undefined) return then;
+/** What is told of weights that one stage has trained after another, if there was one before. */
+function afterwards(
+  first: Readonly<Record<string, string>> | undefined,
+  then: Record<string, string>,
+): Record<string, string> {
+  if (first?.stage === undefined) return then;
   const both = (key: string) => `${first[key] ?? "?"} + ${then[key]}`;
   const hours = (Number(first.hours) + Number(then.hours)).toFixed(2);
-  return { ...then, stage: both("stage"), steps: both("steps"), hours };
+  const history = [first.history, first.command && `Before: \`npx ${first.command}\``].filter(Boolean).join("\n\n");
+  return { ...then, stage: both("stage"), steps: both("steps"), hours, ...(history && { history }) };
 }
 
 /** Writes a trained ControlNet; returns what to tell of it. */

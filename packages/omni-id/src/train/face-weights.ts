@@ -18,25 +18,25 @@ export class FaceWeights {
   /** Of some rows' pictures, `[B, N]` float32. */
   of(rows: readonly number[]): Tensor {
     return scope(() => {
-      const weights = this.#touched(rows)
+      const weights = touched(rows, this.#face)
         .mul(this.#weight - 1)
         .add(1);
       return weights.div(weights.mean([1], { keepdim: true }));
     });
   }
+}
 
-  /** The same of nothing but faces: 0 for every other token. */
-  ofFacesAlone(rows: readonly number[]): Tensor {
-    return scope(() => {
-      const touched = this.#touched(rows);
-      return touched.div(touched.mean([1], { keepdim: true }).clampMin(1 / touched.shape[1]));
-    });
-  }
+/** Weights of some rows' pictures by which nothing but faces counts, `[B, N]` float32: a mean of 1, 0 for every other token. */
+export function facesAlone(people: People, rows: readonly number[], patchSize: number): Tensor {
+  return scope(() => {
+    const faces = touched(rows, people.faceTokens(patchSize));
+    return faces.div(faces.mean([1], { keepdim: true }).clampMin(1 / faces.shape[1]));
+  });
+}
 
-  /** 1 where a token touches the face, else 0. */
-  #touched(rows: readonly number[]): Tensor {
-    return tensor(rows.map((row) => Array.from(this.#face(row)))).float();
-  }
+/** 1 where a token touches the face, else 0. */
+function touched(rows: readonly number[], face: (row: number) => Uint8Array): Tensor {
+  return tensor(rows.map((row) => Array.from(face(row)))).float();
 }
 
 /** Undefined where all tokens count alike, in the same bits as without any weights. */

@@ -49,10 +49,7 @@ export class BaseStage implements Stage<BaseBatch> {
     this.#urn = new Urn(people);
     this.#preset = preset;
     this.#seed = seed;
-    this.#faces = faceWeights(people, {
-      patchSize: model.latents.factor * preset.packing,
-      weight: preset.base.faceWeight,
-    });
+    this.#faces = faceWeights(people, { patchSize: model.patchSize, weight: preset.base.faceWeight });
     this.groups = parameterGroups(model);
     model.prompts.captions = true;
   }

@@ -127,10 +127,7 @@ export class FlowStage implements Stage<FlowBatch> {
     this.#seed = seed;
     this.#alteredShare = alteredShare;
     this.#likeness = likeness;
-    this.#faces = faceWeights(people, {
-      patchSize: base.latents.factor * preset.packing,
-      weight: preset.adapter.faceWeight,
-    });
+    this.#faces = faceWeights(people, { patchSize: base.patchSize, weight: preset.adapter.faceWeight });
     if (photos || preset.adapter.captions > 0) base.prompts.captions = true;
     const rates = { encoderRate: preset.adapter.encoderRate, backboneRate };
     setTrainable(model.encoder, rates);

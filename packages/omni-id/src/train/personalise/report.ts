@@ -7,7 +7,7 @@ import type { People } from "../../people/people.ts";
 import { saveSheet, toRgb } from "../../pictures/picture.ts";
 import { toUnit } from "../../pictures/rgb-batch.ts";
 import type { FlowPreset } from "../../presets/schema.ts";
-import { FaceWeights } from "../face-weights.ts";
+import { facesAlone } from "../face-weights.ts";
 import { figuresLine } from "../figures-line.ts";
 import { identityErrors } from "../flow/identity-errors.ts";
 import type { FlowModel } from "../flow/stage.ts";
@@ -42,8 +42,7 @@ export function reportOn(
     const right = scope(() => encodeTasks(model.encoder, photos, tasks, 3)).keep();
     const other = scope(() => right.roll([-1], [0])).keep();
     const x = scope(() => peopleTokens(base, scenes, rows));
-    const faces = new FaceWeights(scenes, { patchSize: base.latents.factor * preset.packing, weight: 1 });
-    const weights = scope(() => faces.ofFacesAlone(rows));
+    const weights = facesAlone(scenes, rows, base.patchSize);
     const metrics = identityErrors({ base, decoder: model.decoder }, { x, prompts, right, other, weights });
     const shown = people.slice(0, SHOWN);
     const { text, classifierFree: identity } = preset.guidance;
