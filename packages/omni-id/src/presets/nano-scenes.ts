@@ -32,7 +32,7 @@ export const nanoScenes: Preset = {
       targets: 2,
       // While faces are rough: it comes last, in a short training of its own (docs/scenes.md).
       likeness: 0,
-      // The base has hours to learn yet, and a step that teaches it whom to draw costs little more than one without.
+      // The base has hours to learn yet, and a step that teaches both costs a third more than the adapter's alone.
       baseRate: 1,
       // The rest keeps the base what it is without an identity: what guidance leads away from.
       told: 0.85,
