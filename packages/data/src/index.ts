@@ -70,7 +70,7 @@ export { Portrait, renderPerson, renderPictures, type SyntheticImage } from "./s
 export { HELD_OUT_WORDS, readHeldOut } from "./synth/scenes/held-out.ts";
 export { renderScenes, type SceneImage } from "./synth/scenes/render-scene.ts";
 export { LIGHT_WORDS } from "./synth/scenes/scene-caption.ts";
-export { drawSceneView, type SceneView } from "./synth/scenes/scene-view.ts";
+export { drawFramed, drawSceneView, type Framed, type SceneView } from "./synth/scenes/scene-view.ts";
 export {
   neverTogether,
   readSceneWords,
@@ -79,6 +79,15 @@ export {
   type SceneGroup,
   type SceneWords,
 } from "./synth/scenes/scene-words.ts";
-export { breaks, drawTruth, EXPRESSION_WORDS, type HeldOut, PLACES, type SceneTruth } from "./synth/scenes/truth.ts";
+export {
+  breaks,
+  drawTruth,
+  EXPRESSION_WORDS,
+  FRAMINGS,
+  type HeldOut,
+  PLACES,
+  type SceneTruth,
+  SIDES,
+} from "./synth/scenes/truth.ts";
 export { drawView, type View } from "./synth/view.ts";
 export { compiledWorker, type WorkerMessage, WorkerPool } from "./worker-pool.ts";

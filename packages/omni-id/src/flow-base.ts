@@ -1,4 +1,4 @@
-import { cat, nn, scope, type Tensor } from "@omni-id/torch";
+import { cat, nn, scope, type Tensor, zeros } from "@omni-id/torch";
 import type { Autoencoder } from "./backbones/autoencoder.ts";
 import type { Flux } from "./backbones/flux.ts";
 import { imagePositions, textPositions } from "./backbones/flux-positions.ts";
@@ -8,10 +8,11 @@ import { patchify, unpatchify } from "./pictures/patches.ts";
 import { fluxShift, type Shift } from "./sampling-steps.ts";
 
 /** What a FLUX is told beside the noisy picture and the time. */
-export type Conditions = Pick<
-  FluxInput,
-  "identity" | "residuals" | "modulation" | "extraText" | "references" | "extraImage"
->;
+export interface Conditions
+  extends Pick<FluxInput, "identity" | "residuals" | "modulation" | "extraText" | "references" | "extraImage"> {
+  /** Of each token what is known of the picture's layout, `[B, N, layoutChannels]`; nothing when absent. */
+  layout?: Tensor | undefined;
+}
 
 /** Conditions, or what makes them at each step of the sampling, as a ControlNet does. */
 export type Steering = Conditions | ((input: FluxTrunkInput) => Conditions);
@@ -24,6 +25,8 @@ export interface FlowBaseOptions {
   packing: number;
   /** Side of a picture, in pixels. */
   imageSize: number;
+  /** Channels behind the latents by which a token is told of the picture's layout; 0 when absent. */
+  layoutChannels?: number;
   /** Guidance scale that a distilled model is told (FLUX.1-dev: 3.5), in training and drawing; unused by others. */
   distilledGuidance?: number;
   /** How it is drawn with where nothing else is said. */
@@ -55,12 +58,14 @@ export class FlowBase extends nn.Module {
   checkpointBlocks = false;
   readonly #packing: number;
   readonly #grid: number;
+  readonly layoutChannels: number;
   /** Guidance scale that a distilled model is told; unused by others. */
   distilledGuidance: number | undefined;
   readonly #drawing: Drawing;
 
-  constructor({ latents, prompts, flux, packing, imageSize, distilledGuidance, drawing }: FlowBaseOptions) {
+  constructor(options: FlowBaseOptions) {
     super();
+    const { latents, prompts, flux, packing, imageSize, layoutChannels = 0, distilledGuidance, drawing } = options;
     if (flux.options.guidance && distilledGuidance === undefined) {
       throw new Error("this flow model is told a guidance scale: give distilledGuidance, such as 3.5");
     }
@@ -69,6 +74,7 @@ export class FlowBase extends nn.Module {
     this.flux = flux;
     this.#packing = packing;
     this.#grid = imageSize / this.patchSize;
+    this.layoutChannels = layoutChannels;
     this.distilledGuidance = distilledGuidance;
     this.#drawing = { shift: fluxShift, ...drawing };
   }
@@ -80,6 +86,11 @@ export class FlowBase extends nn.Module {
   /** Side of the square of pixels that one token stands for. */
   get patchSize(): number {
     return this.latents.factor * this.#packing;
+  }
+
+  /** Tokens along one side of a picture. */
+  get across(): number {
+    return this.#grid;
   }
 
   /** Tokens of a picture, and channels of each. */
@@ -136,9 +147,16 @@ export class FlowBase extends nn.Module {
   velocity(x: Tensor, t: Tensor, prompts: Prompts, steering: Steering = {}): Tensor {
     return scope(() => {
       const input = this.input(x, t, prompts);
-      const conditions = typeof steering === "function" ? steering(input) : steering;
-      return this.flux.forward({ ...input, ...conditions }).float();
+      const { layout, ...conditions } = typeof steering === "function" ? steering(input) : steering;
+      return this.flux.forward({ ...input, ...conditions, img: this.#withLayout(x, layout) }).float();
     });
+  }
+
+  /** Channels behind channels, as the FLUX.1 Tools take a picture of edges or depth (flux/sampling.py, img_cond). */
+  #withLayout(x: Tensor, layout: Tensor | undefined): Tensor {
+    if (this.layoutChannels === 0) return x;
+    const [batch, tokens] = x.shape;
+    return cat([x, layout ?? zeros([batch, tokens, this.layoutChannels])], 2);
   }
 }
 

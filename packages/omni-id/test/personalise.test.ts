@@ -260,7 +260,7 @@ describe("from the command line", () => {
     saveSafetensors(stranger, { identity: tensor([[1, 2]]) }, { metadata });
     for (const [args, said] of [
       [["--scene", "--id", id, id], /a scene shows one person, and 2 were given/],
-      [["--scene", "--pose", "10,0,0"], /--pose is not of scenes/],
+      [["--scene", "--expression", "smile"], /--expression is not of scenes/],
       [["--scene", "--size", "100"], /--size is not of scenes/],
       [["--negative", "hat"], /--negative is of scenes: add --scene/],
       [["--scene", "--weights", tiny], /these weights draw aligned faces, and no scenes/],

@@ -1,15 +1,21 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ShardSet, writeSyntheticShards } from "@omni-id/data";
 import { loadImage } from "@omni-id/face";
+import { noGrad, rand, randn, scope, type Tensor } from "@omni-id/torch";
 import { afterAll, expect, it } from "vitest";
+import { expectClose } from "../../torch/test/close.ts";
 import { SentenceEncoder } from "../src/backbones/sentences.ts";
+import type { FlowBase } from "../src/flow-base.ts";
 import { cutScene } from "../src/people/cut.ts";
+import { LAYOUT_CHANNELS, layoutTokens } from "../src/pictures/head-layout.ts";
 import { resolvePreset } from "../src/presets/index.ts";
 import { wordsOf } from "../src/text/prompt-words.ts";
 import { openBaseStage } from "../src/train/base/open.ts";
 import { synthCommand } from "../src/train/commands.ts";
+import { buildFlowBase } from "../src/weights/build.ts";
+import { loadFlowBase, saveFlowBase, startFlowBase } from "../src/weights/flow.ts";
 import { TINY_SCENES } from "./tiny-weights.ts";
 
 const root = mkdtempSync(join(tmpdir(), "omni-id-scenes-base-"));
@@ -57,6 +63,36 @@ it("a scene of another size keeps its place: landmarks and mask are scaled with 
   expect([crop.width, crop.height]).toEqual([16, 16]);
   expect(moved[5]).toBe(10);
   expect([crop.data[3 * 2], crop.data[3 * 13]]).toEqual([0, 200]);
+});
+
+it("a base that was never told of layouts takes them, and draws the same until it is trained", async () => {
+  const [without, folder] = [resolvePreset("nano-scenes", [...TINY_SCENES, "flow.layout=false"]), join(root, "untold")];
+  mkdirSync(folder);
+  const old = buildFlowBase(without);
+  await saveFlowBase(folder, { base: old, preset: without, metadata: {} });
+  expect((await loadFlowBase(folder)).base.layoutChannels).toBe(0);
+  const started = buildFlowBase(preset);
+  await startFlowBase(started, folder);
+  const loaded = await loadFlowBase(folder, preset);
+  expect(loaded.preset.flow.layout).toBe(true);
+
+  scope(() =>
+    noGrad(() => {
+      const [tokens, channels] = old.tokenShape;
+      const [x, t] = [randn([1, tokens, channels]), rand([1])];
+      const more = randn([old.flux.options.width, LAYOUT_CHANNELS]);
+      const layout = layoutTokens([{ x: 0.1, y: 0, size: 0.6, yaw: 5, pitch: 0, roll: 0 }], old.across);
+      const velocity = (base: FlowBase, told?: Tensor) =>
+        base.velocity(x, t, base.prompts.encode(["a hat"]), { layout: told });
+      const before = velocity(old);
+      for (const base of [started, loaded.base]) {
+        expectClose(velocity(base, layout), before);
+        expectClose(velocity(base), before);
+        base.flux.img_in.weight.detach().narrow(1, channels, base.layoutChannels).copy_(more);
+        expect(velocity(base, layout).sub(before).abs().max().item()).toBeGreaterThan(1e-4);
+      }
+    }),
+  );
 });
 
 it("weights tell the command that renders their scenes again", async () => {

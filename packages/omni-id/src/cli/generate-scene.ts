@@ -1,4 +1,5 @@
 import { basename } from "node:path";
+import type { Pose } from "@omni-id/face";
 import { STEPS } from "../generate/draw-settings.ts";
 import { saveGrid } from "../generate/grid.ts";
 import { SceneGenerator } from "../generate/scene-generator.ts";
@@ -14,6 +15,7 @@ import { stepBar } from "./step-bar.ts";
 export interface SceneChosen {
   id?: readonly string[];
   prompt?: string;
+  pose?: Pose;
   negative?: string;
   number: number;
   seed: number;
@@ -30,7 +32,7 @@ export interface SceneChosen {
 }
 
 /** Options of aligned faces and of klein alone, which mean nothing for a scene. */
-const OTHERS = ["pose", "expression", "landmarks", "base", "references", "size", "preview"] as const;
+const OTHERS = ["expression", "landmarks", "base", "references", "size", "preview"] as const;
 
 /** @throws UsageError when options do not go together with --scene, or when some are of scenes and it is missing */
 export function checkScene(given: Readonly<Record<string, unknown>>): void {
@@ -54,7 +56,7 @@ const dashed = (name: string) => name.replaceAll(/[A-Z]/g, (letter) => `-${lette
 
 /** `omni-id generate --scene`: a person in a scene that a sentence tells of (section 4.3). */
 export async function drawScenes(out: string, options: SceneChosen): Promise<void> {
-  const { id: [file] = [], number, seed, negative, steps = STEPS, solver = "dpm", json } = options;
+  const { id: [file] = [], number, seed, pose, negative, steps = STEPS, solver = "dpm", json } = options;
   const span = { start: options.identityStart ?? 0, end: options.identityEnd ?? 1 };
   if (span.start >= span.end) {
     throw new UsageError(`--identity-start ${span.start} is not before --identity-end ${span.end}`);
@@ -66,6 +68,11 @@ export async function drawScenes(out: string, options: SceneChosen): Promise<voi
       throw new UsageError("--embedded-guidance is of FLUX.1-dev, and these weights draw with another model");
     base.distilledGuidance = options.embeddedGuidance;
   }
+  if (pose && !preset.flow.layout) {
+    throw new UsageError(
+      "--pose: these weights decide by themselves how a head is held (flow.layout=false): leave it out",
+    );
+  }
   const prompt = fitting(generator, options.prompt?.trim() || preset.flow.prompt);
   const away = negative === undefined ? undefined : fitting(generator, negative);
   const guidance = {
@@ -74,7 +81,13 @@ export async function drawScenes(out: string, options: SceneChosen): Promise<voi
   };
   const identity = file === undefined ? undefined : loadIdentity(file);
   if (file !== undefined && identity) checkEncoder(file, identity, generator.encoder.hash);
-  const wishes = Array.from({ length: number }, (_, i) => ({ prompt, seed, number: i, identity: identity?.tokens }));
+  const wishes = Array.from({ length: number }, (_, i) => ({
+    prompt,
+    seed,
+    pose,
+    number: i,
+    identity: identity?.tokens,
+  }));
   const bar = stepBar(steps);
   const precision = options.float32 ? "float32" : undefined;
   const made = generator.draw(wishes, {

@@ -28,6 +28,8 @@ export interface SceneOptions {
   negative: string;
   /** Whom to draw, picture by picture; anybody when absent. */
   conditions?: Conditions;
+  /** Where heads are and how they are held, `[B, N, C]`, for a model that is told of layouts; untold when absent. */
+  layout?: Tensor | undefined;
   /** Each 1: as the model says by itself. */
   guidance: SceneGuidance;
   /** In which share of the steps the identity is told; all of them when absent. */
@@ -47,7 +49,7 @@ export interface SceneOptions {
  * identity. The model is asked up to three times for a velocity, and never for what has no weight.
  */
 export function drawScene(base: FlowBase, options: SceneOptions): Tensor {
-  const { pictures, negative, conditions, guidance, span = { start: 0, end: 1 }, onStep } = options;
+  const { pictures, negative, conditions, layout, guidance, span = { start: 0, end: 1 }, onStep } = options;
   const { steps = STEPS, solver = "dpm", precision = preferredPrecision() } = options;
   const count = pictures.length;
   checkCount(count);
@@ -65,7 +67,7 @@ export function drawScene(base: FlowBase, options: SceneOptions): Tensor {
           const t = zeros([count]).add(time);
           const ask = (prompts: Prompts, steering?: Conditions) =>
             autocast({ dtype: "bfloat16", enabled: precision === "bfloat16" }, () =>
-              base.velocity(x, t, prompts, steering),
+              base.velocity(x, t, prompts, { ...steering, layout }),
             );
           const withIdentity = conditions && guidance.identity !== 0 && identityAt(stepOf(times, time), steps, span);
           if (!withIdentity) {

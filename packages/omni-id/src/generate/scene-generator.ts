@@ -1,8 +1,10 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import type { Pose } from "@omni-id/face";
 import { scope, stack, type Tensor } from "@omni-id/torch";
 import { unknownWords, VocabularyEncoder } from "../backbones/words.ts";
 import type { FlowAdapter } from "../flow-decoder.ts";
+import { layoutTokens } from "../pictures/head-layout.ts";
 import type { Representation } from "../representations/representation.ts";
 import type { IdentitySpan, SceneGuidance, SolverName } from "../sampling-steps.ts";
 import { type LoadedEncoder, loadRepresentation } from "../weights/first-stage.ts";
@@ -16,6 +18,7 @@ import {
 } from "../weights/flow.ts";
 import { ENCODER_FILE, shippedWeights } from "../weights/folder.ts";
 import { drawScene } from "./draw-scene.ts";
+import { drawLayout } from "./scene-layout.ts";
 
 /** Whom to draw, where, and from which noise. */
 export interface SceneWish {
@@ -26,6 +29,8 @@ export interface SceneWish {
   seed: number;
   /** Number of the picture under its seed; 0 when absent. */
   number?: number;
+  /** How the head is held, degrees; drawn where nothing is said. */
+  pose?: Pose | undefined;
 }
 
 /** How scenes are drawn; what is left out is the preset's. */
@@ -104,10 +109,13 @@ export class SceneGenerator {
     if (identities.length > 0 && identities.length < wishes.length) {
       throw new Error("scenes with an identity and scenes without one are not drawn together: draw them apart");
     }
+    const { base } = this.base;
+    const pictures = wishes.map(({ number = 0, ...wish }) => ({ ...wish, number }));
     return scope(() =>
-      drawScene(this.base.base, {
+      drawScene(base, {
         ...settings,
-        pictures: wishes.map(({ prompt, seed, number = 0 }) => ({ prompt, seed, number })),
+        pictures,
+        layout: base.layoutChannels > 0 ? layoutTokens(pictures.map(drawLayout), base.across) : undefined,
         negative: negative ?? this.base.preset.flow.prompt,
         guidance: { ...this.guidance, ...guidance },
         conditions: identities.length > 0 ? this.#adapter.conditions(stack(identities)) : undefined,

@@ -25,6 +25,7 @@ export const presets: Readonly<Record<string, Preset>> = {
 const BEFORE: Values = {
   faceMask: "outline-skin",
   flow: {
+    layout: false,
     guidance: { distilled: 3.5, classifierFree: 3 },
     base: { faceWeight: 1 },
     adapter: { standardise: true, faceWeight: 1, baseRate: 0, told: 1 },

@@ -20,6 +20,8 @@ export const nanoScenes: Preset = {
     prompts: { kind: "transformer", vocabulary: 190, length: 32, width: 128, layers: 3, heads: 4 },
     // 14 MB in 16 bits: the project's files stay below 40 MB together.
     flux: { ...nano.flow.flux, vectorWidth: 96, contextWidth: 128, width: 224, heads: 7 },
+    // So small a model draws two halves of two faces where it has to decide by itself how a head is held.
+    layout: true,
     // Nearly every scene is told in words: the rest teaches what guidance leads away from.
     guidance: { ...nano.flow.guidance, classifierFree: 2, text: 3 },
     adapter: {

@@ -52,6 +52,7 @@ export const nano: Preset = {
       axes: [8, 12, 12],
       guidance: false,
     },
+    layout: false,
     prompt: "photo of a person.",
     guidance: { distilled: 3.5, classifierFree: 3, text: 1 },
     base: {

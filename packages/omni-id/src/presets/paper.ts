@@ -60,6 +60,7 @@ export const paper: Preset = {
       axes: [16, 56, 56],
       guidance: true,
     },
+    layout: false,
     prompt: "photo of a person.",
     // FLUX.1-dev's own: distilled at 3.5, and nothing on top of it.
     guidance: { distilled: 3.5, classifierFree: 1, text: 1 },

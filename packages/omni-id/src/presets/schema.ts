@@ -106,6 +106,8 @@ const flow = z.strictObject({
     axes: z.array(count),
     guidance: z.boolean(),
   }),
+  /** Each token of a picture is told where the head is and how it is held, behind its latents; not in the paper. */
+  layout: z.boolean(),
   /** The prompt of all identity training. */
   prompt: z.string(),
   guidance: z.strictObject({

@@ -12,6 +12,7 @@ import { Encoder } from "../encoder.ts";
 import { FlowBase } from "../flow-base.ts";
 import { FlowAdapter } from "../flow-decoder.ts";
 import { MaskedDecoder } from "../masked-decoder.ts";
+import { LAYOUT_CHANNELS } from "../pictures/head-layout.ts";
 import type { FlowPreset, Preset } from "../presets/schema.ts";
 import { ArcFaceRepresentation } from "../representations/arcface.ts";
 import { ArcFaceClipRepresentation } from "../representations/arcface-clip.ts";
@@ -59,11 +60,13 @@ export function buildMaskedDecoder({ identity, mtd }: Preset): MaskedDecoder {
 /** The flow model that a preset describes, with fresh weights. */
 export function buildFlowBase({ flow }: Preset): FlowBase {
   const latents = buildLatents(flow);
-  const inChannels = latents.latentChannels * flow.packing ** 2;
+  const outChannels = latents.latentChannels * flow.packing ** 2;
+  const layoutChannels = flow.layout ? LAYOUT_CHANNELS : 0;
   return new FlowBase({
     latents,
     prompts: buildPrompts(flow),
-    flux: new Flux({ ...flow.flux, inChannels }),
+    flux: new Flux({ ...flow.flux, inChannels: outChannels + layoutChannels, outChannels }),
+    layoutChannels,
     packing: flow.packing,
     imageSize: flow.imageSize,
     distilledGuidance: flow.guidance.distilled,

@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { defaultDevice } from "@omni-id/torch";
+import { cat, defaultDevice, scope, type Tensor, zeros } from "@omni-id/torch";
 import type { LandmarkControl } from "../adapters/landmark-control.ts";
 import type { Autoencoder } from "../backbones/autoencoder.ts";
+import type { Flux } from "../backbones/flux.ts";
 import { SmoothedAutoencoder } from "../backbones/smoothed-autoencoder.ts";
 import { VocabularyEncoder } from "../backbones/words.ts";
 import { loadFluxBase } from "../checkpoints/flux-base.ts";
@@ -67,7 +68,7 @@ export function publishedPreset(folder: string): Preset | undefined {
 
 /**
  * Loads a flow model with its autoencoder and prompt encoder, frozen: those of a folder, or the published files where
- * the preset takes these.
+ * the preset takes these. One that is wanted to be told of layouts and is not yet is made ready for it.
  * @param model which of FLUX.2's two; Base when absent
  * @throws when a file is missing, damaged, or of another shape than its own preset
  */
@@ -81,8 +82,9 @@ export async function loadFlowBase(folder: string, wanted?: Preset, model?: Klei
   }
   const open = (name: string) => openWeightsFile(join(folder, name), "base");
   const [flux, autoencoder, prompts] = [await open(FLUX_FILE), await open(AUTOENCODER_FILE), await open(PROMPTS_FILE)];
-  const base = buildFlowBase(flux.preset);
-  base.flux.loadStateDict(flux.tensors);
+  const preset = wanted?.flow.layout ? { ...flux.preset, flow: { ...flux.preset.flow, layout: true } } : flux.preset;
+  const base = buildFlowBase(preset);
+  base.flux.loadStateDict(widened(flux.tensors, base.flux));
   base.latents.loadStateDict(autoencoder.tensors);
   base.prompts.loadStateDict(prompts.tensors);
   if (base.prompts instanceof VocabularyEncoder) {
@@ -90,7 +92,17 @@ export async function loadFlowBase(folder: string, wanted?: Preset, model?: Klei
   }
   base.eval();
   base.requiresGrad_(false);
-  return { base, preset: flux.preset, hash: flux.hash, metadata: flux.metadata };
+  return { base, preset, hash: flux.hash, metadata: flux.metadata };
+}
+
+/** Weights of a FLUX for one that is told of more channels, which change nothing until they are trained. */
+function widened(tensors: ReadonlyMap<string, Tensor>, { options, img_in }: Flux): ReadonlyMap<string, Tensor> {
+  const key = "img_in.weight";
+  const narrow = tensors.get(key);
+  const missing = narrow ? options.inChannels - narrow.shape[1] : 0;
+  if (!narrow || missing <= 0) return tensors;
+  const wide = scope(() => cat([narrow.float(), zeros([img_in.weight.shape[0], missing])], 1));
+  return new Map([...tensors, [key, wide]]);
 }
 
 /** Writes an autoencoder alone; returns its hash. */
@@ -118,7 +130,8 @@ export async function startAutoencoder(latents: Autoencoder, folder: string): Pr
  */
 export async function startFlowBase(base: FlowBase, folder: string): Promise<Readonly<Record<string, string>>> {
   const loaded = await loadFlowBase(folder);
-  for (const part of ["flux", "prompts"] as const) base[part].loadStateDict(loaded.base[part].stateDict());
+  base.flux.loadStateDict(widened(loaded.base.flux.stateDict(), base.flux));
+  base.prompts.loadStateDict(loaded.base.prompts.stateDict());
   await startAutoencoder(base.latents, folder);
   if (base.prompts instanceof VocabularyEncoder && loaded.base.prompts instanceof VocabularyEncoder) {
     base.prompts.vocabulary = [...loaded.base.prompts.vocabulary];

@@ -24,6 +24,25 @@ const SIDES = { left: -1, centre: 0, right: 1 } as const;
 /** How bright a place is behind a person who is well exposed. */
 const BRIGHTNESS: Readonly<Record<string, number>> = { evening: 0.5, backlight: 1.5, studio: 0.6, sunny: 1.15 };
 
+/** Where in a picture the face lies: half the picture's height over the face's size, and how far from its middle, in half pictures (right, up). */
+export type Framed = Pick<View, "extent" | "shift">;
+
+/** Draws where a face lies in a picture of such a framing. */
+export function drawFramed(
+  r: KeyedRandom,
+  { framing, side, hat }: Pick<SceneTruth, "framing" | "side" | "hat">,
+): Framed {
+  const [least, most] = EXTENTS[framing];
+  const wander = framing === "close-up" ? 0.6 : 1;
+  return {
+    extent: r.range(least, most),
+    shift: [
+      SIDES[side] * r.range(0.25, 0.42) * wander + r.spread(0.03, 0.07),
+      HEIGHTS[framing] - (hat === "none" ? 0 : HAT_ROOM) + r.spread(0.04, 0.08),
+    ],
+  };
+}
+
 /** Draws scene `image` of a person; depends on the person's seed and number and the scene's number alone. */
 export function drawSceneView(person: Person, image: number, options: TruthOptions): SceneView {
   const r = new KeyedRandom(person.seed, person.identity, image, 0x5ce2e);
@@ -32,9 +51,7 @@ export function drawSceneView(person: Person, image: number, options: TruthOptio
   const albedo = person.macro.origin[0] > 0.5 ? 0.13 : 0.36;
   const target = Math.exp(r.spread(0.1, 0.22)) * 0.56 * (albedo / 0.36) ** -0.38;
   const exposure = (1.7 * target) / Math.max(0.12, frontalLight(light));
-  const [least, most] = EXTENTS[truth.framing];
   const yaw = r.chance(0.65) ? r.spread(9, 20) : r.spread(26, 45);
-  const wander = truth.framing === "close-up" ? 0.6 : 1;
   return {
     ...drawView(person, image),
     seed: r.below(2 ** 31),
@@ -46,11 +63,7 @@ export function drawSceneView(person: Person, image: number, options: TruthOptio
     units: EXPRESSIONS[truth.expression].draw(r),
     gaze: [Math.max(-22, Math.min(22, -yaw * r.range(0.3, 0.9))), r.spread(3, 6)],
     fov: Math.exp(r.range(Math.log(14), Math.log(32))),
-    extent: r.range(least, most),
-    shift: [
-      SIDES[truth.side] * r.range(0.25, 0.42) * wander + r.spread(0.03, 0.07),
-      HEIGHTS[truth.framing] - (truth.hat === "none" ? 0 : HAT_ROOM) + r.spread(0.04, 0.08),
-    ],
+    ...drawFramed(r, truth),
     light,
     exposure,
     background: {

@@ -81,6 +81,18 @@ const LIGHTS = {
 } as const;
 export type SceneLight = (typeof LIGHTS)["indoors" | "outdoors"][number];
 
+/** How near a person comes, and where in the picture: each with how often. */
+export const FRAMINGS = [
+  ["close-up", 1.5],
+  ["head and shoulders", 2],
+  ["half figure", 1],
+] as const;
+export const SIDES = [
+  ["left", 1],
+  ["centre", 2],
+  ["right", 1],
+] as const;
+
 /** Suits come in sober colours. */
 const SUIT_COLOURS = ["grey", "black", "blue", "brown"] as const;
 const keysOf = <K extends string>(record: Readonly<Record<K, unknown>>) => Object.keys(record) as K[];
@@ -135,15 +147,7 @@ function anyTruth(r: KeyedRandom): SceneTruth {
     place,
     setting,
     light: place === "city at night" ? "evening" : r.pick(LIGHTS[setting]),
-    framing: r.weighted([
-      ["close-up", 1.5],
-      ["head and shoulders", 2],
-      ["half figure", 1],
-    ] as const),
-    side: r.weighted([
-      ["left", 1],
-      ["centre", 2],
-      ["right", 1],
-    ] as const),
+    framing: r.weighted(FRAMINGS),
+    side: r.weighted(SIDES),
   };
 }

@@ -1,4 +1,4 @@
-import { noGrad, randn, scope, type Tensor, zeros } from "@omni-id/torch";
+import { cat, noGrad, randn, scope, type Tensor, zeros } from "@omni-id/torch";
 import { VocabularyEncoder } from "../../backbones/words.ts";
 import type { FlowBase } from "../../flow-base.ts";
 import { keyedGenerator } from "../../people/draws.ts";
@@ -14,6 +14,7 @@ import { startAutoencoder, startFlowBase } from "../../weights/flow.ts";
 import { fitLatents } from "../autoencoder/fit.ts";
 import { figuresLine } from "../figures-line.ts";
 import { heldOutError } from "../held-out-error.ts";
+import { peopleLayout } from "../people-layout.ts";
 import { peopleTokens } from "../people-tokens.ts";
 import type { HeldOutReport } from "../stage.ts";
 import { type OpenStageOptions, openStagePeople } from "../stage-people.ts";
@@ -67,16 +68,19 @@ function reportOn(model: FlowBase, validation: People, preset: Preset, step: num
   return noGrad(() => {
     const metrics: Record<string, number> = {};
     const x = scope(() => peopleTokens(model, validation, rows));
+    const layout = peopleLayout(model, validation, rows);
+    const conditions = (start: number, length: number) => ({ layout: layout?.narrow(0, start, length) });
     for (const [name, prompts] of [
       ["fixed", fixed],
       ["captions", told],
     ] as const) {
-      const errors = TIMES.map((time) => heldOutError(model, x, { time, purpose: HELD_OUT_DRAW, prompts }));
+      const errors = TIMES.map((time) => heldOutError(model, x, { time, purpose: HELD_OUT_DRAW, prompts, conditions }));
       for (const [i, time] of TIMES.entries()) metrics[`${name}_${time}`] = errors[i];
       metrics[name] = errors.reduce((sum, error) => sum + error, 0) / errors.length;
     }
     const prompts = [...fixed.slice(0, 20), ...told.slice(0, 20)];
-    const made = scope(() => samplePictures(model, prompts).unbind(0).map(toRgb));
+    const shown = layout && cat([layout.narrow(0, 0, 20), layout.narrow(0, 0, 20)]);
+    const made = scope(() => samplePictures(model, prompts, shown).unbind(0).map(toRgb));
     const picture = (file: string) =>
       saveSheet(file, {
         title: `step ${step}: two rows by the fixed prompt, two by captions of validation people`,
@@ -89,12 +93,14 @@ function reportOn(model: FlowBase, validation: People, preset: Preset, step: num
   });
 }
 
-function samplePictures(model: FlowBase, prompts: readonly string[], steps = 25): Tensor {
+const STEPS = 25;
+
+function samplePictures(model: FlowBase, prompts: readonly string[], layout: Tensor | undefined): Tensor {
   return scope(() => {
     const [tokens, channels] = model.tokenShape;
     const told = model.prompts.encode(prompts);
     const start = randn([prompts.length, tokens, channels], { generator: keyedGenerator(1, 0, HELD_OUT_DRAW) });
-    const velocity = (x: Tensor, t: number) => model.velocity(x, zeros([prompts.length]).add(t), told);
-    return model.pictures(euler(velocity, start, schedule({ steps, tokens, shift: model.drawing.shift })));
+    const velocity = (x: Tensor, t: number) => model.velocity(x, zeros([prompts.length]).add(t), told, { layout });
+    return model.pictures(euler(velocity, start, schedule({ steps: STEPS, tokens, shift: model.drawing.shift })));
   });
 }

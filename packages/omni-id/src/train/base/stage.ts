@@ -8,6 +8,7 @@ import { Urn } from "../../people/sample.ts";
 import { wordsOf } from "../../people/words-of.ts";
 import type { FlowPreset } from "../../presets/schema.ts";
 import { type FaceWeights, faceWeights } from "../face-weights.ts";
+import { peopleLayout } from "../people-layout.ts";
 import { peopleTokens } from "../people-tokens.ts";
 import { partOf, rowsOf, type Share } from "../share.ts";
 import { type HeldOutReport, type ParameterGroup, parameterGroups, type Stage, type StepResult } from "../stage.ts";
@@ -88,7 +89,8 @@ export class BaseStage implements Stage<BaseBatch> {
     pictures: Pictures = this.#people,
   ): StepResult {
     const x = peopleTokens(this.model, pictures, rows);
-    const velocity = this.model.velocity(noised(x, noise, t), t, this.model.prompts.encode(prompts));
+    const layout = peopleLayout(this.model, this.#people, rows);
+    const velocity = this.model.velocity(noised(x, noise, t), t, this.model.prompts.encode(prompts), { layout });
     return { loss: flowError(velocity, x, noise, this.#faces?.of(rows)).mean(), metrics: {} };
   }
 }

@@ -16,6 +16,8 @@ export interface HeldOutPictures {
   right: Tensor;
   /** Somebody else's. */
   other: Tensor;
+  /** What the base is told of their layouts, `[N, T, C]`. */
+  layout?: Tensor | undefined;
   /** How much each token counts, `[N, T]`; all alike when absent. */
   weights?: Tensor;
 }
@@ -23,13 +25,15 @@ export interface HeldOutPictures {
 /** At four times: the flow loss with the right identity, and how much worse it is with another one, and with none. */
 export function identityErrors(
   { base, decoder }: { base: FlowBase; decoder: FlowAdapter },
-  { x, prompts, right, other, weights }: HeldOutPictures,
+  { x, prompts, right, other, layout, weights }: HeldOutPictures,
 ): Record<string, number> {
   const metrics: Record<string, number> = {};
   for (const time of TIMES) {
     const error = (identities?: Tensor) => {
-      const conditions =
-        identities && ((start: number, length: number) => decoder.conditions(identities.narrow(0, start, length)));
+      const conditions = (start: number, length: number) => ({
+        ...(identities && decoder.conditions(identities.narrow(0, start, length))),
+        layout: layout?.narrow(0, start, length),
+      });
       return heldOutError(base, x, { time, purpose: HELD_OUT_DRAW, prompts, conditions, weights });
     };
     const own = error(right);

@@ -15,6 +15,7 @@ import type { Representation } from "../../representations/representation.ts";
 import { alterInputs } from "../altered-inputs.ts";
 import { type FaceWeights, faceWeights } from "../face-weights.ts";
 import type { LikenessLoss } from "../likeness.ts";
+import { peopleLayout } from "../people-layout.ts";
 import { peopleTokens } from "../people-tokens.ts";
 import { ALONE, meanOf, partOf, placeOf, rowsOf, type Share } from "../share.ts";
 import {
@@ -249,7 +250,8 @@ export class FlowStage implements Stage<FlowBatch> {
   #velocity(xt: Tensor, { targets, prompts, t }: FlowBatch, conditions: Conditions | undefined): Tensor {
     const told = this.#base.prompts.encode(prompts);
     const { control } = this.model;
-    if (!control) return this.#base.velocity(xt, t, told, conditions);
+    const layout = peopleLayout(this.#base, this.#people, targets);
+    if (!control) return this.#base.velocity(xt, t, told, { ...conditions, layout });
     const lines = landmarkPictures(this.#people.landmarksOf(targets), this.#preset.imageSize);
     return this.#base.velocity(xt, t, told, control.steer(lines, conditions));
   }

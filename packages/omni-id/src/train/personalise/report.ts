@@ -11,6 +11,7 @@ import { facesAlone } from "../face-weights.ts";
 import { figuresLine } from "../figures-line.ts";
 import { identityErrors } from "../flow/identity-errors.ts";
 import type { FlowModel } from "../flow/stage.ts";
+import { peopleLayout } from "../people-layout.ts";
 import { peopleTokens } from "../people-tokens.ts";
 import type { HeldOutReport } from "../stage.ts";
 
@@ -43,7 +44,8 @@ export function reportOn(
     const other = scope(() => right.roll([-1], [0])).keep();
     const x = scope(() => peopleTokens(base, scenes, rows));
     const weights = facesAlone(scenes, rows, base.patchSize);
-    const metrics = identityErrors({ base, decoder: model.decoder }, { x, prompts, right, other, weights });
+    const layout = peopleLayout(base, scenes, rows);
+    const metrics = identityErrors({ base, decoder: model.decoder }, { x, prompts, right, other, layout, weights });
     const shown = people.slice(0, SHOWN);
     const { text, classifierFree: identity } = preset.guidance;
     const draw = (identities: Tensor | undefined) =>
@@ -53,6 +55,7 @@ export function reportOn(
           negative: preset.prompt,
           guidance: { text, identity },
           conditions: identities && model.decoder.conditions(identities.narrow(0, 0, shown.length)),
+          layout: layout?.narrow(0, 0, shown.length),
         })
           .unbind(0)
           .map(toRgb),
@@ -70,7 +73,7 @@ export function reportOn(
     ];
     right.dispose();
     other.dispose();
-    for (const tensor of [x, weights]) tensor.dispose();
+    for (const tensor of [x, weights, layout]) tensor?.dispose();
     const picture = (file: string) =>
       saveSheet(file, {
         title: `step ${step}`,
