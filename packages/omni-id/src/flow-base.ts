@@ -8,11 +8,10 @@ import { patchify, unpatchify } from "./pictures/patches.ts";
 import { fluxShift, type Shift } from "./sampling-steps.ts";
 
 /** What a FLUX is told beside the noisy picture and the time. */
-export interface Conditions
-  extends Pick<FluxInput, "identity" | "residuals" | "modulation" | "extraText" | "references" | "extraImage"> {
-  /** Of each token what is known of the picture's layout, `[B, N, layoutChannels]`; nothing when absent. */
-  layout?: Tensor | undefined;
-}
+export type Conditions = Pick<
+  FluxInput,
+  "identity" | "residuals" | "modulation" | "extraText" | "references" | "extraImage"
+>;
 
 /** Conditions, or what makes them at each step of the sampling, as a ControlNet does. */
 export type Steering = Conditions | ((input: FluxTrunkInput) => Conditions);
@@ -58,6 +57,7 @@ export class FlowBase extends nn.Module {
   checkpointBlocks = false;
   readonly #packing: number;
   readonly #grid: number;
+  /** Channels by which a token is told of the picture's layout; 0: it is told nothing. */
   readonly layoutChannels: number;
   /** Guidance scale that a distilled model is told; unused by others. */
   distilledGuidance: number | undefined;
@@ -132,31 +132,30 @@ export class FlowBase extends nn.Module {
     return scope(() => this.latents.decode(unpatchify(tokens, this.#packing)).float());
   }
 
-  /** What the model and a ControlNet beside it are asked with: noisy tokens `[B, N, C]`, times `[B]`. */
-  input(x: Tensor, t: Tensor, { txt, y }: Prompts): FluxTrunkInput {
+  /**
+   * What the model and a ControlNet beside it are asked with: noisy tokens `[B, N, C]`, times `[B]`.
+   * @param layout of each token what is known of the picture's layout, `[B, N, layoutChannels]`; nothing when absent
+   */
+  input(x: Tensor, t: Tensor, { txt, y }: Prompts, layout?: Tensor): FluxTrunkInput {
     return scope(() => {
+      // Channels behind channels, as the FLUX.1 Tools take a picture of edges or depth (flux/sampling.py, img_cond).
+      const told = this.layoutChannels > 0 && (layout ?? zeros([x.shape[0], x.shape[1], this.layoutChannels]));
+      const img = told ? cat([x, told], 2) : x;
       const { options } = this.flux;
       const guidance = options.guidance ? t.mul(0).add(this.distilledGuidance ?? 0) : undefined;
       const imgIds = imagePositions({ rows: this.#grid, columns: this.#grid }, options);
       const txtIds = textPositions({ length: txt.shape[1] }, options);
-      return { img: x, imgIds, txt, txtIds, y, timesteps: t, guidance, checkpointBlocks: this.checkpointBlocks };
+      return { img, imgIds, txt, txtIds, y, timesteps: t, guidance, checkpointBlocks: this.checkpointBlocks };
     });
   }
 
   /** v(x_t, t): noisy tokens `[B, N, C]`, times `[B]` → velocity `[B, N, C]`, float32. */
-  velocity(x: Tensor, t: Tensor, prompts: Prompts, steering: Steering = {}): Tensor {
+  velocity(x: Tensor, t: Tensor, prompts: Prompts, steering: Steering = {}, layout?: Tensor): Tensor {
     return scope(() => {
-      const input = this.input(x, t, prompts);
-      const { layout, ...conditions } = typeof steering === "function" ? steering(input) : steering;
-      return this.flux.forward({ ...input, ...conditions, img: this.#withLayout(x, layout) }).float();
+      const input = this.input(x, t, prompts, layout);
+      const conditions = typeof steering === "function" ? steering(input) : steering;
+      return this.flux.forward({ ...input, ...conditions }).float();
     });
-  }
-
-  /** Channels behind channels, as the FLUX.1 Tools take a picture of edges or depth (flux/sampling.py, img_cond). */
-  #withLayout(x: Tensor, layout: Tensor | undefined): Tensor {
-    if (this.layoutChannels === 0) return x;
-    const [batch, tokens] = x.shape;
-    return cat([x, layout ?? zeros([batch, tokens, this.layoutChannels])], 2);
   }
 }
 

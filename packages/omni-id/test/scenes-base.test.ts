@@ -82,8 +82,7 @@ it("a base that was never told of layouts takes them, and draws the same until i
       const [x, t] = [randn([1, tokens, channels]), rand([1])];
       const more = randn([old.flux.options.width, LAYOUT_CHANNELS]);
       const layout = layoutTokens([{ x: 0.1, y: 0, size: 0.6, yaw: 5, pitch: 0, roll: 0 }], old.across);
-      const velocity = (base: FlowBase, told?: Tensor) =>
-        base.velocity(x, t, base.prompts.encode(["a hat"]), { layout: told });
+      const velocity = (base: FlowBase, told?: Tensor) => base.velocity(x, t, base.prompts.encode(["a hat"]), {}, told);
       const before = velocity(old);
       for (const base of [started, loaded.base]) {
         expectClose(velocity(base, layout), before);

@@ -67,7 +67,7 @@ export function drawScene(base: FlowBase, options: SceneOptions): Tensor {
           const t = zeros([count]).add(time);
           const ask = (prompts: Prompts, steering?: Conditions) =>
             autocast({ dtype: "bfloat16", enabled: precision === "bfloat16" }, () =>
-              base.velocity(x, t, prompts, { ...steering, layout }),
+              base.velocity(x, t, prompts, steering, layout),
             );
           const withIdentity = conditions && guidance.identity !== 0 && identityAt(stepOf(times, time), steps, span);
           if (!withIdentity) {

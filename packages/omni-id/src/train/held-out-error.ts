@@ -15,6 +15,8 @@ export interface HeldOutQuestion {
   prompts: readonly string[];
   /** What the model is told of the pictures from number `start` on, `length` of them. */
   conditions?: (start: number, length: number) => Steering;
+  /** What the model is told of the pictures' layouts, `[N, T, C]`. */
+  layout?: Tensor | undefined;
   /** How much each token counts, `[N, T]`; all alike when absent. */
   weights?: Tensor | undefined;
 }
@@ -23,7 +25,7 @@ export interface HeldOutQuestion {
 export function heldOutError(
   base: FlowBase,
   x: Tensor,
-  { time, purpose, prompts, conditions, weights }: HeldOutQuestion,
+  { time, purpose, prompts, conditions, layout, weights }: HeldOutQuestion,
 ): number {
   return scope(() => {
     const noise = randn(x.shape, { generator: keyedGenerator(0, Math.round(time * 1000), purpose) });
@@ -37,8 +39,9 @@ export function heldOutError(
         scope(() => {
           const t = zeros([length]).add(time);
           const told = base.prompts.encode(prompts.slice(start, start + length));
-          const velocity = base.velocity(noised(x0, ε, t), t, told, conditions?.(start, length));
-          return flowError(velocity, x0, ε, weights?.narrow(0, start, length));
+          const some = (of: Tensor | undefined) => of?.narrow(0, start, length);
+          const velocity = base.velocity(noised(x0, ε, t), t, told, conditions?.(start, length), some(layout));
+          return flowError(velocity, x0, ε, some(weights));
         }),
       );
     }

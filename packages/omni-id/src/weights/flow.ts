@@ -75,7 +75,9 @@ export function publishedPreset(folder: string): Preset | undefined {
 export async function loadFlowBase(folder: string, wanted?: Preset, model?: KleinModel): Promise<LoadedFlowBase> {
   const device = defaultDevice();
   if (wanted?.flow.layout && takesPublished(wanted)) {
-    throw new Error(`flow.layout: the flow model of the preset ${wanted.name} is a published one, and takes no layouts`);
+    throw new Error(
+      `flow.layout: the flow model of the preset ${wanted.name} is a published one, and takes no layouts`,
+    );
   }
   if (wanted?.flow.latents.kind === "flux") {
     return { base: loadFluxBase(wanted, { device }), preset: wanted, hash: PUBLISHED.flux, metadata: {} };

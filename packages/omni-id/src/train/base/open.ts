@@ -69,12 +69,11 @@ function reportOn(model: FlowBase, validation: People, preset: Preset, step: num
     const metrics: Record<string, number> = {};
     const x = scope(() => peopleTokens(model, validation, rows));
     const layout = peopleLayout(model, validation, rows);
-    const conditions = (start: number, length: number) => ({ layout: layout?.narrow(0, start, length) });
     for (const [name, prompts] of [
       ["fixed", fixed],
       ["captions", told],
     ] as const) {
-      const errors = TIMES.map((time) => heldOutError(model, x, { time, purpose: HELD_OUT_DRAW, prompts, conditions }));
+      const errors = TIMES.map((time) => heldOutError(model, x, { time, purpose: HELD_OUT_DRAW, prompts, layout }));
       for (const [i, time] of TIMES.entries()) metrics[`${name}_${time}`] = errors[i];
       metrics[name] = errors.reduce((sum, error) => sum + error, 0) / errors.length;
     }
@@ -100,7 +99,7 @@ function samplePictures(model: FlowBase, prompts: readonly string[], layout: Ten
     const [tokens, channels] = model.tokenShape;
     const told = model.prompts.encode(prompts);
     const start = randn([prompts.length, tokens, channels], { generator: keyedGenerator(1, 0, HELD_OUT_DRAW) });
-    const velocity = (x: Tensor, t: number) => model.velocity(x, zeros([prompts.length]).add(t), told, { layout });
+    const velocity = (x: Tensor, t: number) => model.velocity(x, zeros([prompts.length]).add(t), told, {}, layout);
     return model.pictures(euler(velocity, start, schedule({ steps: STEPS, tokens, shift: model.drawing.shift })));
   });
 }

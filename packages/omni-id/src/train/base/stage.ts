@@ -90,7 +90,7 @@ export class BaseStage implements Stage<BaseBatch> {
   ): StepResult {
     const x = peopleTokens(this.model, pictures, rows);
     const layout = peopleLayout(this.model, this.#people, rows);
-    const velocity = this.model.velocity(noised(x, noise, t), t, this.model.prompts.encode(prompts), { layout });
+    const velocity = this.model.velocity(noised(x, noise, t), t, this.model.prompts.encode(prompts), {}, layout);
     return { loss: flowError(velocity, x, noise, this.#faces?.of(rows)).mean(), metrics: {} };
   }
 }

@@ -30,11 +30,9 @@ export function identityErrors(
   const metrics: Record<string, number> = {};
   for (const time of TIMES) {
     const error = (identities?: Tensor) => {
-      const conditions = (start: number, length: number) => ({
-        ...(identities && decoder.conditions(identities.narrow(0, start, length))),
-        layout: layout?.narrow(0, start, length),
-      });
-      return heldOutError(base, x, { time, purpose: HELD_OUT_DRAW, prompts, conditions, weights });
+      const conditions =
+        identities && ((start: number, length: number) => decoder.conditions(identities.narrow(0, start, length)));
+      return heldOutError(base, x, { time, purpose: HELD_OUT_DRAW, prompts, conditions, layout, weights });
     };
     const own = error(right);
     metrics[`loss_${time}`] = own;

@@ -251,9 +251,9 @@ export class FlowStage implements Stage<FlowBatch> {
     const told = this.#base.prompts.encode(prompts);
     const { control } = this.model;
     const layout = peopleLayout(this.#base, this.#people, targets);
-    if (!control) return this.#base.velocity(xt, t, told, { ...conditions, layout });
+    if (!control) return this.#base.velocity(xt, t, told, conditions, layout);
     const lines = landmarkPictures(this.#people.landmarksOf(targets), this.#preset.imageSize);
-    return this.#base.velocity(xt, t, told, control.steer(lines, conditions));
+    return this.#base.velocity(xt, t, told, control.steer(lines, conditions), layout);
   }
 
   /** Places in the batch where the time is low enough for a face to be seen, and it is said whose. */
