@@ -18,7 +18,7 @@ export function demoCommand() {
   return new Command("demo")
     .argument("[photos...]", "photos of one person, or a folder of them; two rendered people when absent")
     .option("-o, --out <file>", "picture to write; the others go beside it", "out/demo.png")
-    .option("--scenes", "the person in three scenes too, each told in a sentence (first weights: rough)")
+    .option("--no-scenes", "leave out the person in three scenes")
     .option("--person <number>", "which rendered person", whole, 0)
     .addOption(weightsOption())
     .addOption(deviceOption())
@@ -26,9 +26,9 @@ export function demoCommand() {
     .addHelpText(
       "after",
       `
-Two sheets. The first: inputs | target | its 5 % visible patches | reconstruction from 1, 3 and 5 photos | the same with somebody
+Three sheets. The first: inputs | target | its 5 % visible patches | reconstruction from 1, 3 and 5 photos | the same with somebody
 else's identity. The last photos are the targets; give six or more for five inputs. The second: new pictures of the
-person in five poses, from the identity and noise alone.
+person in five poses, from the identity and noise alone. The third: the person in three scenes, each told in a sentence.
 
 Examples:
   omni-id demo
@@ -49,7 +49,7 @@ Examples:
       const onProgress = (what: string) => note(`${what} …`);
       const generator = hasFlowWeights(folder) ? await FaceGenerator.load(folder, encoder) : undefined;
       const generatedOut = generator && !isStream(out) ? beside : undefined;
-      const scenes = await sceneGenerator(encoder, { wanted: options.scenes === true && !isStream(out) });
+      const scenes = await sceneGenerator(encoder, { wanted: options.scenes && !isStream(out) });
       const scenesOut = scenes && besideScenes;
       const result = await demo({
         encoder,
