@@ -37,7 +37,7 @@ export async function saveThreeScenes(
     notes: [
       "Every pixel on the right comes from noise, an identity file and the sentence above it; each column from the same noise.",
       "Last row: the same sentences with nobody's identity.",
-      "These weights are first ones: places and colours follow the sentence, hair follows the person in part; faces are smeared (docs/scenes.md).",
+      "How often words are followed and the person is recognised is measured in docs/scenes.md.",
     ],
     tile: 192,
   });
