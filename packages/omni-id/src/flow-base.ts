@@ -56,7 +56,8 @@ export class FlowBase extends nn.Module {
   /** Keep a block's inputs only, a ControlNet's too, and run it again for its gradients: less memory, a second forward pass. */
   checkpointBlocks = false;
   readonly #packing: number;
-  readonly #grid: number;
+  /** Tokens along one side of a picture. */
+  readonly across: number;
   /** Channels by which a token is told of the picture's layout; 0: it is told nothing. */
   readonly layoutChannels: number;
   /** Guidance scale that a distilled model is told; unused by others. */
@@ -73,7 +74,7 @@ export class FlowBase extends nn.Module {
     this.prompts = prompts;
     this.flux = flux;
     this.#packing = packing;
-    this.#grid = imageSize / this.patchSize;
+    this.across = imageSize / this.patchSize;
     this.layoutChannels = layoutChannels;
     this.distilledGuidance = distilledGuidance;
     this.#drawing = { shift: fluxShift, ...drawing };
@@ -88,14 +89,9 @@ export class FlowBase extends nn.Module {
     return this.latents.factor * this.#packing;
   }
 
-  /** Tokens along one side of a picture. */
-  get across(): number {
-    return this.#grid;
-  }
-
   /** Tokens of a picture, and channels of each. */
   get tokenShape(): [tokens: number, channels: number] {
-    return [this.#grid ** 2, this.latents.latentChannels * this.#packing ** 2];
+    return [this.across ** 2, this.latents.latentChannels * this.#packing ** 2];
   }
 
   /** Pictures `[B, 3, S, S]` in [−1, 1] → x₀, image tokens `[B, N, C]` float32. */
@@ -143,7 +139,7 @@ export class FlowBase extends nn.Module {
       const img = told ? cat([x, told], 2) : x;
       const { options } = this.flux;
       const guidance = options.guidance ? t.mul(0).add(this.distilledGuidance ?? 0) : undefined;
-      const imgIds = imagePositions({ rows: this.#grid, columns: this.#grid }, options);
+      const imgIds = imagePositions({ rows: this.across, columns: this.across }, options);
       const txtIds = textPositions({ length: txt.shape[1] }, options);
       return { img, imgIds, txt, txtIds, y, timesteps: t, guidance, checkpointBlocks: this.checkpointBlocks };
     });

@@ -5,6 +5,7 @@ import { isStream } from "@omni-id/torch";
 import { FaceGenerator } from "../generate/face-generator.ts";
 import { SceneGenerator } from "../generate/scene-generator.ts";
 import { photoFiles, tellLeftOut } from "../pictures/photo-files.ts";
+import { readWeightsNote } from "../weights/file.ts";
 import { type LoadedEncoder, loadFirstStage } from "../weights/first-stage.ts";
 import { ADAPTER_FILE, hasFlowWeights } from "../weights/flow.ts";
 import { shippedWeights } from "../weights/folder.ts";
@@ -94,7 +95,9 @@ async function sceneGenerator(
   encoder: LoadedEncoder,
   { wanted }: { wanted: boolean },
 ): Promise<SceneGenerator | undefined> {
-  if (!wanted || !existsSync(join(shippedWeights("nano-scenes"), ADAPTER_FILE))) return undefined;
-  const generator = await SceneGenerator.load();
-  return generator.encoder.hash === encoder.hash ? generator : undefined;
+  const folder = shippedWeights("nano-scenes");
+  const file = join(folder, ADAPTER_FILE);
+  if (!wanted || !existsSync(file)) return undefined;
+  const { metadata } = await readWeightsNote(file, "personalise");
+  return metadata.encoderHash === encoder.hash ? SceneGenerator.load(folder, encoder) : undefined;
 }

@@ -60,9 +60,13 @@ export class SceneGenerator {
 
   /**
    * The weights of a folder. Its encoder may be the one that ships, which then need not lie there once more.
+   * @param loaded the encoder, where it is at hand
    * @throws when a file is missing, damaged, or does not belong to the others; when the folder's weights draw faces
    */
-  static async load(folder: string = shippedWeights("nano-scenes")): Promise<SceneGenerator> {
+  static async load(
+    folder: string = shippedWeights("nano-scenes"),
+    loaded?: LoadedEncoder<Representation>,
+  ): Promise<SceneGenerator> {
     const base = await loadFlowBase(folder, publishedPreset(folder));
     const { pictures } = base.preset.flow;
     if (!takesPublished(base.preset) && pictures !== "scenes") {
@@ -71,7 +75,7 @@ export class SceneGenerator {
       );
     }
     const own = existsSync(join(folder, ENCODER_FILE));
-    const encoder = await loadRepresentation(own ? folder : shippedWeights());
+    const encoder = loaded ?? (await loadRepresentation(own ? folder : shippedWeights()));
     const decoder = existsSync(join(folder, ADAPTER_FILE))
       ? await loadFlowAdapter(folder, { encoder, base })
       : undefined;
