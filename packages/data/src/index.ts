@@ -73,6 +73,7 @@ export { LIGHT_WORDS } from "./synth/scenes/scene-caption.ts";
 export { drawFramed, drawSceneView, type Framed, type SceneView } from "./synth/scenes/scene-view.ts";
 export {
   neverTogether,
+  readFraming,
   readSceneWords,
   SCENE_GROUPS,
   SCENE_WORDS,

@@ -3,7 +3,13 @@ import { hairOf } from "../src/synth/caption.ts";
 import { drawPerson } from "../src/synth/person.ts";
 import { describeScene } from "../src/synth/scenes/scene-caption.ts";
 import { drawSceneView } from "../src/synth/scenes/scene-view.ts";
-import { neverTogether, readSceneWords, SCENE_WORDS, type SceneGroup } from "../src/synth/scenes/scene-words.ts";
+import {
+  neverTogether,
+  readFraming,
+  readSceneWords,
+  SCENE_WORDS,
+  type SceneGroup,
+} from "../src/synth/scenes/scene-words.ts";
 
 describe("what a sentence says of a scene", () => {
   it("is read off the fullest caption just as it was drawn, and off the shorter ones nothing else", () => {
@@ -36,6 +42,18 @@ describe("what a sentence says of a scene", () => {
       hat: "none",
     });
     expect(readSceneWords("小さな人 with long hair ".repeat(500))).toEqual({ hairLength: "long" });
+  });
+
+  it("says where the head is to be, as it was drawn", () => {
+    for (let seed = 0; seed < 200; seed++) {
+      const person = drawPerson(2, seed);
+      const view = drawSceneView(person, seed % 6, { heldOut: [] });
+      const { framing, side } = view.truth;
+      const [whole] = describeScene(person, view);
+      expect(readFraming(whole), whole).toEqual(side === "centre" ? { framing } : { framing, side });
+    }
+    expect(readFraming("A CLOSE-UP of somebody to the left")).toEqual({ framing: "close-up", side: "left" });
+    expect(readFraming("what is left of half a figure")).toEqual({});
   });
 
   it("tells combinations that no training picture shows from those that some do", () => {

@@ -1,4 +1,4 @@
-import { drawFramed, FRAMINGS, KeyedRandom, readSceneWords, type SceneTruth, SIDES } from "@omni-id/data";
+import { drawFramed, FRAMINGS, KeyedRandom, readFraming, readSceneWords, type SceneTruth, SIDES } from "@omni-id/data";
 import type { Pose } from "@omni-id/face";
 import type { HeadLayout } from "../pictures/head-layout.ts";
 
@@ -27,16 +27,8 @@ export function drawLayout({ prompt, seed, number, pose }: LaidOut): HeadLayout 
   const held = { yaw: r.spread(9, 20), pitch: r.spread(6, 14) - 1, roll: r.spread(5, 12) };
   const framing = r.weighted(FRAMINGS.filter(([name]) => name !== "half figure"));
   const side = r.weighted(SIDES);
-  const said = framingWords(prompt);
+  const said = readFraming(prompt);
   const hat = (readSceneWords(prompt).hat ?? "none") as SceneTruth["hat"];
   const { extent, shift } = drawFramed(r, { framing: said.framing ?? framing, side: said.side ?? side, hat });
   return { ...held, ...pose, x: shift[0], y: -shift[1] - ABOVE, size: CROP / extent };
-}
-
-function framingWords(prompt: string): Partial<Pick<SceneTruth, "framing" | "side">> {
-  const text = prompt.toLowerCase();
-  return {
-    framing: FRAMINGS.find(([name]) => text.includes(name))?.[0],
-    side: / (?:on|to) the left\b/.test(text) ? "left" : / (?:on|to) the right\b/.test(text) ? "right" : undefined,
-  };
 }

@@ -4,12 +4,14 @@ import {
   breaks,
   COLOURS,
   EXPRESSION_WORDS,
+  FRAMINGS,
   GARMENTS,
   HATS,
   type HeldOut,
   PATTERNS,
   PLACES,
   type Place,
+  type SceneTruth,
 } from "./truth.ts";
 
 /** What a sentence can say of a person in a scene, group by group: of each group a picture shows one word. */
@@ -78,6 +80,14 @@ export function readSceneWords(sentence: string, { whole = false }: { whole?: bo
     hairColour: hair?.[2],
   };
   return Object.fromEntries(Object.entries(said).filter(([, word]) => word !== undefined));
+}
+
+/** Where a sentence wants the head, "close-up" and "on the left"; what it says nothing of is absent. */
+export function readFraming(sentence: string): Partial<Pick<SceneTruth, "framing" | "side">> {
+  const text = sentence.toLowerCase();
+  const framing = FRAMINGS.find(([name]) => text.includes(name))?.[0];
+  const side = / (?:on|to) the (left|right)\b/.exec(text)?.[1] as "left" | "right" | undefined;
+  return { ...(framing && { framing }), ...(side && { side }) };
 }
 
 /** Whether words hold a combination that no training picture shows. */
