@@ -50,6 +50,7 @@
         "native/kernels/attention.cc",
         "native/kernels/gelu.cc",
         "native/kernels/layer_norm.cc",
+        "native/kernels/modulate.cc",
         "native/kernels/qk_norm.cc",
         "native/kernels/optimizers.cc"
       ],

@@ -116,7 +116,6 @@ for (const precision of ["float32", "bfloat16"]) {
       (x, w, b) => F.gelu(F.linear(x, w, b)),
     ),
   );
-  const next = ones([W]).div(W);
   // What follows a norm is a product: in bfloat16 the plain form casts for it.
   const cast = (y) => (precision === "bfloat16" ? y.bfloat16() : y);
   const norm = [randn([B, N, W]), make(B, N, W), ones([W]), zeros([W])];
@@ -133,7 +132,23 @@ for (const precision of ["float32", "bfloat16"]) {
       },
     ),
   );
-  next.dispose();
+  add(
+    "modulated LayerNorm",
+    precision,
+    kernel(
+      [randn([B, N, W]), randn([B, 1, W]), randn([B, 1, W])],
+      precision,
+      (x, shift, scale) => F.modulatedNorm(x, { shift, scale }),
+      (x, shift, scale) => cast(shift.addcmul(F.layerNorm(x, [W], null, null, { eps: 1e-6 }), scale.add(1))),
+    ),
+  );
+  add(
+    "gated residual",
+    precision,
+    kernel([randn([B, N, W]), randn([B, 1, W]), make(B, N, W)], precision, F.gatedAdd, (x, gate, delta) =>
+      x.addcmul(gate, delta),
+    ),
+  );
 }
 
 const shapes = Array.from({ length: 6 }, () => [

@@ -12,6 +12,8 @@ const ops = {
   biasGelu: new Operator("omni_id::bias_gelu"),
   layerNorm: new Operator("omni_id::layer_norm"),
   addLayerNorm: new Operator("omni_id::add_layer_norm"),
+  modulatedNorm: new Operator("omni_id::modulated_norm"),
+  gatedAdd: new Operator("omni_id::gated_add"),
   adamw: new Operator("omni_id::adamw_"),
   muon: new Operator("omni_id::muon_"),
 };
@@ -77,6 +79,26 @@ export function addLayerNorm(
 ): [sum: Tensor, normed: Tensor] {
   const [sum, normed] = call(ops.addLayerNorm.id, x.handle, delta.handle, weight.handle, bias.handle, eps) as Handle[];
   return [wrap(sum), wrap(normed)];
+}
+
+export interface ModulatedNormOptions {
+  /** What each picture adds, and what it multiplies by over 1: `[B, 1, W]`, or `[1, 1, W]` for all. */
+  shift: Tensor;
+  scale: Tensor;
+  eps?: number;
+}
+
+/**
+ * adaLN: (1 + scale) · LN(x) + shift, the norm without factors of its own: `[B, S, W] → [B, S, W]`. Under autocast the result
+ * has the dtype of the products that follow.
+ */
+export function modulatedNorm(x: Tensor, { shift, scale, eps }: ModulatedNormOptions): Tensor {
+  return wrap(call(ops.modulatedNorm.id, x.handle, shift.handle, scale.handle, eps));
+}
+
+/** x + gate · delta: x and delta `[B, S, W]`, gate `[B, 1, W]` or `[1, 1, W]`. */
+export function gatedAdd(x: Tensor, gate: Tensor, delta: Tensor): Tensor {
+  return wrap(call(ops.gatedAdd.id, x.handle, gate.handle, delta.handle));
 }
 
 export interface AdamWStep {

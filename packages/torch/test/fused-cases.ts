@@ -17,10 +17,11 @@ import { adamwStep_, muonStep_ } from "../src/fused.ts";
 import { expectClose } from "./close.ts";
 
 const generator = new Generator(11);
-const leaf = (shape: number[], dtype: DType = "float32") => randn(shape, { generator }).to(dtype).requiresGrad_();
+export const leaf = (shape: number[], dtype: DType = "float32") =>
+  randn(shape, { generator }).to(dtype).requiresGrad_();
 
 /** Values and gradients of a fused operator against the plain one in float32. */
-function expectSame(
+export function expectSame(
   fused: (...t: Tensor[]) => Tensor,
   plain: (...t: Tensor[]) => Tensor,
   inputs: Tensor[],
@@ -39,7 +40,8 @@ function expectSame(
     expectClose(g, theirGradients[i], { atol: atol * Math.max(1, size), rtol });
   });
 }
-const half = { atol: 0.03, rtol: 0.03 };
+/** What bfloat16 leaves. */
+export const half = { atol: 0.03, rtol: 0.03 };
 
 function plainAttention(q: Tensor, k: Tensor, v: Tensor, heads: number, mask?: Tensor): Tensor {
   const split = (t: Tensor) => t.unflatten(2, [heads, t.shape[2] / heads]).transpose(1, 2);

@@ -153,6 +153,29 @@ export function testNonFinite(): void {
       }
     });
 
+    test.each(DTYPES)("modulated norm and gated residual, what is added in %s", (dtype) => {
+      const shape = [2, 3, 19];
+      const plain = (x: Tensor, shift: Tensor, scale: Tensor) =>
+        shift.addcmul(F.layerNorm(x, [19], null, null, { eps: 1e-6 }), scale.add(1));
+      for (const value of SPECIAL) {
+        for (const spike of [0, 1, 2]) {
+          const at = (i: number, given: number[], type?: DType) =>
+            i === spike ? spiked(given, 4, value, type) : plainLeaf(given, type);
+          const own = [2, 1, 19];
+          expectSameKinds((x, shift, scale) => F.modulatedNorm(x, { shift, scale }), plain, [
+            at(0, shape),
+            at(1, own),
+            at(2, own),
+          ]);
+          expectSameKinds(F.gatedAdd, (x, gate, delta) => x.addcmul(gate, delta), [
+            at(0, shape),
+            at(1, own),
+            at(2, shape, dtype),
+          ]);
+        }
+      }
+    });
+
     test.each(DTYPES)("RMSNorm and rotary positions in %s", (dtype) => {
       const angle = randn([tokens, depth / 2], { generator });
       const turns = stack([angle.cos(), angle.sin()], -1).flatten(-2);

@@ -32,6 +32,14 @@ const kernels: Record<string, () => Kernel> = {
     operands: { x: make(3, 8), delta: make(3, 8), weight: make(8), bias: make(8) },
     run: ({ x, delta, weight, bias }) => F.addLayerNorm(x, delta, weight, bias),
   }),
+  modulatedNorm: () => ({
+    operands: { x: make(2, 3, 8), shift: make(2, 1, 8), scale: make(2, 1, 8) },
+    run: ({ x, shift, scale }) => F.modulatedNorm(x, { shift, scale }),
+  }),
+  gatedAdd: () => ({
+    operands: { x: make(2, 3, 8), gate: make(2, 1, 8), delta: make(2, 3, 8) },
+    run: ({ x, gate, delta }) => F.gatedAdd(x, gate, delta),
+  }),
 };
 const every = Object.entries(kernels).flatMap(([name, kernel]) =>
   Object.keys(kernel().operands).map((operand) => [name, operand] as const),
@@ -84,7 +92,7 @@ describe("each operand of each fused operator", () => {
   });
 
   // LayerNorm's own operator has no meta kernel in LibTorch 1.13, nor has logical_not.
-  const shapeless = ["fusedLayerNorm", "addLayerNorm"];
+  const shapeless = ["fusedLayerNorm", "addLayerNorm", "modulatedNorm"];
   test.each(Object.keys(kernels).filter((name) => !shapeless.includes(name)))(
     "%s: all on the meta device have a shape",
     (name) => {
@@ -105,6 +113,9 @@ describe("each operand of each fused operator", () => {
     expect(F.attentionPackedKv(make(1, 0, 8), make(1, 4, 16), 2).shape).toEqual([1, 0, 8]);
     expect(F.attentionPackedKv(make(1, 2, 8), make(1, 0, 16), 2).tolist()).toEqual(zeros([1, 2, 8]).tolist());
     expect(F.fusedLayerNorm(make(0, 4), make(4), make(4)).shape).toEqual([0, 4]);
+    const [shift, scale] = [make(1, 1, 4), make(1, 1, 4)];
+    expect(F.modulatedNorm(make(0, 3, 4), { shift, scale }).shape).toEqual([0, 3, 4]);
+    expect(F.gatedAdd(make(2, 0, 4), scale, make(2, 0, 4)).shape).toEqual([2, 0, 4]);
   });
 
   test("a gradient that is sparse is taken for what it stands for", () => {

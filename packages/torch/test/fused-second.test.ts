@@ -78,6 +78,20 @@ describe("second derivatives", () => {
     );
   });
 
+  test("modulated norm and gated residual", () => {
+    const own = () => leaf(2, 1, 7);
+    expectSameSecond(
+      (x, shift, scale) => F.modulatedNorm(x, { shift, scale }),
+      (x, shift, scale) => shift.addcmul(F.layerNorm(x, [7], null, null, { eps: 1e-6 }), scale.add(1)),
+      [leaf(2, 3, 7), own(), own()],
+    );
+    expectSameSecond(
+      (x, gate, delta) => F.gatedAdd(x, gate, delta).sin(),
+      (x, gate, delta) => x.addcmul(gate, delta).sin(),
+      [leaf(2, 3, 7), own(), leaf(2, 3, 7)],
+    );
+  });
+
   test("attention, with and without a mask", () => {
     const keyMask = zeros([2, 5], { dtype: "bool" });
     keyMask.slice(1, 0, 3).fill_(1);

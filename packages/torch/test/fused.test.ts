@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { native } from "../src/native.ts";
 import { testFused } from "./fused-cases.ts";
+import { testModulated } from "./fused-modulate.ts";
 import { testNonFinite } from "./fused-nonfinite.ts";
 
 // Every instruction set that this processor has, the tests once each: what runs on a user's machine is one of them.
@@ -16,6 +17,7 @@ describe.each(levels)("loops for %s", (level) => {
     native.simdLevels(best);
   });
   testFused();
+  testModulated();
   testNonFinite();
 });
 

@@ -211,6 +211,8 @@ describe("our fused operators", () => {
         sum,
         normed,
         norm: F.fusedLayerNorm(t, weight, bias),
+        modulated: F.modulatedNorm(t, { shift: t.narrow(1, 0, 1), scale: t.narrow(1, 1, 1), eps: 1e-4 }),
+        gated: F.gatedAdd(t, t.narrow(1, 0, 1), t.mul(0.3)),
         gelu: F.biasGelu(t, bias),
         tanh: F.biasGelu(t, bias, { approximate: "tanh" }),
       };

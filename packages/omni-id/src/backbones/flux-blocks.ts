@@ -46,11 +46,6 @@ function modulationsOf(packed: Tensor, layers: number): ModulationOut[] {
   });
 }
 
-/** (1 + scale) · LN(x) + shift, the norm without factors of its own: `[B, S, W] → [B, S, W]`. */
-export function modulatedNorm(x: Tensor, { shift, scale }: { shift: Tensor; scale: Tensor }): Tensor {
-  return scope(() => shift.addcmul(F.layerNorm(x, [x.shape[2]], null, null, { eps: 1e-6 }), scale.add(1)));
-}
-
 /** Two linear layers and what stands between them; keys "0" and "2" as in upstream's Sequential. */
 class Mlp extends nn.Module {
   readonly 0: nn.Linear;
@@ -135,8 +130,8 @@ export class DoubleStreamBlock extends nn.Module {
       const [imgAttnMod, imgMlpMod] = modulationsOf(this.img_mod?.forward(condition.img) ?? condition.img, 2);
       const [txtAttnMod, txtMlpMod] = modulationsOf(this.txt_mod?.forward(condition.txt) ?? condition.txt, 2);
 
-      const imgQkv = this.img_attn.qkv.forward(modulatedNorm(img, imgAttnMod));
-      const txtQkv = this.txt_attn.qkv.forward(modulatedNorm(txt, txtAttnMod));
+      const imgQkv = this.img_attn.qkv.forward(F.modulatedNorm(img, imgAttnMod));
+      const txtQkv = this.txt_attn.qkv.forward(F.modulatedNorm(txt, txtAttnMod));
       const attended = packedAttention(
         cat(
           [
@@ -148,12 +143,16 @@ export class DoubleStreamBlock extends nn.Module {
         this.#heads,
       );
 
-      let image = img.addcmul(imgAttnMod.gate, this.img_attn.proj.forward(attended.narrow(1, textTokens, imageTokens)));
-      image = image.addcmul(imgMlpMod.gate, this.img_mlp.forward(modulatedNorm(image, imgMlpMod)));
+      let image = F.gatedAdd(
+        img,
+        imgAttnMod.gate,
+        this.img_attn.proj.forward(attended.narrow(1, textTokens, imageTokens)),
+      );
+      image = F.gatedAdd(image, imgMlpMod.gate, this.img_mlp.forward(F.modulatedNorm(image, imgMlpMod)));
       if (identity) image = addToFirst(image, this.#asked(imgQkv.narrow(1, 0, identity.rows), identity));
 
-      let text = txt.addcmul(txtAttnMod.gate, this.txt_attn.proj.forward(attended.narrow(1, 0, textTokens)));
-      text = text.addcmul(txtMlpMod.gate, this.txt_mlp.forward(modulatedNorm(text, txtMlpMod)));
+      let text = F.gatedAdd(txt, txtAttnMod.gate, this.txt_attn.proj.forward(attended.narrow(1, 0, textTokens)));
+      text = F.gatedAdd(text, txtMlpMod.gate, this.txt_mlp.forward(F.modulatedNorm(text, txtMlpMod)));
       return { img: image, txt: text };
     });
   }
@@ -190,7 +189,7 @@ export class SingleStreamBlock extends nn.Module {
   forward(x: Tensor, condition: Tensor, rope: Tensor, identity?: IdentityAttention & { text: number }): Tensor {
     return scope(() => {
       const [mod] = modulationsOf(this.modulation?.forward(condition) ?? condition, 1);
-      const normed = modulatedNorm(x, mod);
+      const normed = F.modulatedNorm(x, mod);
       const { weight, bias } = this.linear1;
       const [rows, width] = weight.shape;
       // Two products with parts of one weight: cutting their joint result would copy it, forward and backward.
@@ -201,7 +200,7 @@ export class SingleStreamBlock extends nn.Module {
       const qkv = F.linear(normed, qkvWeight, qkvBias);
       const attended = packedAttention(this.norm.forward(qkv, this.#heads, rope), this.#heads);
       const hidden = activated(F.linear(normed, mlpWeight), mlpBias, this.#gated);
-      const y = x.addcmul(mod.gate, this.linear2.forward(cat([attended, hidden], -1)));
+      const y = F.gatedAdd(x, mod.gate, this.linear2.forward(cat([attended, hidden], -1)));
       if (!identity) return y;
       const { text } = identity;
       const queries = this.norm.queries(qkv.narrow(1, text, identity.rows), this.#heads);
@@ -226,7 +225,7 @@ export class LastLayer extends nn.Module {
   forward(x: Tensor, vec: Tensor): Tensor {
     return scope(() => {
       const [shift, scale] = this.adaLN_modulation.forward(vec).to(vec.dtype).unsqueeze(1).chunk(2, -1);
-      return this.linear.forward(modulatedNorm(x, { shift, scale }));
+      return this.linear.forward(F.modulatedNorm(x, { shift, scale }));
     });
   }
 }

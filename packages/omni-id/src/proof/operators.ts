@@ -56,6 +56,22 @@ const CASES: Readonly<Record<string, OperatorCase>> = {
     shapes: [[4, 16, 64], [4, 16, 64], [64], [64]],
     run: (x, y, w, b) => F.addLayerNorm(x, y, w, b).reduce((sum, part) => sum.add(part)),
   },
+  "modulated norm of our own": {
+    shapes: [
+      [4, 16, 64],
+      [4, 1, 64],
+      [4, 1, 64],
+    ],
+    run: (x, shift, scale) => F.modulatedNorm(x, { shift, scale }),
+  },
+  "gated residual of our own": {
+    shapes: [
+      [4, 16, 64],
+      [4, 1, 64],
+      [4, 16, 64],
+    ],
+    run: F.gatedAdd,
+  },
 };
 
 /** Every operator forward and backward, on the device and on the processor from the same numbers. */

@@ -1,4 +1,5 @@
 #include "kernel_support.h"
+#include "../compat.h"
 #include <ATen/autocast_mode.h>
 #include <c10/core/impl/LocalDispatchKeySet.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -19,6 +20,8 @@ void checkOperands(std::initializer_list<Operand> operands) {
     checkOnDevice(operand, *operands.begin());
   }
 }
+
+bool productsAreBf16() { return autocastIsOn(c10::kCPU) && autocastDtype(c10::kCPU) == at::kBFloat16; }
 
 at::Tensor dense(const at::Tensor& t) {
   if (t._is_zerotensor()) return at::zeros(t.sizes(), t.options());

@@ -34,6 +34,8 @@ void checkOnDevice(const Operand& operand, const Operand& other);
 inline bool isFast(const at::Tensor& t) {  // dtypes and devices our loops know; all else takes the plain composition
   return t.device().is_cpu() && !rehearsal::onGpu() && (t.scalar_type() == at::kFloat || t.scalar_type() == at::kBFloat16) && !t._is_zerotensor();
 }
+inline bool isFloat(const at::Tensor& t) { return isFast(t) && t.scalar_type() == at::kFloat; }
+bool productsAreBf16();  // autocast makes matrix products of what comes next in bfloat16
 inline bool wantsGradient(const at::Tensor& t) { return at::GradMode::is_enabled() && t.requires_grad(); }
 
 // Elements in memory as they are, row by row: not sparse, not negated on reading, not a zero without memory.

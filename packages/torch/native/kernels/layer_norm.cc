@@ -110,13 +110,10 @@ struct LayerNorm : torch::autograd::Function<LayerNorm> {
   }
 };
 
-bool isFloat(const at::Tensor& t) { return isFast(t) && t.scalar_type() == at::kFloat; }
-bool yIsBf16() { return autocastIsOn(c10::kCPU) && autocastDtype(c10::kCPU) == at::kBFloat16; }
-
 at::Tensor layerNorm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, double eps) {
   TORCH_CHECK(x.dim() > 0 && weight.dim() == 1 && weight.size(0) == x.size(-1) && bias.sizes() == weight.sizes(), "weight and bias must have one number a channel of x");
   checkOperands({{"x", x}, {"weight", weight}, {"bias", bias}});
-  if (isFloat(x) && isFloat(weight) && isFloat(bias) && x.numel() > 0) return LayerNorm::apply(dense(x), dense(weight), dense(bias), eps, yIsBf16());
+  if (isFloat(x) && isFloat(weight) && isFloat(bias) && x.numel() > 0) return LayerNorm::apply(dense(x), dense(weight), dense(bias), eps, productsAreBf16());
   return plain(x, weight, bias, eps);
 }
 
@@ -125,7 +122,7 @@ std::tuple<at::Tensor, at::Tensor> addLayerNorm(const at::Tensor& x, const at::T
   TORCH_CHECK(x.dim() > 0 && weight.dim() == 1 && weight.size(0) == x.size(-1) && bias.sizes() == weight.sizes(), "weight and bias must have one number a channel of x");
   checkOperands({{"x", x}, {"delta", delta}, {"weight", weight}, {"bias", bias}});
   if (isFloat(x) && isFast(delta) && isFloat(weight) && isFloat(bias) && x.numel() > 0) {
-    auto r = AddLayerNorm::apply(dense(x), dense(delta), dense(weight), dense(bias), eps, yIsBf16());
+    auto r = AddLayerNorm::apply(dense(x), dense(delta), dense(weight), dense(bias), eps, productsAreBf16());
     return {r[0], r[1]};
   }
   at::Tensor sum = x + delta;

@@ -19,6 +19,7 @@ std::string registerOperators() {
     }
     defineGelu(*library);
     defineLayerNorm(*library);
+    defineModulate(*library);
     defineQkNorm(*library);
     defineOptimizers(*library);
     defineFlash(*library);

@@ -12,6 +12,7 @@ const std::string& libraryNamespace();
 void defineAttention(torch::Library& library);
 void defineGelu(torch::Library& library);
 void defineLayerNorm(torch::Library& library);
+void defineModulate(torch::Library& library);
 void defineQkNorm(torch::Library& library);
 void defineOptimizers(torch::Library& library);
 void defineFlash(torch::Library& library);

@@ -54,6 +54,14 @@ struct Loops {
   void (*qkNormBackwardBf16)(const BFloat16* x, const float* scale, const float* turns, float eps, const BFloat16* dy, BFloat16* dx,
                              float* dscale, int64_t heads, int64_t depth);
 
+  // y = x + gate · delta; x[rows, n], gate[n].
+  void (*gatedAdd)(const float* x, const float* gate, const float* delta, float* y, int64_t rows, int64_t n);
+  void (*gatedAddBf16)(const float* x, const float* gate, const BFloat16* delta, float* y, int64_t rows, int64_t n);
+  // ddelta = dy · gate; dgate[n] += Σrows dy · delta.
+  void (*gatedAddBackward)(const float* dy, const float* gate, const float* delta, float* ddelta, float* dgate, int64_t rows, int64_t n);
+  void (*gatedAddBackwardBf16)(const float* dy, const float* gate, const BFloat16* delta, BFloat16* ddelta, float* dgate, int64_t rows,
+                               int64_t n);
+
   // p, m, v after one step of AdamW with gradient g.
   void (*adamw)(float* p, const float* g, float* m, float* v, int64_t n, float decay, float beta1, float beta2, float stepSize,
                 float rootCorrection, float eps);

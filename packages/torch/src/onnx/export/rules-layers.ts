@@ -171,6 +171,14 @@ export const layerRules: RuleTable = {
     const added = c.b.node("Add", [c.like(0), c.like(1)]);
     return [added, normed(c, added, { weight: c.value(2), bias: c.value(3), eps: c.number(4, 1e-5) })];
   },
+  "omni_id::modulated_norm": (c) => {
+    const scaled = c.b.node("Mul", [
+      normed(c, c.like(0), { eps: c.number(3, 1e-6) }),
+      c.b.node("Add", [c.like(2), c.b.scalar(1, c.dtype)]),
+    ]);
+    return c.b.node("Add", [scaled, c.like(1)]);
+  },
+  "omni_id::gated_add": (c) => c.b.node("Add", [c.like(0), c.b.node("Mul", [c.like(1), c.like(2)])]),
   "omni_id::bias_gelu": (c) => gelu(c, c.b.node("Add", [c.like(0), c.like(1)]), c.text(2, "none")),
   ...attentionRules,
 };
