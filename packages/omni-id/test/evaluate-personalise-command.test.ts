@@ -92,6 +92,20 @@ describe("from the command line", () => {
     expect(second.arms["omni-id"]).toEqual(arms["omni-id"]);
   });
 
+  it("takes an arm whose base stayed frozen as its training leaves it", async () => {
+    const frozen = ["flow.adapter.baseRate=0", "flow.adapter.told=1", "flow.adapter.encoderRate=1"];
+    const arcface = ["representation.kind=arcface", "representation.photos=mean"];
+    const from = ["--base", weights, "--out", place("arcface")];
+    await ok("train", "personalise", ...common, ...frozen, ...arcface, ...from);
+    const flux = (folder: string) => readFileSync(join(folder, "flux.safetensors"));
+    expect(flux(place("arcface", "weights")).equals(flux(weights))).toBe(true);
+    const made = await evaluate("--arms", `arcface=${place("arcface", "weights")}`, "-o", place("arms.json"));
+    expect(made.code, made.err).toBe(0);
+    const { arms, claims } = JSON.parse(readFileSync(place("arms.json"), "utf8")) as PersonaliseReport;
+    expect(Object.keys(arms)).toEqual(["base", "omni-id", "arcface"]);
+    expect(claims.filter(({ claim, difference }) => claim.includes("arcface") && difference)).toHaveLength(3);
+  });
+
   it("tells no share of prompts that ask for nothing it could read", async () => {
     writeFileSync(place("odd.txt"), "собака\n");
     const made = await evaluate("--prompts", place("odd.txt"), "-o", place("odd.json"));

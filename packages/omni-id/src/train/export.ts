@@ -10,6 +10,7 @@ import { saveAttributes } from "../weights/attributes.ts";
 import { saveClip } from "../weights/clip.ts";
 import { EncoderBundle, saveEncoder, saveMaskedDecoder, saveWeights } from "../weights/first-stage.ts";
 import {
+  AUTOENCODER_FILE,
   FLUX_FILE,
   PROMPTS_FILE,
   saveAutoencoder,
@@ -106,9 +107,7 @@ export async function exportAutoencoder(
 ): Promise<string> {
   mkdirSync(folder, { recursive: true });
   const metadata = { ...metadataOf(note), people: String(people.ids.length) };
-  if (base !== undefined) {
-    for (const file of [FLUX_FILE, PROMPTS_FILE]) copyFileSync(join(base, file), join(folder, file));
-  }
+  if (base !== undefined) copyFiles(base, folder, [FLUX_FILE, PROMPTS_FILE]);
   const hash = await saveAutoencoder(folder, { latents: model, preset: note.preset, metadata });
   return `autoencoder ${hash.slice(0, 12)}`;
 }
@@ -136,13 +135,15 @@ export async function exportAttributes(
 /** Writes stage two: the encoder as it is now, and the second decoder; returns what to tell of them. */
 export async function exportFlow(folder: string, flow: OpenedFlow, note: ExportNote): Promise<string> {
   mkdirSync(folder, { recursive: true });
-  const { model, people, base } = flow;
+  const { model, people, base, baseFolder } = flow;
   const metadata = { ...metadataOf(note), people: String(people.ids.length) };
   const { preset } = note;
   const encoderHash = await exportEncoder(folder, flow, preset, metadata);
   const baseHash = model.base
     ? await saveFlowBase(folder, { base: model.base, preset, metadata: afterwards(base.metadata, metadata) })
     : base.hash;
+  if (!model.base && baseFolder !== undefined)
+    copyFiles(baseFolder, folder, [FLUX_FILE, AUTOENCODER_FILE, PROMPTS_FILE]);
   if (model.control) await saveControl(folder, { control: model.control, baseHash, preset, metadata });
   await exportKnownPeople(folder, flow, { encoderHash, preset, metadata });
   const adapter = {
@@ -154,6 +155,11 @@ export async function exportFlow(folder: string, flow: OpenedFlow, note: ExportN
   };
   const hash = await saveFlowAdapter(folder, adapter);
   return `encoder ${encoderHash.slice(0, 12)}, adapter ${hash.slice(0, 12)}`;
+}
+
+/** As they are: adapters name a base by the hash of its file. */
+function copyFiles(from: string, to: string, files: readonly string[]): void {
+  for (const file of files) copyFileSync(join(from, file), join(to, file));
 }
 
 /** What the decoder has met of ℓ, where an identity tells by what it carries that it is of other pictures. */

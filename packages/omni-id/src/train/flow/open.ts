@@ -43,6 +43,8 @@ export interface OpenedFlow {
   /** The file that it was loaded from. */
   encoderFile: string;
   base: LoadedFlowBase;
+  /** Its folder, where its files are to lie beside the adapter, so that the folder draws by itself. */
+  baseFolder?: string;
   /** How the adapter that it started from was trained. */
   before: Readonly<Record<string, string>> | undefined;
 }

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { isPrepared } from "@omni-id/data";
 import type { People } from "../../people/people.ts";
-import { loadFlowBase } from "../../weights/flow.ts";
+import { loadFlowBase, takesPublished } from "../../weights/flow.ts";
 import { ENCODER_FILE } from "../../weights/folder.ts";
 import { learningBase } from "../flow/learning-base.ts";
 import type { OpenedFlow } from "../flow/open.ts";
@@ -73,6 +73,8 @@ export async function openPersonaliseStage(options: OpenPersonaliseOptions): Pro
     encoder,
     encoderFile: join(options.encoder, ENCODER_FILE),
     base,
+    // A published model's files are many gigabytes, and are found by themselves.
+    ...(!takesPublished(preset) && { baseFolder: options.base }),
     before,
   };
 }
