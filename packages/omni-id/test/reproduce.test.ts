@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -11,7 +11,12 @@ import { StageFolders } from "../src/experiments/folders.ts";
 import { overSeedsAndPeople, pairedDifference } from "../src/experiments/intervals.ts";
 import { runQueue } from "../src/experiments/queue.ts";
 import { tableResult } from "../src/experiments/results.ts";
-import { type ExperimentSettings, type ExperimentStage, planExperiment } from "../src/experiments/stages.ts";
+import {
+  type ExperimentSettings,
+  type ExperimentStage,
+  planExperiment,
+  worthRunning,
+} from "../src/experiments/stages.ts";
 import { experimentStatus } from "../src/experiments/status.ts";
 import { resolvePreset } from "../src/presets/index.ts";
 import { cli } from "./command-line.ts";
@@ -107,6 +112,24 @@ describe("the stages of an experiment", () => {
     const [other] = planExperiment({ ...table1, references: { pixels: 64, hash: "l" } }).stages;
     expect(other.id).not.toBe(stages[0].id);
     expect(kleinHere(undefined, "cpu")).toEqual({ missing: expect.stringContaining("--device cuda") });
+  });
+
+  it("are left out where all that they lead to is measured", () => {
+    const { stages, runs } = planExperiment({ ...settings, tables: ["table2"], seeds: 1 });
+    const measured = (...arms: string[]) => runs.filter(({ arm }) => arms.includes(arm)).map((run) => run.evaluate);
+    const left = (done: readonly string[]) =>
+      worthRunning(stages, ({ id }) => done.includes(id)).filter(({ id }) => !done.includes(id));
+    expect(left([])).toEqual(stages);
+    const [full] = measured("full");
+    const own = stages.find(({ id }) => id === full)?.needs ?? [];
+    expect(left([full]).map(({ id }) => id)).toEqual(
+      stages
+        .map(({ id }) => id)
+        .filter(
+          (id) => id !== full && !own.includes(id) && !stages.find((stage) => stage.id === own[0])?.needs.includes(id),
+        ),
+    );
+    expect(left(runs.map((run) => run.evaluate))).toEqual([]);
   });
 
   it("take values that the preset knows, and claims name arms that there are", () => {
@@ -256,6 +279,17 @@ describe("omni-id reproduce", () => {
     expect(again.err).not.toMatch(/started/);
     const status = await cli("reproduce", "status", "--out", place("runs"));
     expect(status.out).toMatch(/3 of 3 stages done, 0 running, 0 left/);
+  });
+
+  it("trains nothing again that was measured, where the folder of the stages is gone", async () => {
+    renameSync(place("runs"), place("away"));
+    const { code, err } = await smoke();
+    expect(code, err).toBe(0);
+    expect(err).toMatch(/1 stages, 0 of them to be done/);
+    const status = await cli("reproduce", "status", "--out", place("runs"));
+    expect(status.out).toMatch(/1 of 1 stages done, 0 running, 0 left/);
+    rmSync(place("runs"), { recursive: true });
+    renameSync(place("away"), place("runs"));
   });
 
   it("writes what was measured as a page, with charts, and as one file that holds its pictures", async () => {

@@ -8,7 +8,7 @@ import { StageFolders } from "../experiments/folders.ts";
 import { prepareForExperiment } from "../experiments/people.ts";
 import { runQueue } from "../experiments/queue.ts";
 import type { TableResult } from "../experiments/results.ts";
-import { type ExperimentSettings, planExperiment } from "../experiments/stages.ts";
+import { type ExperimentSettings, planExperiment, worthRunning } from "../experiments/stages.ts";
 import { experimentStatus } from "../experiments/status.ts";
 import { writeTables } from "../experiments/write-tables.ts";
 import { NANO_CLIP } from "../presets/nano-clip.ts";
@@ -33,6 +33,8 @@ interface ExperimentFile {
   commit: string;
   settings: ExperimentSettings;
   atOnce: number;
+  /** Where the tables go, and what was measured. */
+  results?: string;
 }
 
 /** Small enough for a test: what it measures is noise. */
@@ -99,27 +101,30 @@ export function reproduceCommand() {
         data: options.smoke ? await smokeData(out) : options.data,
       });
       const experiment = planExperiment(settings);
-      const folders = new StageFolders(out);
+      const folders = new StageFolders(out, measuredIn(results));
       const { commit } = provenance(0);
-      begin(out, { commit, settings, atOnce: options.atOnce }, options.otherCommit);
+      begin(out, { commit, settings, atOnce: options.atOnce, results }, options.otherCommit);
       for (const { table, arm, why } of experiment.leftOut) note(`${table}, ${arm}: left out: ${why}`);
 
       const { signal, release } = interruptible();
       const write = () => writeTables(results, { experiment, settings, folders });
       const how = { folders, cache, threads: options.threads, settings };
-      const open = experiment.stages.filter((stage) => !folders.isDone(stage));
-      note(`${experiment.stages.length} stages, ${open.length} of them to be done, ${options.atOnce} at a time`);
+      const stages = worthRunning(experiment.stages, (stage) => folders.isDone(stage));
+      const open = stages.filter((stage) => !folders.isDone(stage));
+      note(`${stages.length} stages, ${open.length} of them to be done, ${options.atOnce} at a time`);
       if (open.length > 0) {
         if (options.atOnce > 2) await prepareTogether(out, cache, options.atOnce);
         await prepareForExperiment({ settings, cache, note });
       }
       const ended = await runQueue({
-        stages: experiment.stages,
+        stages,
         folders,
         atOnce: options.atOnce,
         start: (stage) => startStage(stage, how),
-        onDone: ({ kind }) => {
-          if (kind === "evaluate") write();
+        onDone: ({ kind, id }) => {
+          if (kind !== "evaluate") return;
+          folders.keep(id);
+          write();
         },
         note,
         signal,
@@ -152,7 +157,8 @@ export function reproduceCommand() {
 const HELP = `
 Every arm starts from the preset nano-paper and the same frozen flow base; claims are written down before the run
 (packages/omni-id/src/experiments/arms.ts). A stage that two arms share is trained once. Stages of the first seed come
-first, so that there is a whole table at every time. Killed anywhere, the same command goes on.
+first, so that there is a whole table at every time. Killed anywhere, the same command goes on. Measurements are kept beside
+the tables: what was measured is not trained again, also where the folder of the stages is gone.
 
 What an arm wants that is not there leaves it out, with the reason: --web, --clip (omni-id train clip), klein's files.
 
@@ -173,8 +179,9 @@ function statusCommand() {
       const folder = (command.optsWithGlobals() as { out?: string }).out ?? out;
       const known = readExperiment(folder);
       if (!known) throw new Error(`${folder}: nothing was begun here; omni-id reproduce begins`);
-      const { stages } = planExperiment(known.settings);
-      const status = experimentStatus(stages, new StageFolders(folder), known.atOnce);
+      const folders = new StageFolders(folder, known.results && measuredIn(known.results));
+      const stages = worthRunning(planExperiment(known.settings).stages, (stage) => folders.isDone(stage));
+      const status = experimentStatus(stages, folders, known.atOnce);
       const { done, running, left, hoursLeft } = status;
       const lines = [
         `${done} of ${stages.length} stages done, ${running.length} running, ${left} left`,
@@ -279,6 +286,7 @@ async function smokeData(out: string): Promise<string> {
   return folder;
 }
 
+const measuredIn = (results: string) => join(results, "figures");
 const experimentFile = (out: string) => join(out, "experiment.json");
 
 function readExperiment(out: string): ExperimentFile | undefined {

@@ -1,5 +1,6 @@
 import { copyFileSync, existsSync, linkSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { writeAtomically } from "@omni-id/torch";
 import { ADAPTER_FILE, AUTOENCODER_FILE, CONTROL_FILE, FLUX_FILE, PROMPTS_FILE } from "../weights/flow.ts";
 import { DECODER_FILE, ENCODER_FILE } from "../weights/folder.ts";
 import type { ArmFigures } from "./results.ts";
@@ -16,9 +17,12 @@ const LAST: Readonly<Record<StageKind, string>> = {
 /** What one stage leaves behind, below the experiment's folder. */
 export class StageFolders {
   readonly #root: string;
+  readonly #kept: string | undefined;
 
-  constructor(out: string) {
+  /** @param kept where finished measurements are also looked for: those of another machine, or of a folder that is gone */
+  constructor(out: string, kept?: string) {
     this.#root = join(out, "stages");
+    this.#kept = kept;
   }
 
   of({ id }: Pick<ExperimentStage, "id">): string {
@@ -39,13 +43,27 @@ export class StageFolders {
   }
 
   isDone(stage: Pick<ExperimentStage, "id" | "kind">): boolean {
-    return existsSync(join(this.of(stage), LAST[stage.kind]));
+    if (existsSync(join(this.of(stage), LAST[stage.kind]))) return true;
+    return stage.kind === "evaluate" && this.#measured(stage.id) !== undefined;
   }
 
   /** Figures of a finished measurement. */
   figures(id: string): ArmFigures | undefined {
-    const file = this.report(id);
-    return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as ArmFigures) : undefined;
+    const file = this.#measured(id);
+    return file === undefined ? undefined : (JSON.parse(readFileSync(file, "utf8")) as ArmFigures);
+  }
+
+  /** Puts a measurement where it outlives this folder. */
+  keep(id: string): void {
+    const figures = this.figures(id);
+    if (this.#kept === undefined || figures === undefined) return;
+    mkdirSync(this.#kept, { recursive: true });
+    writeAtomically(join(this.#kept, `${id}.json`), `${JSON.stringify(figures)}\n`);
+  }
+
+  #measured(id: string): string | undefined {
+    const kept = this.#kept === undefined ? [] : [join(this.#kept, `${id}.json`)];
+    return [this.report(id), ...kept].find((file) => existsSync(file));
   }
 
   /** One folder with all that drawing takes: the base's files beside a stage's encoder and adapter. */

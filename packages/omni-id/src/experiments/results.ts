@@ -56,12 +56,10 @@ export const JUDGE =
   "dlib's 128-d network, cosine of picture and target: nothing was trained through it; the same noise and poses for every arm";
 
 /** What a table takes of a measurement: `evaluate --stage tables`, or `--stage references`, whose pictures have no pose. */
-export type ArmFigures = Pick<
-  TableFigures,
-  "people" | "pictures" | "guidance" | "steps" | "poseError" | "perPerson"
-> & {
-  idSimilarity: Partial<TableFigures["idSimilarity"]>;
-};
+export type ArmFigures = Pick<TableFigures, "people" | "pictures" | "guidance" | "steps" | "poseError" | "perPerson"> &
+  Partial<Pick<TableFigures, "commit" | "hardware">> & {
+    idSimilarity: Partial<TableFigures["idSimilarity"]>;
+  };
 
 /** Figures of an arm, seed by seed. */
 export type Measured = ReadonlyMap<string, ReadonlyMap<number, ArmFigures>>;

@@ -94,6 +94,19 @@ export function planExperiment(settings: ExperimentSettings): Experiment {
   return { stages: [...stages.values()], runs, leftOut };
 }
 
+/** All stages but trainings that nothing needs any more: what they lead to is measured, perhaps on another machine. */
+export function worthRunning(
+  stages: readonly ExperimentStage[],
+  isDone: (stage: ExperimentStage) => boolean,
+): ExperimentStage[] {
+  const needed = new Set<string>();
+  for (const stage of [...stages].reverse()) {
+    if (isDone(stage) || (stage.kind !== "evaluate" && !needed.has(stage.id))) continue;
+    for (const id of [stage.id, ...stage.needs]) needed.add(id);
+  }
+  return stages.filter((stage) => needed.has(stage.id) || isDone(stage));
+}
+
 /** Why an arm cannot be run here. */
 function whyNot(arm: Arm, { web, references, clip }: ExperimentSettings): string | undefined {
   if (arm.clip && !clip) return "the small CLIP is missing: omni-id train clip, or name its folder with --clip";

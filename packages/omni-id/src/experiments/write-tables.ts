@@ -11,7 +11,7 @@ export function writeTables(
   results: string,
   { experiment, settings, folders }: { experiment: Experiment; settings: ExperimentSettings; folders: StageFolders },
 ): TableResult[] {
-  const { commit, hardware, date } = provenance(0);
+  const here = provenance(0);
   const { device, precision, steps, seeds, tables, set } = settings;
   return tables.map((table) => {
     const measured = new Map<string, Map<number, ArmFigures>>();
@@ -23,10 +23,14 @@ export function writeTables(
       if (figures) seedsOf.set(run.seed, figures);
       else missing.push(`${run.arm}, seed ${run.seed}: not measured yet`);
     }
+    const all = [...measured.values()].flatMap((seedsOf) => [...seedsOf.values()]);
+    // Measured on several days, and perhaps on several machines.
+    const told = (key: "commit" | "hardware") =>
+      [...new Set(all.map((figures) => figures[key] ?? here[key]))].join(", ") || here[key];
     const result = tableResult(table, measured, {
-      commit,
-      hardware,
-      date,
+      commit: told("commit"),
+      hardware: told("hardware"),
+      date: here.date,
       device,
       precision,
       steps,
