@@ -12,7 +12,7 @@
       # Loops the compiler vectorises, once per instruction set; no LibTorch header comes near these flags.
       "target_name": "simd_loops",
       "type": "static_library",
-      "sources": ["native/kernels/simd_generic.cc", "native/kernels/simd_avx2.cc", "native/kernels/simd_avx512.cc", "native/kernels/simd_avx512bf16.cc", "native/kernels/simd_choose.cc"],
+      "sources": ["native/kernels/simd_generic.cc", "native/kernels/simd_avx2.cc", "native/kernels/simd_avx512.cc", "native/kernels/simd_avx512bf16.cc", "native/kernels/simd_amx.cc", "native/kernels/simd_choose.cc"],
       "cflags_cc!": ["-std=gnu++17", "-std=gnu++20"],
       "cflags_cc": ["-std=c++17", "-O3", "-fno-math-errno", "-fno-trapping-math", "-fopenmp-simd", "-fPIC", "-fvisibility=hidden", "-g0"]
     },

@@ -93,9 +93,13 @@ namespace generic { extern const Table table; }
 namespace avx2 { extern const Table table; }
 namespace avx512 { extern const Table table; }
 namespace avx512bf16 { extern const Table table; }
+namespace amx {  // those of avx512bf16, with products by tiles
+const Table* table();
+bool isHere();
+}  // namespace amx
 #endif
 
-const Table& table();  // the best one for this processor; OMNI_ID_SIMD=generic|avx2|avx512|avx512bf16 lowers it
+const Table& table();  // the best one for this processor; OMNI_ID_SIMD=generic|avx2|avx512|avx512bf16|amx lowers it
 const char* const* levels();           // names of those that this processor has, lowest first, then null
 bool setLevel(const char* name);       // for tests: false where the processor lacks it, or there is no such
 inline const Loops& loops() { return table().loops; }

@@ -17,7 +17,8 @@ const Level* all(int* count) {
   static const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
                              __builtin_cpu_supports("avx512dq");
   static const bool bf16 = avx512 && __builtin_cpu_supports("avx512bf16");
-  static const Level list[] = {{&generic::table, true}, {&avx2::table, avx2}, {&avx512::table, avx512}, {&avx512bf16::table, bf16}};
+  static const bool amx = bf16 && amx::isHere();
+  static const Level list[] = {{&generic::table, true}, {&avx2::table, avx2}, {&avx512::table, avx512}, {&avx512bf16::table, bf16}, {amx::table(), amx}};
 #else
   static const Level list[] = {{&generic::table, true}};
 #endif
