@@ -172,7 +172,10 @@ const like = (list) => list.map((p) => zeros(p.shape).keep());
     "float32",
     compare({
       plain,
-      fused: () => noGrad(() => adamwStep_(ours, gradients, means, squares, { ...settings, step: ++step })),
+      fused: () => {
+        step++;
+        noGrad(() => adamwStep_(ours, gradients, means, squares, { ...settings, steps: ours.map(() => step) }));
+      },
     }),
   );
 
