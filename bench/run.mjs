@@ -235,7 +235,8 @@ for (const name of names) {
     failed = true;
   }
   console.log(`${name}: ${summary(results[name])}`);
-  results[name].commit = machine.commit;
+  const { commit, hardware, date } = machine;
+  Object.assign(results[name], { commit, hardware, date });
 }
 mkdirSync(here("../results"), { recursive: true });
 const before = wanted.length > 0 ? JSON.parse(readOr(file, '{"results":{}}')).results : {};

@@ -88,8 +88,13 @@ function sentence(result) {
     .join(", ");
 }
 
-const measured = (report, name) =>
-  `Measured by \`${COMMAND}\`: ${source({ ...report, commit: report.results[name]?.commit ?? report.commit })}.`;
+/** Where and when one of them was measured: each keeps its own, for one run seldom measures all. */
+function where(report, name) {
+  const { commit = report.commit, hardware = report.hardware, date = report.date } = report.results[name] ?? {};
+  return { commit, hardware, date };
+}
+
+const measured = (report, name) => `Measured by \`${COMMAND}\`: ${source(where(report, name))}.`;
 
 /** A table of a benchmark's own rows. */
 const rowsOf = (name, head, row) => ({
@@ -103,17 +108,23 @@ export const BENCH_TABLES = {
     file,
     command: COMMAND,
     render(report) {
-      const rows = Object.entries(report.results)
-        .filter(([, { rows }]) => !rows)
-        .map(([name, { goal = "", skipped, note, commit, libtorch, pytorch, ...values }]) => [
+      const shown = Object.entries(report.results).filter(([, { rows }]) => !rows);
+      const places = shown.map(([name]) => where(report, name));
+      const hosts = [...new Set(places.map(({ hardware }) => hardware))];
+      const several = hosts.length > 1;
+      const rows = shown.map(
+        ([name, { goal = "", skipped, note, commit, hardware, date, libtorch, pytorch, ...values }], i) => [
           name,
           skipped ? `not run: ${skipped.split("\n")[0]}` : sentence(values),
           goal,
-          `\`${(commit ?? report.commit).slice(0, 7)}\``,
-        ]);
+          ...(several ? [places[i].hardware] : []),
+          `\`${places[i].commit.slice(0, 7)}\``,
+        ],
+      );
+      const last = places.map((place) => place.date).sort();
       return [
-        table(["benchmark", "result", "goal", "at"], rows),
-        `Measured by \`${COMMAND}\`: ${report.hardware}, LibTorch ${report.libtorch}, last on ${report.date}; \`at\` is the commit of each.`,
+        table(["benchmark", "result", "goal", ...(several ? ["on"] : []), "at"], rows),
+        `Measured by \`${COMMAND}\`: ${several ? "" : `${hosts[0]}, `}LibTorch ${report.libtorch}, last on ${last[last.length - 1]}; \`at\` is the commit of each.`,
       ];
     },
   },

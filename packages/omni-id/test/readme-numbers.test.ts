@@ -113,8 +113,17 @@ describe("tables of numbers", () => {
     expect(filled).toContain(`| train step | ${step} | ratio ≤ 0.75: met | \`abc\` |`);
     expect(filled).toContain("| dispatch | microseconds 12.3 | | `0123456` |");
     expect(filled).toContain("| jax | not run: no such peer | | `abc` |");
+    expect(filled).not.toContain("| on |");
     const kernels = withoutPadding(fill("<!-- numbers:kernels -->\n<!-- /numbers:kernels -->", results()));
     expect(kernels).toContain("| gelu | float32 | 0.46 |");
+  });
+
+  it("of benchmarks on several hosts name the host of each", () => {
+    const results1 = { step: { ratio: 1, hardware: "old host", date: "2026-01-01" }, dispatch: { microseconds: 1 } };
+    write("results/bench.json", { ...machine, results: results1 });
+    const filled = withoutPadding(fill("<!-- numbers:bench -->\n<!-- /numbers:bench -->", results()));
+    expect(filled).toContain("| benchmark | result | goal | on | at |");
+    expect(filled).toContain("| step | ratio 1 | | old host | `abc` |");
   });
 
   it("that do not exist, or do not end, are errors", () => {
