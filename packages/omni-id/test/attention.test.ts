@@ -6,6 +6,7 @@ import { cat, manualSeed, noGrad, randn, scope } from "@omni-id/torch";
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
 import { Block } from "../src/blocks.ts";
+import { coverMouth, shareAtMouth } from "../src/evaluate/attention-covered.ts";
 import { centre, chooseQueries, queryFocus, relativeEntropy } from "../src/evaluate/attention-maps.ts";
 import { overlay } from "../src/evaluate/attention-overlay.ts";
 import { attentionOfPeople } from "../src/evaluate/attention-people.ts";
@@ -61,6 +62,25 @@ describe("a query's map", () => {
     const red = (x: number, y: number) => data[(y * 6 + x) * 3];
     expect(red(5, 5)).toBeGreaterThan(red(3, 3));
     expect(red(0, 0)).toBeLessThan(red(3, 3));
+  });
+});
+
+describe("a mouth that is hidden", () => {
+  // The eyes a third of the way down, the mouth two thirds: the band goes from .55 to .92, and from .25 to .75 across.
+  const face = { eyes: [0.5, 1 / 3], mouth: [0.5, 2 / 3] } as const;
+
+  it("is grey in the crop, and all else as it was", () => {
+    const crop = { width: 12, height: 12, data: new Uint8Array(432).fill(7) };
+    const { data } = coverMouth(crop, face);
+    const at = (x: number, y: number) => data[(y * 12 + x) * 3];
+    expect([at(6, 8), at(3, 7), at(8, 10)]).toEqual([128, 128, 128]);
+    expect([at(6, 5), at(2, 8), at(9, 8), at(6, 11)]).toEqual([7, 7, 7, 7]);
+    expect(new Set(crop.data)).toEqual(new Set([7]));
+  });
+
+  it("has the share of the attention that lies on it, the mean over photos", () => {
+    expect(shareAtMouth([only(7), only(1)], [face, face])).toBeCloseTo(0.5, 12);
+    expect(shareAtMouth([[1, 1, 1, 1, 1, 1, 1, 1, 1]], [face])).toBeCloseTo(1 / 9, 12);
   });
 });
 
@@ -127,7 +147,14 @@ describe("omni-id attention", () => {
 describe("over people", () => {
   const person = (parts: readonly string[], places: readonly number[]): AttentionReport => ({
     block: 2,
-    photos: [{ name: "a", crop: { width: 1, height: 1, data: new Uint8Array(3) }, maps: [] }],
+    photos: [
+      {
+        name: "a",
+        crop: { width: 1, height: 1, data: new Uint8Array(3) },
+        place: { eyes: [0.5, 0.3], mouth: [0.5, 0.6] },
+        maps: [],
+      },
+    ],
     queries: parts.map((part, query) => ({ query, part, entropy: 0.5, spread: 0.1, place: [places[query], 0] })),
     placed: 1,
   });
@@ -162,6 +189,9 @@ describe("over people", () => {
     const figure = JSON.parse(readFileSync(join(results, "figure10.json"), "utf8")) as Figure10;
     expect(figure.people).toBeGreaterThanOrEqual(2);
     expect(figure.queries).toHaveLength(32);
+    expect(figure.hypotheses).toHaveLength(2);
+    for (const { mean } of [figure.mouth.seen, figure.mouth.covered]) expect(mean).toBeGreaterThan(0);
+    expect(figure.mouth.difference.mean).toBeCloseTo(figure.mouth.seen.mean - figure.mouth.covered.mean, 3);
     expect((await sharp(join(results, "figure10.png")).metadata()).height).toBeGreaterThan(300);
     copyFileSync("results/experiments/table2.json", join(results, "table2.json"));
     const report = await cli("reproduce", "report", "--from", results, "--page", page, "--html", join(root, "p.html"));

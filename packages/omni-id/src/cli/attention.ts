@@ -37,7 +37,7 @@ Example:
       for (const line of tellLeftOut(leftOut)) note(line);
       for (const { photo, reason } of refused) note(`refused: ${photo}: ${reason}`);
       for (const warning of warnings) note(`note: ${warning}`);
-      const report = attentionOf(encoder.bundle.encoder, used, options.block);
+      const report = attentionOf(encoder.bundle.encoder, used, { block: options.block });
       await saveAttentionSheet(out, report, { count: options.queries });
       const { block, queries, placed } = report;
       const entropy = mean(queries.map((query) => query.entropy));

@@ -1,25 +1,36 @@
+import type { RgbImage } from "@omni-id/face";
 import { noGrad, scope } from "@omni-id/torch";
 import type { EncodeResult } from "../encode.ts";
 import type { Encoder } from "../encoder.ts";
 import { faceCut } from "../pictures/face-input.ts";
 import { rgbBatch, toUnit } from "../pictures/rgb-batch.ts";
-import { type AttentionReport, attentionReport } from "./attention-report.ts";
+import type { FacePlace } from "./attention-maps.ts";
+import { type AttentionReport, attentionReport, placeOf } from "./attention-report.ts";
+
+export interface AttentionOfOptions {
+  /** Cross-attention block, from 1; the last one when absent. */
+  block?: number | undefined;
+  /** What becomes of a crop before the backbone sees it. */
+  change?: (crop: RgbImage, place: FacePlace) => RgbImage;
+}
 
 /**
  * What the encoder's queries look at in photos of one person, all of them encoded together (figure 10).
- * @param block cross-attention block, from 1; the last one when absent
  * @throws for a block that the encoder does not have
  */
 export function attentionOf(
   encoder: Encoder,
   used: EncodeResult["used"],
-  block = encoder.cross_blocks.length,
+  { block = encoder.cross_blocks.length, change = (crop) => crop }: AttentionOfOptions = {},
 ): AttentionReport {
   const blocks = encoder.cross_blocks.length;
   if (block < 1 || block > blocks)
     throw new RangeError(`block ${block}: this encoder has cross-attention blocks 1 to ${blocks}`);
   const { backbone } = encoder;
-  const cuts = used.map(({ image, face }) => ({ ...faceCut(backbone, image, face.landmarks), face }));
+  const cuts = used.map(({ image, face }) => {
+    const cut = { ...faceCut(backbone, image, face.landmarks), face };
+    return { ...cut, image: change(cut.image, placeOf(cut)) };
+  });
   const { weights, queries } = scope(() =>
     noGrad(() => {
       const tokens = backbone.forward(toUnit(rgbBatch(cuts.map(({ image }) => image))));

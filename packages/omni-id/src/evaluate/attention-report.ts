@@ -5,6 +5,8 @@ export interface PhotoAttention {
   name: string;
   /** What the backbone saw. */
   crop: RgbImage;
+  /** Where the face stands in it. */
+  place: FacePlace;
   /** Weights of each query over the places of the crop, of the chosen block; `[L][side · side]`. */
   maps: PlaceWeights[];
 }
@@ -33,25 +35,28 @@ export interface PhotosAttention {
 export function attentionReport({ block, photos: cuts, weights, queries, backbone }: PhotosAttention): AttentionReport {
   const { first, side } = backbone.grid;
   const all = cuts.length * backbone.tokens;
-  const photos = cuts.map(({ name, image }, photo) => ({
-    name,
-    crop: image,
+  const photos = cuts.map((cut, photo) => ({
+    name: cut.name,
+    crop: cut.image,
+    place: placeOf(cut),
     maps: Array.from({ length: queries }, (_, query) => {
       const from = query * all + photo * backbone.tokens + first;
       return weights.subarray(from, from + side * side);
     }),
   }));
-  const faces = cuts.map(({ matrix, face, image }): FacePlace => {
-    const [ax, ay, bx, by, , , cx, cy, dx, dy] = transformPoints(fivePoints(face.landmarks), matrix);
-    const middle = (x: number, y: number): Place => [x / 2 / image.width, y / 2 / image.height];
-    return { eyes: middle(ax + bx, ay + by), mouth: middle(cx + dx, cy + dy) };
-  });
   const placed = photos
     .flatMap(({ maps }) => maps)
     .reduce((sum, map) => sum + Array.from(map).reduce((a, b) => a + b, 0), 0);
   const focus = queryFocus(
     photos.map(({ maps }) => maps),
-    faces,
+    photos.map(({ place }) => place),
   );
   return { block, photos, queries: focus, placed: placed / queries };
+}
+
+/** Where a face stands in its crop. */
+export function placeOf({ matrix, face, image }: Crop & { face: Pick<AnalysedFace, "landmarks"> }): FacePlace {
+  const [ax, ay, bx, by, , , cx, cy, dx, dy] = transformPoints(fivePoints(face.landmarks), matrix);
+  const middle = (x: number, y: number): Place => [x / 2 / image.width, y / 2 / image.height];
+  return { eyes: middle(ax + bx, ay + by), mouth: middle(cx + dx, cy + dy) };
 }

@@ -1,6 +1,7 @@
-import { type Provenance, ShardSet, splitOf } from "@omni-id/data";
+import { bootstrap, bootstrapDifference, type Estimate, type Provenance, ShardSet, splitOf } from "@omni-id/data";
 import { type AnalysedFace, loadImage, type RgbImage } from "@omni-id/face";
 import { IdentityEncoder, type Photo } from "../encode.ts";
+import { coverMouth, shareAtMouth } from "../evaluate/attention-covered.ts";
 import { chooseQueries } from "../evaluate/attention-maps.ts";
 import { overlay } from "../evaluate/attention-overlay.ts";
 import { attentionOfPeople, type PeopleAttention } from "../evaluate/attention-people.ts";
@@ -14,6 +15,8 @@ import type { LoadedEncoder } from "../weights/first-stage.ts";
 export interface Figure10 extends PeopleAttention, Provenance {
   figure: 10;
   weights: string;
+  /** Share of a query's attention that goes where the mouth is: as the photos are, and with a patch of grey there. */
+  mouth: { seen: Estimate; covered: Estimate; difference: Estimate };
   hypotheses: { claim: string; answer: ClaimAnswer; by: string }[];
   /** The command that renders the people again; absent for photos from elsewhere. */
   data?: string;
@@ -26,6 +29,9 @@ const QUERIES = 6;
 /** One person with what the encoder looks at. */
 interface Looked {
   report: AttentionReport;
+  /** The same photos, their mouths hidden by a patch of grey. */
+  covered: AttentionReport;
+  glasses: boolean;
   /** How far the mouth is open, by landmarks, photo by photo; how far the head is turned, degrees. */
   mouths: number[];
   turned: number[];
@@ -50,8 +56,15 @@ export async function lookAtPeople(
     }
     const { used } = await maker.encode(photos);
     const faces = used.map(({ face }) => face);
-    const report = attentionOf(encoder.bundle.encoder, used);
-    looked.push({ report, mouths: faces.map(openness), turned: faces.map(({ pose }) => Math.abs(pose.yaw)) });
+    const network = encoder.bundle.encoder;
+    looked.push({
+      report: attentionOf(network, used),
+      covered: attentionOf(network, used, { change: coverMouth }),
+      // Whoever wears glasses wears them in most pictures.
+      glasses: record.images.some(({ caption }) => caption !== undefined && /\bglasses\b/.test(caption)),
+      mouths: faces.map(openness),
+      turned: faces.map(({ pose }) => Math.abs(pose.yaw)),
+    });
     onProgress(looked.length, ids.length);
   }
   return looked;
@@ -64,20 +77,43 @@ function openness({ landmarks }: AnalysedFace): number {
   return apart(62, 66) / apart(36, 45);
 }
 
-/** Figures of all, with the claim that was written before: a query keeps to its place. */
+/** How much each query of everybody looks at the mouth. */
+function atMouth(looked: readonly Looked[], which: "report" | "covered"): number[][] {
+  return looked.map((person) => {
+    const { photos, queries } = person[which];
+    const places = photos.map(({ place }) => place);
+    return queries.map(({ query }) =>
+      shareAtMouth(
+        photos.map(({ maps }) => maps[query]),
+        places,
+      ),
+    );
+  });
+}
+
+/** Figures of all, with the claims that were written before: a query keeps to its place, and leaves what is hidden. */
 export function figure10(
   looked: readonly Looked[],
   { provenance, weights, data }: { provenance: Provenance; weights: string; data: string | undefined },
 ): Figure10 {
   const attention = attentionOfPeople(looked.map(({ report }) => report));
-  const { mean, ci } = attention.difference;
-  const by = `${mean.toFixed(3)} [${ci.map((end) => end.toFixed(3)).join(", ")}]`;
+  const told = ({ mean, ci }: Estimate) => `${mean.toFixed(3)} [${ci.map((end) => end.toFixed(3)).join(", ")}]`;
   const claim = "A query looks at the same part of the face whoever it is, more often than by chance";
+  const [seen, covered] = [atMouth(looked, "report"), atMouth(looked, "covered")];
+  const mouth = { seen: bootstrap(seen), covered: bootstrap(covered), difference: bootstrapDifference(seen, covered) };
   return {
     figure: 10,
     weights,
     ...attention,
-    hypotheses: [{ claim, answer: answerBy(attention.difference), by }],
+    mouth,
+    hypotheses: [
+      { claim, answer: answerBy(attention.difference), by: told(attention.difference) },
+      {
+        claim: "Where the mouth is hidden, queries look there less than where it is seen",
+        answer: answerBy(mouth.difference),
+        by: told(mouth.difference),
+      },
+    ],
     data,
     ...provenance,
   };
@@ -85,7 +121,8 @@ export function figure10(
 
 /**
  * Photos in rows: of each of two people the one with the mouth open the widest, the one with it closed, and the one turned
- * the furthest. In columns the queries that are most local over all people.
+ * the furthest, and the first of them with its mouth hidden; then somebody with glasses. In columns the queries that are
+ * most local over all people.
  */
 export async function saveFigure10(file: string, looked: readonly Looked[], figure: Figure10): Promise<void> {
   const over = figure.queries.map(({ query, entropy, betweenPeople, part }) => {
@@ -94,23 +131,29 @@ export async function saveFigure10(file: string, looked: readonly Looked[], figu
     return { query, entropy, part, place: [middle(0), middle(1)] as const, spread: betweenPeople };
   });
   const chosen = chooseQueries(over, QUERIES);
-  const rows = looked.slice(0, SHOWN).flatMap(({ report, mouths, turned }) =>
-    choose(mouths, turned).map((photo): RgbImage[] => {
-      const { crop, maps } = report.photos[photo];
-      return [crop, ...chosen.map(({ query }) => overlay(crop, maps[query]))];
-    }),
-  );
+  const row = ({ photos }: AttentionReport, photo: number): RgbImage[] => {
+    const { crop, maps } = photos[photo];
+    return [crop, ...chosen.map(({ query }) => overlay(crop, maps[query]))];
+  };
+  const rows = looked.slice(0, SHOWN).flatMap(({ report, covered, mouths, turned }) => {
+    const shown = choose(mouths, turned);
+    return [...shown.map((photo) => row(report, photo)), row(covered, shown[0])];
+  });
+  const other = looked.slice(SHOWN).find(({ glasses }) => glasses);
+  if (other) rows.push(row(other.report, other.turned.indexOf(Math.min(...other.turned))));
   await saveSheet(file, {
     title: "Figure 10: what the encoder's queries look at",
     columns: ["photo", ...chosen.map(({ query, part }) => `query ${query}\n${part}`)],
     rows,
     notes: [
-      `Of each person the photo with the mouth open the widest, the one with it closed, the one turned the furthest. Cross-attention block ${figure.block}, mean over heads.`,
-      `Over ${figure.people} people and ${figure.photos} photos: a query looks at the same part as in most others in ${Math.round(100 * figure.agreement.mean)} % (${Math.round(100 * figure.shuffled.mean)} % by chance), mean entropy ${figure.entropy.mean.toFixed(2)}.`,
+      `Of each person the photo with the mouth open the widest, the one with it closed, the one turned the furthest, and the first with its mouth hidden${other ? "; somebody with glasses" : ""}. Cross-attention block ${figure.block}, mean over heads.`,
+      `Over ${figure.people} people and ${figure.photos} photos: a query looks at the same part as in most others in ${Math.round(100 * figure.agreement.mean)} % (${Math.round(100 * figure.shuffled.mean)} % by chance), mean entropy ${figure.entropy.mean.toFixed(2)}. Where the mouth is goes ${percent(figure.mouth.seen)} of the attention, and ${percent(figure.mouth.covered)} where it is hidden.`,
     ],
     tile: 144,
   });
 }
+
+const percent = ({ mean }: Estimate) => `${Math.round(100 * mean)} %`;
 
 /** Three different photos where there are as many. */
 function choose(mouths: readonly number[], turned: readonly number[]): number[] {

@@ -156,14 +156,15 @@ function figure10InMarkdown({ figure, link }: ReportedFigure10): string[] {
 const FIGURE10 = "Figure 10: what the encoder's queries look at";
 
 function mapsInWords(figure: Figure10): string {
-  const { people, photos, entropy, agreement, shuffled, betweenPeople, betweenQueries, weights, commit } = figure;
+  const { people, photos, entropy, agreement, shuffled, betweenPeople, betweenQueries, mouth, weights, commit } =
+    figure;
   const share = ({ mean, ci }: Estimate) =>
     `${Math.round(100 * mean)} % (${ci.map((end) => Math.round(100 * end)).join("–")})`;
   return (
     `${people} people never seen in training, ${photos} photos, ${figure.queries.length} queries, cross-attention block ${figure.block} of ${weights}. A query looks at the part of ` +
     `the face that it looks at in most others in ${share(agreement)}; with everybody's queries counted from another one on it is ${share(shuffled)}. ` +
     `The middle of what one query looks at lies ${betweenPeople.toFixed(2)} from its own mean over people, and the queries of one person lie ${betweenQueries.toFixed(2)} from theirs, in distances ` +
-    `from the eyes to the mouth. Entropy ${entropy.mean.toFixed(2)}: 1 looks everywhere alike, 0 at one place. Commit ${commit}, ${figure.hardware}.`
+    `from the eyes to the mouth. Where the mouth is goes ${share(mouth.seen)} of a query's attention, and ${share(mouth.covered)} where a patch of grey hides it. Entropy ${entropy.mean.toFixed(2)}: 1 looks everywhere alike, 0 at one place. Commit ${commit}, ${figure.hardware}.`
   );
 }
 

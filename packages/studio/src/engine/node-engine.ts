@@ -142,7 +142,7 @@ export class NodeEngine {
     const { used } = await (await this.#faces()).encode(photos, {
       onProgress: (done, total) => progress({ done, total }),
     });
-    const report = attentionOf(this.#encoder.bundle.encoder, used, block);
+    const report = attentionOf(this.#encoder.bundle.encoder, used, { block });
     return {
       block: report.block,
       side: this.#encoder.bundle.encoder.backbone.grid.side,
