@@ -2,7 +2,7 @@ import { readFileSync, statSync } from "node:fs";
 import { extname } from "node:path";
 import { writeAtomically } from "@omni-id/torch";
 import sharp, { type Sharp } from "sharp";
-import { fileFormat, formatOf, systemReason, unreadable } from "./formats.ts";
+import { type FileFormat, fileFormat, formatOf, systemReason, unreadable } from "./formats.ts";
 import { decodeHeic } from "./heic.ts";
 import type { RgbImage } from "./picture-types.ts";
 
@@ -20,9 +20,10 @@ export async function loadImage(
   source: string | Uint8Array,
   { maxSide, name = typeof source === "string" ? source : "the picture" }: { maxSide?: number; name?: string } = {},
 ): Promise<RgbImage> {
+  let format: FileFormat | undefined;
   try {
     if (typeof source === "string") checkRegular(source);
-    const format = typeof source === "string" ? fileFormat(source) : formatOf(source);
+    format = typeof source === "string" ? fileFormat(source) : formatOf(source);
     if (format && !format.readable) throw new NoPicture(unreadable(format));
     const picture = format?.name === "HEIC" ? await openHeic(source) : openWithSharp(source).rotate();
     if (maxSide) picture.resize(maxSide, maxSide, { fit: "inside", withoutEnlargement: true });
@@ -34,7 +35,7 @@ export async function loadImage(
     if (info.channels === 3) return { width: info.width, height: info.height, data: asBytes(data) };
     return { width: info.width, height: info.height, data: spread(data, info.channels) };
   } catch (error) {
-    const told = reason(error as Error);
+    const told = reason(error as Error, format);
     const lost = told === "no such file" && typeof source === "string" && source.includes("\ufffd");
     throw new Error(`${name}: ${told}${lost ? ", or its name is no UTF-8: rename it" : ""}`);
   }
@@ -102,15 +103,21 @@ function spread(data: Buffer, channels: number): Uint8Array {
   return rgb;
 }
 
-function reason(error: Error): string {
+/** What libvips does not know, or is not given. */
+const UNKNOWN = /unsupported image format|unknown|is empty/i;
+
+/** @param format what the file is by its first bytes */
+function reason(error: Error, format: FileFormat | undefined): string {
   if (error instanceof NoPicture) return error.message;
   const { message } = error;
   const told = systemReason((error as NodeJS.ErrnoException).code);
   if (told) return told;
   if (/missing|ENOENT|no such file/i.test(message)) return "no such file";
   if (/exceeds pixel limit/i.test(message)) return `more than ${MOST_PIXELS / 1e6} megapixels; scale it down first`;
-  if (/unsupported image format|unknown/i.test(message)) {
+  // libvips keeps one list of errors for all that is read at the time: a line may be of another file.
+  if (UNKNOWN.test(message) && !format?.readable) {
     return "not a picture in a format that can be read (JPEG, PNG, WebP, TIFF, AVIF, HEIC, GIF)";
   }
-  return `the file is damaged or cut off (${message.split("\n")[0]})`;
+  const line = message.split("\n").find((one) => one !== "" && !UNKNOWN.test(one));
+  return `the file is damaged or cut off${line ? ` (${line})` : ""}`;
 }

@@ -86,6 +86,13 @@ describe("loadImage", () => {
     const path = join(folder, "cut.jpg");
     writeFileSync(path, whole.subarray(0, whole.length >> 1));
     await expect(loadImage(path)).rejects.toThrow(/cut\.jpg: the file is damaged or cut off/);
+    // libvips keeps one list of errors for all that is read at the time.
+    const cut = readFileSync(path);
+    const reads = Array.from({ length: 40 }, (_, i) =>
+      loadImage(i % 2 === 0 ? cut : new Uint8Array(9), { name: `${i % 2}` }).catch((error: Error) => error.message),
+    );
+    for (const [i, told] of (await Promise.all(reads)).entries())
+      expect(told).toMatch(i % 2 === 0 ? /^0: the file is damaged or cut off/ : /^1: not a picture/);
   });
 });
 
