@@ -1,6 +1,6 @@
 // Products of pairs of bfloat16 by tiles (AMX): one instruction adds 16 products along the depth to 16 × 16 sums.
 #include "simd.h"
-#if defined(__x86_64__) && (defined(__clang__) || __GNUC__ >= 11)
+#if defined(__x86_64__) && __GNUC__ >= 11  // the first GCC that knows tiles
 #include <cpuid.h>
 #include <sys/syscall.h>
 #include <unistd.h>
