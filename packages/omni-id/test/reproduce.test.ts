@@ -114,6 +114,14 @@ describe("the stages of an experiment", () => {
     expect(kleinHere(undefined, "cpu")).toEqual({ missing: expect.stringContaining("--device cuda") });
   });
 
+  it("leave out arms of as many tokens as photos where the adapter takes one number of them", () => {
+    const set = ["flow.adapter.joined=true"];
+    const { runs, leftOut } = planExperiment({ ...settings, tables: ["table1"], set, seeds: 1 });
+    const left = leftOut.filter(({ why }) => why.includes("flow.adapter.joined")).map(({ arm }) => arm);
+    expect(left).toEqual(["arcface", "backbone"]);
+    expect(runs.map(({ arm }) => arm)).toEqual(["omni-id", "arcface-mean", "backbone-mean", "omni-id-carried"]);
+  });
+
   it("are left out where all that they lead to is measured", () => {
     const { stages, runs } = planExperiment({ ...settings, tables: ["table2"], seeds: 1 });
     const measured = (...arms: string[]) => runs.filter(({ arm }) => arms.includes(arm)).map((run) => run.evaluate);

@@ -108,11 +108,13 @@ export function worthRunning(
 }
 
 /** Why an arm cannot be run here. */
-function whyNot(arm: Arm, { web, references, clip }: ExperimentSettings): string | undefined {
+function whyNot(arm: Arm, { web, references, clip, set }: ExperimentSettings): string | undefined {
   if (arm.clip && !clip) return "the small CLIP is missing: omni-id train clip, or name its folder with --clip";
   if (arm.web && !web) return "its pictures are missing: name them with --web (omni-id data synth --noise web)";
   if (arm.references && !(references && "pixels" in references))
     return references?.missing ?? "klein was not looked for";
+  if (arm.representation?.photos === "joined" && resolvePreset(PRESET, set).flow.adapter.joined)
+    return "its tokens are as many as there are photos, and flow.adapter.joined takes one number of them: --set flow.adapter.joined=false";
   return undefined;
 }
 
