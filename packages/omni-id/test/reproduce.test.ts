@@ -115,11 +115,13 @@ describe("the stages of an experiment", () => {
   });
 
   it("leave out arms of as many tokens as photos where the adapter takes one number of them", () => {
-    const set = ["flow.adapter.joined=true"];
-    const { runs, leftOut } = planExperiment({ ...settings, tables: ["table1"], set, seeds: 1 });
-    const left = leftOut.filter(({ why }) => why.includes("flow.adapter.joined")).map(({ arm }) => arm);
-    expect(left).toEqual(["arcface", "backbone"]);
-    expect(runs.map(({ arm }) => arm)).toEqual(["omni-id", "arcface-mean", "backbone-mean", "omni-id-carried"]);
+    for (const way of ["joined", "modulation"]) {
+      const set = [`flow.adapter.${way}=true`];
+      const { runs, leftOut } = planExperiment({ ...settings, tables: ["table1"], set, seeds: 1 });
+      const left = leftOut.filter(({ why }) => why.includes(`--set flow.adapter.${way}=false`)).map(({ arm }) => arm);
+      expect(left).toEqual(["arcface", "backbone"]);
+      expect(runs.map(({ arm }) => arm)).toEqual(["omni-id", "arcface-mean", "backbone-mean", "omni-id-carried"]);
+    }
   });
 
   it("are left out where all that they lead to is measured", () => {

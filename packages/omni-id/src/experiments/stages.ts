@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { resolvePreset } from "../presets/index.ts";
 import type { Preset } from "../presets/schema.ts";
+import { fixedWay } from "../weights/build.ts";
 import { type Arm, TABLES } from "./arms.ts";
 
 export type StageKind = "mtd" | "flow" | "downstream" | "evaluate";
@@ -113,8 +114,9 @@ function whyNot(arm: Arm, { web, references, clip, set }: ExperimentSettings): s
   if (arm.web && !web) return "its pictures are missing: name them with --web (omni-id data synth --noise web)";
   if (arm.references && !(references && "pixels" in references))
     return references?.missing ?? "klein was not looked for";
-  if (arm.representation?.photos === "joined" && resolvePreset(PRESET, set).flow.adapter.joined)
-    return "its tokens are as many as there are photos, and flow.adapter.joined takes one number of them: --set flow.adapter.joined=false";
+  const fixed = fixedWay(resolvePreset(PRESET, set).flow);
+  if (arm.representation?.photos === "joined" && fixed)
+    return `its tokens are as many as there are photos, and flow.adapter.${fixed} takes one number of them: --set flow.adapter.${fixed}=false`;
   return undefined;
 }
 

@@ -73,6 +73,10 @@ export function buildFlowBase({ flow }: Preset): FlowBase {
   });
 }
 
+/** The first way of an adapter, if any, that takes one number of tokens, where there may be as many as there are photos. */
+export const fixedWay = ({ adapter }: Preset["flow"]): "joined" | "modulation" | "reference" | undefined =>
+  (["joined", "modulation", "reference"] as const).find((way) => adapter[way]);
+
 /**
  * The second decoder that a preset describes: what tells its flow model of an identity.
  * @throws when it is to be told of as many tokens as there are photos in a way that takes a fixed number
@@ -81,7 +85,7 @@ export function buildFlowAdapter(preset: Preset): FlowAdapter {
   const { representation, flow } = preset;
   const { joined, modulation, single, reference } = flow.adapter;
   const ways = { joined, modulation, single, reference };
-  const fixed = (["joined", "modulation", "reference"] as const).find((way) => ways[way]);
+  const fixed = fixedWay(flow);
   if (fixed && representation.kind !== "encoder" && representation.photos === "joined") {
     throw new Error(
       `flow.adapter.${fixed} takes one number of tokens, and representation.photos=joined makes as many as there are photos; choose representation.photos=mean, or preset nano-paper`,
