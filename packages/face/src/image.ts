@@ -114,7 +114,8 @@ function reason(error: Error, format: FileFormat | undefined): string {
   if (told) return told;
   if (/missing|ENOENT|no such file/i.test(message)) return "no such file";
   if (/exceeds pixel limit/i.test(message)) return `more than ${MOST_PIXELS / 1e6} megapixels; scale it down first`;
-  // libvips keeps one list of errors for all that is read at the time: a line may be of another file.
+  // libvips keeps one list of errors for all that is read at the time: another file's failure may have emptied it, and sharp
+  // then says "Unknown error".
   if (UNKNOWN.test(message) && !format?.readable) {
     return "not a picture in a format that can be read (JPEG, PNG, WebP, TIFF, AVIF, HEIC, GIF)";
   }
