@@ -122,9 +122,9 @@ describe("on a device of its own", () => {
       const control = buildControl(preset, base);
       checkDevices(true);
       const pictures = landmarkPictures([new Float32Array(136).fill(30)], 64);
-      const conditions = control.steer(pictures, decoder.conditions(randn([1, 4, 16])));
-      const settings = { count: 1, seed: 1, steps: 2, guidance: 2, prompt: "photo", conditions };
-      expect(drawPictures(base, settings).device).toBe("meta");
+      const settings = { count: 1, seed: 1, steps: 2, guidance: 2, prompt: "photo" };
+      const told = { conditions: decoder.conditions(randn([1, 4, 16])), control: control.steer(pictures) };
+      expect(drawPictures(base, { ...settings, ...told }).device).toBe("meta");
     });
   });
 

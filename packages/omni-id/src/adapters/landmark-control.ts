@@ -1,5 +1,6 @@
 import { nn, noGrad, scope, type Tensor, tensor, zeros } from "@omni-id/torch";
-import type { Conditions, Steering } from "../flow-base.ts";
+import type { FluxTrunkInput } from "../backbones/flux-trunk.ts";
+import type { Conditions } from "../flow-base.ts";
 import { type FaceView, fitMeanFace, type HeadPose, poseLandmarks } from "../pictures/mean-face.ts";
 import { ControlNet, type ControlNetOptions } from "./controlnet.ts";
 
@@ -29,7 +30,7 @@ export class LandmarkControl extends ControlNet {
   }
 
   /** Adds this ControlNet's residuals, from pictures `[B, 3, S, S]`, to other conditions. */
-  steer(pictures: Tensor, conditions: Conditions = {}): Steering {
+  steer(pictures: Tensor, conditions: Conditions = {}): (input: FluxTrunkInput) => Conditions {
     return (input) => ({ ...conditions, residuals: this.forward({ ...input, condition: pictures }) });
   }
 }

@@ -81,10 +81,12 @@ export function drawTasks(
             [settings, Boolean(given), Boolean(lines)],
             [given, lines].filter((tensor) => tensor !== undefined),
             () => {
-              const who = given && decoder.conditions(given);
-              const conditions = lines ? generator.control.steer(lines, who) : who;
-              const without = lines && generator.control.steer(lines);
-              return drawPictures(base.base, { ...settings, conditions, without });
+              const conditions = given && decoder.conditions(given);
+              return drawPictures(base.base, {
+                ...settings,
+                conditions,
+                control: lines && generator.control.steer(lines),
+              });
             },
           );
         }),

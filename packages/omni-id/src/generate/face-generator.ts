@@ -5,7 +5,6 @@ import { scope, type Tensor } from "@omni-id/torch";
 import type { LandmarkControl } from "../adapters/landmark-control.ts";
 import { unknownWords, VocabularyEncoder } from "../backbones/words.ts";
 import type { KleinModel } from "../checkpoints/klein-base.ts";
-import type { Steering } from "../flow-base.ts";
 import type { FlowAdapter } from "../flow-decoder.ts";
 import type { Identity } from "../identity.ts";
 import { checkEncoder } from "../identity-values.ts";
@@ -29,7 +28,7 @@ import { type KnownPeople, loadKnownPeople } from "../weights/known-people.ts";
 import { type DrawOptions, drawPictures } from "./draw.ts";
 import { guidanceFor, kindOfPictures, REAL_GUIDANCE } from "./draw-settings.ts";
 
-export interface GenerateOptions extends Omit<DrawOptions, "conditions" | "without" | "prompt"> {
+export interface GenerateOptions extends Omit<DrawOptions, "conditions" | "without" | "control" | "prompt"> {
   /** ℓ `[L, C]`; nobody in particular when absent. */
   identity?: Tensor;
   /** 68 points in pixels of the aligned picture, 136 numbers; see {@link FaceGenerator.poseLandmarks}. */
@@ -170,7 +169,7 @@ export class FaceGenerator {
   generate({ identity, landmarks, prompt, guidance, ...options }: GenerateOptions): Tensor {
     return scope(() => {
       const { count } = options;
-      const who =
+      const conditions =
         identity &&
         this.decoder.conditions(
           this.drawable(identity)
@@ -178,20 +177,14 @@ export class FaceGenerator {
             .expand([count, ...identity.shape])
             .contiguous(),
         );
-      let [conditions, without]: [Steering | undefined, Steering | undefined] = [who, undefined];
-      if (landmarks) {
-        const pictures = landmarkPictures(
-          Array.from({ length: count }, () => landmarks),
-          this.imageSize,
-        );
-        [conditions, without] = [this.control.steer(pictures, who), this.control.steer(pictures)];
-      }
+      const all = landmarks && Array.from({ length: count }, () => landmarks);
+      const control = all && this.control.steer(landmarkPictures(all, this.imageSize));
       return drawPictures(this.base.base, {
         ...options,
         prompt: prompt ?? this.base.preset.flow.prompt,
         guidance: this.#guidance(guidance, identity),
         conditions,
-        without,
+        control,
       });
     });
   }

@@ -1,6 +1,6 @@
 import { loadImage, type RgbImage } from "@omni-id/face";
 import { scope, type Tensor } from "@omni-id/torch";
-import type { FlowBase, Steering } from "../flow-base.ts";
+import type { Conditions, FlowBase } from "../flow-base.ts";
 import { MAX_REFERENCES, prepareReference } from "../pictures/reference-photo.ts";
 import { rgbBatch, toUnit } from "../pictures/rgb-batch.ts";
 import { type DrawOptions, drawPictures } from "./draw.ts";
@@ -24,7 +24,7 @@ export async function referenceSteering(
   base: FlowBase,
   references: readonly Reference[],
   count: number,
-): Promise<Steering> {
+): Promise<Conditions> {
   if (references.length > MAX_REFERENCES) {
     throw new Error(`${references.length} references: FLUX.2 takes ${MAX_REFERENCES} at most; name fewer`);
   }
@@ -48,7 +48,10 @@ export async function referenceSteering(
  */
 export async function drawFromReferences(
   base: FlowBase,
-  { references, ...options }: Omit<DrawOptions, "conditions" | "without"> & { references: readonly Reference[] },
+  {
+    references,
+    ...options
+  }: Omit<DrawOptions, "conditions" | "without" | "control"> & { references: readonly Reference[] },
 ): Promise<Tensor> {
   if (references.length === 0) return drawPictures(base, options);
   const steering = await referenceSteering(base, references, options.count);

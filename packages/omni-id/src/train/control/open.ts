@@ -103,20 +103,20 @@ function reportOn(
     const made = scope(() => {
       const pictures = landmarkPictures(people.landmarksOf(targets), imageSize);
       const settings = { count: shown.length, seed: 1, steps: 16, prompt };
-      const steered = model.steer(pictures);
+      const control = model.steer(pictures);
       const columns: [string, Tensor][] = [
         ["one of three\ninputs", real(inputs.filter((_, i) => i % 3 === 0))],
         ["target", real(targets)],
         ["its landmarks", pictures],
-        ["landmarks\nalone", drawPictures(base.base, { ...settings, conditions: steered })],
+        ["landmarks\nalone", drawPictures(base.base, { ...settings, control })],
       ];
       if (identity) {
         const tokens = encodeRows(identity.encoder, people, inputs, shown.length).float();
-        const conditions = model.steer(pictures, identity.decoder.conditions(tokens));
+        const conditions = identity.decoder.conditions(tokens);
         const both = drawPictures(base.base, {
           ...settings,
           conditions,
-          without: steered,
+          control,
           guidance: guidance.classifierFree,
         });
         columns.push(["landmarks\nand identity", both]);
