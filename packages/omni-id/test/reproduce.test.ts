@@ -114,6 +114,23 @@ describe("the stages of an experiment", () => {
     expect(kleinHere(undefined, "cpu")).toEqual({ missing: expect.stringContaining("--device cuda") });
   });
 
+  it("begin an arm with the shipped encoder where there is one: no stage one, and another one is another arm", () => {
+    const table1 = { ...settings, tables: ["table1"], arms: ["omni-id-shipped"], seeds: 1 };
+    expect(planExperiment(table1)).toMatchObject({ stages: [], leftOut: [{ why: expect.stringContaining("base") }] });
+    const base = { folder: "base", hash: "b", encoder: "e" };
+    const { stages } = planExperiment({ ...table1, base });
+    expect(stages.map(({ kind }) => kind)).toEqual(["flow", "downstream", "evaluate"]);
+    const how = { folders: new StageFolders(place("shipped")), cache: "cache", threads: 1, settings: table1 };
+    expect(wordsOf(stages[0], how).join(" ")).toMatch(/^train flow .*--encoder base --base base /);
+    expect(wordsOf(stages[1], how).join(" ")).toContain(`--encoder ${place("shipped", "stages", stages[0].id)}`);
+    const [other] = planExperiment({ ...table1, base: { ...base, encoder: "f" } }).stages;
+    expect(other.id).not.toBe(stages[0].id);
+    // No other arm asks for it.
+    const rest = (of: typeof base | typeof settings.base) =>
+      planExperiment({ ...settings, base: of }).stages.map(({ id }) => id);
+    expect(rest(base)).toEqual(rest(settings.base));
+  });
+
   it("leave out arms of as many tokens as photos where the adapter takes one number of them", () => {
     for (const way of ["joined", "modulation"]) {
       const set = [`flow.adapter.${way}=true`];

@@ -52,7 +52,7 @@ export function wordsOf(stage: ExperimentStage, { folders, cache, threads, setti
     return ["evaluate", "--stage", "tables", ...common, "--weights", weights, ...drawn, "-o", folders.report(stage.id)];
   }
   // A representation that has no stage one starts from nothing: there is no such folder.
-  const given = needed === undefined ? join(folders.of(stage), "none") : folders.weights(needed);
+  const given = needed === undefined ? (stage.encoder ?? join(folders.of(stage), "none")) : folders.weights(needed);
   const encoder = stage.kind === "mtd" ? [] : ["--encoder", given, "--base", base.folder];
   const start = stage.kind === "downstream" ? ["--adapter", given, "--control", base.folder] : [];
   return [

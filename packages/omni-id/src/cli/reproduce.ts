@@ -16,7 +16,7 @@ import { nearest } from "../presets/nearest.ts";
 import { CLIP_FILE, hasClip } from "../weights/clip.ts";
 import { readWeightsNote } from "../weights/file.ts";
 import { CONTROL_FILE, FLUX_FILE } from "../weights/flow.ts";
-import { shippedWeights } from "../weights/folder.ts";
+import { ENCODER_FILE, shippedWeights } from "../weights/folder.ts";
 import { useDevice } from "./device.ts";
 import { kleinHere } from "./klein-here.ts";
 import { count, deviceOption, jsonOption } from "./options.ts";
@@ -107,7 +107,10 @@ export function reproduceCommand() {
       for (const { table, arm, why } of experiment.leftOut) note(`${table}, ${arm}: left out: ${why}`);
 
       const { signal, release } = interruptible();
-      const write = () => writeTables(results, { experiment, settings, folders });
+      const write = () => {
+        for (const { evaluate } of experiment.runs) folders.keep(evaluate);
+        return writeTables(results, { experiment, settings, folders });
+      };
       const how = { folders, cache, threads: options.threads, settings };
       const stages = worthRunning(experiment.stages, (stage) => folders.isDone(stage));
       const open = stages.filter((stage) => !folders.isDone(stage));
@@ -121,10 +124,8 @@ export function reproduceCommand() {
         folders,
         atOnce: options.atOnce,
         start: (stage) => startStage(stage, how),
-        onDone: ({ kind, id }) => {
-          if (kind !== "evaluate") return;
-          folders.keep(id);
-          write();
+        onDone: ({ kind }) => {
+          if (kind === "evaluate") write();
         },
         note,
         signal,
@@ -230,7 +231,7 @@ async function settingsOf(tables: readonly string[], options: Chosen): Promise<E
     web: options.web === undefined ? undefined : await describe(options.web),
     clip: await clipHere(options.clip),
     references: kleinHere(options.references, device),
-    base: { folder: base, hash: (await readWeightsNote(join(base, FLUX_FILE), "base")).hash },
+    base: await baseHere(base),
     device,
     precision: options.precision ?? preferredPrecision(),
     judging: { seed: 7, steps: smoke ? SMOKE.drawing : 12, guidance },
@@ -271,6 +272,13 @@ function tablesOf(tables: readonly string[], arms: readonly string[] | undefined
 
 async function describe(folder: string): Promise<ExperimentSettings["data"]> {
   return { folder: resolve(folder), fingerprint: (await ShardSet.open(folder)).fingerprint };
+}
+
+/** The flow base, and the encoder beside it where there is one. */
+async function baseHere(folder: string): Promise<ExperimentSettings["base"]> {
+  const { hash } = await readWeightsNote(join(folder, FLUX_FILE), "base");
+  const encoder = join(folder, ENCODER_FILE);
+  return { folder, hash, ...(existsSync(encoder) && { encoder: (await readWeightsNote(encoder, "mtd")).hash }) };
 }
 
 /** The small CLIP where it is. @throws when it was asked for, and is not there */

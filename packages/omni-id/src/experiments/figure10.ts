@@ -97,7 +97,8 @@ export function figure10(
   { provenance, weights, data }: { provenance: Provenance; weights: string; data: string | undefined },
 ): Figure10 {
   const attention = attentionOfPeople(looked.map(({ report }) => report));
-  const told = ({ mean, ci }: Estimate) => `${mean.toFixed(3)} [${ci.map((end) => end.toFixed(3)).join(", ")}]`;
+  const signed = (value: number) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(3)}`;
+  const told = ({ mean, ci }: Estimate) => `${signed(mean)} [${ci.map(signed).join(", ")}]`;
   const claim = "A query looks at the same part of the face whoever it is, more often than by chance";
   const [seen, covered] = [atMouth(looked, "report"), atMouth(looked, "covered")];
   const mouth = { seen: bootstrap(seen), covered: bootstrap(covered), difference: bootstrapDifference(seen, covered) };

@@ -1,5 +1,5 @@
 import { copyFileSync, existsSync, linkSync, mkdirSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { writeAtomically } from "@omni-id/torch";
 import { ADAPTER_FILE, AUTOENCODER_FILE, CONTROL_FILE, FLUX_FILE, PROMPTS_FILE } from "../weights/flow.ts";
 import { DECODER_FILE, ENCODER_FILE } from "../weights/folder.ts";
@@ -43,8 +43,8 @@ export class StageFolders {
   }
 
   isDone(stage: Pick<ExperimentStage, "id" | "kind">): boolean {
-    if (existsSync(join(this.of(stage), LAST[stage.kind]))) return true;
-    return stage.kind === "evaluate" && this.#measured(stage.id) !== undefined;
+    if (stage.kind === "evaluate") return this.#measured(stage.id) !== undefined;
+    return existsSync(join(this.of(stage), LAST[stage.kind]));
   }
 
   /** Figures of a finished measurement. */
@@ -53,12 +53,13 @@ export class StageFolders {
     return file === undefined ? undefined : (JSON.parse(readFileSync(file, "utf8")) as ArmFigures);
   }
 
-  /** Puts a measurement where it outlives this folder. */
+  /** Puts a finished measurement where it outlives this folder, if it is not there. */
   keep(id: string): void {
-    const figures = this.figures(id);
-    if (this.#kept === undefined || figures === undefined) return;
-    mkdirSync(this.#kept, { recursive: true });
-    writeAtomically(join(this.#kept, `${id}.json`), `${JSON.stringify(figures)}\n`);
+    const file = this.#kept && join(this.#kept, `${id}.json`);
+    const figures = file === undefined || existsSync(file) ? undefined : this.figures(id);
+    if (file === undefined || figures === undefined) return;
+    mkdirSync(dirname(file), { recursive: true });
+    writeAtomically(file, `${JSON.stringify(figures)}\n`);
   }
 
   #measured(id: string): string | undefined {

@@ -22,6 +22,8 @@ export interface ExperimentStage {
   steps: number;
   /** Whether a measurement reads poses off its pictures. */
   poses: boolean;
+  /** Weights that nothing here has trained, whose encoder it begins with. */
+  encoder?: string;
   /** A measurement of pictures that FLUX.2 [klein] draws from the photos themselves, with sides of so many pixels. */
   references?: number;
 }
@@ -43,8 +45,8 @@ export interface ExperimentSettings {
   clip?: { folder: string; hash: string };
   /** Side of klein's pictures, and its files' hash; or why it cannot draw here. */
   references?: { pixels: number; hash: string } | { missing: string };
-  /** Folder of the flow base, and the hash of its file. */
-  base: { folder: string; hash: string };
+  /** Folder of the flow base, the hash of its file, and that of the encoder beside it. */
+  base: { folder: string; hash: string; encoder?: string };
   device: string;
   precision: string;
   /** How pictures are drawn and judged. */
@@ -109,9 +111,10 @@ export function worthRunning(
 }
 
 /** Why an arm cannot be run here. */
-function whyNot(arm: Arm, { web, references, clip, set }: ExperimentSettings): string | undefined {
+function whyNot(arm: Arm, { web, references, clip, set, base }: ExperimentSettings): string | undefined {
   if (arm.clip && !clip) return "the small CLIP is missing: omni-id train clip, or name its folder with --clip";
   if (arm.web && !web) return "its pictures are missing: name them with --web (omni-id data synth --noise web)";
+  if (arm.shipped && !base.encoder) return `${base.folder} has no encoder beside its flow base`;
   if (arm.references && !(references && "pixels" in references))
     return references?.missing ?? "klein was not looked for";
   const fixed = fixedWay(resolvePreset(PRESET, set).flow);
@@ -141,7 +144,14 @@ function chainOf(
   const poses = TABLES[table].judged === "downstream";
   const stage = (
     kind: StageKind,
-    its: { values: readonly string[]; needs: readonly string[]; from: typeof data; steps: number; by: unknown },
+    its: {
+      values: readonly string[];
+      needs: readonly string[];
+      from: typeof data;
+      steps: number;
+      by: unknown;
+      encoder?: string;
+    },
   ): ExperimentStage => {
     const { folder, fingerprint } = its.from;
     const made = [kind, seed, its.needs, fingerprint, settings.device.split(":")[0], settings.precision, its.by];
@@ -155,6 +165,7 @@ function chainOf(
       data: folder,
       steps: its.steps,
       poses,
+      ...(its.encoder !== undefined && { encoder: its.encoder }),
     };
   };
 
@@ -169,12 +180,13 @@ function chainOf(
   const second = [...first, ...(arm.flow ?? []), `flow.adapter.optimisation.steps=${steps.flow}`];
   const flow = stage("flow", {
     values: second,
-    needs: instead ? [] : [stageOne.id],
+    needs: instead || arm.shipped ? [] : [stageOne.id],
     from: data,
     steps: steps.flow,
-    by: [part(second, "flow"), base.hash],
+    by: [part(second, "flow"), base.hash, ...(arm.shipped ? [base.encoder] : [])],
+    encoder: arm.shipped ? base.folder : undefined,
   });
-  const chain = instead ? [flow] : [stageOne, flow];
+  const chain = instead || arm.shipped ? [flow] : [stageOne, flow];
   if (TABLES[table].judged === "downstream") {
     // Everybody's generator is trained alike, on the clean set: few-to-many, IP-Adapter and ControlNet together, on the
     // frozen representation (section 4.2). The ControlNet starts from the base's, the adapter from stage two's.
