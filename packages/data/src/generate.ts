@@ -162,10 +162,14 @@ function takeFolder(out: string, recipe: Recipe): void {
   writeAtomically(path, `${JSON.stringify(recipe, null, 2)}\n`);
 }
 
-/** The recipe that `writeSyntheticShards` noted beside its shards; `undefined` for shards from elsewhere. */
+/**
+ * The recipe that `writeSyntheticShards` noted beside its shards; `undefined` for shards from elsewhere, those of a curated
+ * set too, which has a recipe of its own kind.
+ */
 export function readRecipe(folder: string): Recipe | undefined {
   try {
-    return JSON.parse(readFileSync(join(folder, RECIPE), "utf8")) as Recipe;
+    const recipe = JSON.parse(readFileSync(join(folder, RECIPE), "utf8")) as Recipe;
+    return typeof recipe.identities === "number" && typeof recipe.seed === "number" ? recipe : undefined;
   } catch {
     return undefined;
   }

@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { ShardSet, splitOf } from "@omni-id/data";
+import { ShardSet } from "@omni-id/data";
 import { RecogniserBackbone } from "../backbones/recogniser.ts";
+import { neverMet } from "../evaluate/never-met.ts";
 import type { SceneArm } from "../evaluate/personalise/draw.ts";
 import { readPrompts, SCENE_PROMPTS } from "../evaluate/personalise/prompts.ts";
 import { evaluatePersonalise, type PersonaliseReport } from "../evaluate/personalise/report.ts";
@@ -12,7 +13,7 @@ import type { People } from "../people/people.ts";
 import { type PrepareOptions, preparePeople } from "../people/prepare.ts";
 import { ATTRIBUTES_FILE, loadAttributes } from "../weights/attributes.ts";
 import { loadClip } from "../weights/clip.ts";
-import { UsageError } from "./output.ts";
+import { note, UsageError } from "./output.ts";
 
 /** Where `train attributes` leaves its weights. */
 const ATTRIBUTES = join("runs", "attributes", "weights");
@@ -48,7 +49,11 @@ export async function personalise(chosen: PersonaliseChosen): Promise<{ report: 
   const attributes = await loadAttributes(attributesFolder);
   const clip = chosen.clip === undefined ? undefined : await loadClip(chosen.clip);
   const shards = await ShardSet.open(chosen.data ?? DATA);
-  const ids = (chosen.people === "all" ? shards.ids : splitOf(shards)[chosen.people]).slice(0, identities);
+  const part = chosen.people;
+  const ids = (part === "all" ? shards.ids : neverMet(shards, { part, weights: [...folders.values()], note })).slice(
+    0,
+    identities,
+  );
   if (ids.length < 2) {
     throw new Error(
       `${shards.folder}: people to measure on: ${ids.length}, and a stranger is wanted for each; --people all takes everybody of a set`,

@@ -8,6 +8,7 @@ import { type OtherReport, readOtherReport, reportText } from "../evaluate/figur
 import { describeFirstStage, evaluateFirstStage } from "../evaluate/first-stage.ts";
 import { evaluateGeneration } from "../evaluate/generation.ts";
 import { describeGeneration, saveGenerationSheet, saveReferencesSheet } from "../evaluate/generation-sheet.ts";
+import { neverMet } from "../evaluate/never-met.ts";
 import type { Judge, Judges } from "../evaluate/recognisers.ts";
 import { describeReferences, evaluateReferences } from "../evaluate/references.ts";
 import { saveReconstructionSheet } from "../evaluate/sheet.ts";
@@ -102,7 +103,7 @@ export function evaluateCommand() {
     .addOption(jsonOption())
     .addHelpText(
       "after",
-      "\nThe shards must be those that the weights were trained on: others hold out other people. For photographs of real people:\n  omni-id evaluate --stage people --data SET -o results/real-people.json",
+      "\nTake the shards that the weights were trained on: others hold out other people. Rendered people whom the weights have met\nare left out and counted; of photographs nobody can tell. For photographs of real people:\n  omni-id evaluate --stage people --data SET -o results/real-people.json",
     )
     .action(async (options, command) => {
       const out = outFile(options.out ?? join("results", `${STAGES[options.stage]}.json`), { kind: "report" });
@@ -134,8 +135,8 @@ export function evaluateCommand() {
       };
       const imageSize = sizes[stage];
       const from = { data, cache: options.cache };
-      const people = await open(from, encoder, which, imageSize);
-      const training = options.colourOnly ? () => open(from, encoder, "train", imageSize) : undefined;
+      const people = await open({ ...from, folder }, encoder, which, imageSize);
+      const training = options.colourOnly ? () => open({ ...from, folder }, encoder, "train", imageSize) : undefined;
       const against = options.against === undefined ? undefined : readOtherReport(options.against);
       const judges = judgesOf(options.judge, options.judgeInput);
       const common = { folder, encoder, people, judges, against, seed: options.seed, picture };
@@ -253,7 +254,7 @@ async function references(
 }
 
 async function open(
-  { data, cache }: { data: string; cache: string },
+  { data, cache, folder }: { data: string; cache: string; folder: string },
   { bundle, preset }: LoadedEncoder<Representation>,
   part: "test" | "validation" | "train",
   imageSize: number,
@@ -261,7 +262,7 @@ async function open(
   const shards = await ShardSet.open(data);
   const people = await preparePeople({
     shards,
-    ids: splitOf(shards)[part],
+    ids: part === "train" ? splitOf(shards).train : neverMet(shards, { part, weights: [folder], note }),
     backbone: bundle.encoder.backbone,
     recogniser: () => RecogniserBackbone.load({ width: preset.backbone.width }),
     imageSize,

@@ -1,11 +1,13 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "@commander-js/extra-typings";
-import { provenance } from "@omni-id/data";
+import { provenance, ShardSet } from "@omni-id/data";
 import { writeAtomically } from "@omni-id/torch";
+import { neverMet } from "../evaluate/never-met.ts";
 import { figure10, lookAtPeople, saveFigure10 } from "../experiments/figure10.ts";
 import { synthCommand } from "../train/commands.ts";
 import { loadEncoder } from "../weights/first-stage.ts";
+import { shippedWeights } from "../weights/folder.ts";
 import { useDevice } from "./device.ts";
 import { count, deviceOption, jsonOption, weightsOption } from "./options.ts";
 import { note, print } from "./output.ts";
@@ -26,7 +28,9 @@ export function figure10Command() {
       useDevice(device);
       const encoder = await loadEncoder(weights);
       const onProgress = (done: number, all: number) => note(`${done} of ${all} people`);
-      const looked = await lookAtPeople(encoder, { data, people, onProgress });
+      const shards = await ShardSet.open(data);
+      const ids = neverMet(shards, { part: "test", weights: [weights ?? shippedWeights()], note }).slice(0, people);
+      const looked = await lookAtPeople(encoder, { shards, ids, onProgress });
       const figure = figure10(looked, {
         provenance: provenance(0),
         weights: encoder.name,

@@ -1,4 +1,4 @@
-import { bootstrap, bootstrapDifference, type Estimate, type Provenance, ShardSet, splitOf } from "@omni-id/data";
+import { bootstrap, bootstrapDifference, type Estimate, type Provenance, type ShardSet } from "@omni-id/data";
 import { type AnalysedFace, loadImage, type RgbImage } from "@omni-id/face";
 import { IdentityEncoder, type Photo } from "../encode.ts";
 import { coverMouth, shareAtMouth } from "../evaluate/attention-covered.ts";
@@ -37,13 +37,15 @@ interface Looked {
   turned: number[];
 }
 
-/** What the encoder's queries look at in photos of people whom nothing was trained on. */
+/** What the encoder's queries look at in photos of some people of a set. */
 export async function lookAtPeople(
   encoder: LoadedEncoder,
-  { data, people, onProgress }: { data: string; people: number; onProgress: (done: number, all: number) => void },
+  {
+    shards,
+    ids,
+    onProgress,
+  }: { shards: ShardSet; ids: readonly string[]; onProgress: (done: number, all: number) => void },
 ): Promise<Looked[]> {
-  const shards = await ShardSet.open(data);
-  const ids = splitOf(shards).test.slice(0, people);
   const maker = await IdentityEncoder.create(encoder);
   const looked: Looked[] = [];
   for (const id of ids) {

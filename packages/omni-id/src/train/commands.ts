@@ -42,10 +42,17 @@ export function stageCommandLine({ stage, preset, seed, precision }: Omit<Comman
   ].join(" ");
 }
 
-/** How somebody else makes the same weights: the metadata `data` (absent for shards from elsewhere) and `command`. */
+/**
+ * How somebody else makes the same weights: the metadata `data` (absent for shards from elsewhere) and `command`. Of several
+ * sets those that were rendered stand in `rendered`: whoever measures the weights has to know whom they have met.
+ */
 export function commandsOf(note: CommandNote): Record<string, string> {
-  const data = note.data.length === 1 ? synthCommand(note.data[0]) : undefined;
-  return { ...(data && { data }), command: note.partOf ?? stageCommandLine(note) };
+  const rendered = note.data.map(synthCommand).filter((command) => command !== undefined);
+  const name = note.data.length === 1 ? "data" : "rendered";
+  return {
+    ...(rendered.length > 0 && { [name]: rendered.join("; ") }),
+    command: note.partOf ?? stageCommandLine(note),
+  };
 }
 
 const shellWord = (text: string) => (/^[\w.=+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
