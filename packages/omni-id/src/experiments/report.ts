@@ -104,21 +104,20 @@ npx omni-id reproduce report     # writes this page
 \`\`\``;
 
 function tableInMarkdown({ name: file, result, thoughts }: ReportedTable): string[] {
-  const { title, arms, hypotheses } = result;
+  const { title, hypotheses } = result;
+  const { head, rows } = armsOf(result);
+  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
   return [
     `## ${title}`,
     "",
     factsOf(result),
     "",
     ...chartsOf(result).flatMap(({ name }) => [`![${title}: ${name}](experiments/${file}-${name}.svg)`, ""]),
-    "| arm | what it is | ID similarity, 1 / 3 photos | of the way¹ | paper | seeds |",
-    "| --- | --- | --- | --- | --- | --- |",
-    ...Object.entries(arms).map(
-      ([name, arm]) =>
-        `| ${name} | ${arm.about} | ${pair(arm.idSimilarity)} | ${shares(result, arm)} | ${inPaper(arm.paper.idSimilarity)} | ${arm.seeds.length} |`,
-    ),
+    line(head),
+    line(head.map(() => "---")),
+    ...rows.map(line),
     "",
-    "¹ from another person's real photo (0 %) to a real photo of the person (100 %): cosines lie close together.",
+    `¹ ${OF_THE_WAY}`,
     "",
     "| the paper's claim | answer | by | in the paper |",
     "| --- | --- | --- | --- |",
@@ -172,24 +171,16 @@ function mapsInWords(figure: Figure10): string {
 export function htmlReport(tables: readonly ReportedTable[], maps?: ReportedFigure10): string {
   const body = tables.map((reported) => {
     const { result, thoughts, strips = [] } = reported;
-    const { title, arms, hypotheses } = result;
+    const { title, hypotheses } = result;
+    const arms = armsOf(result);
     const head = (...names: string[]) => `<tr>${names.map((name) => `<th>${escaped(name)}</th>`).join("")}</tr>`;
     const row = (...cells: string[]) => `<tr>${cells.map((cell) => `<td>${escaped(cell)}</td>`).join("")}</tr>`;
     return [
       `<section><h2>${escaped(title)}</h2><p>${escaped(factsOf(result))}</p>`,
       ...chartsOf(result).map(({ svg }) => svg),
-      `<table>${head("arm", "what it is", "ID similarity, 1 / 3 photos", "of the way", "paper", "seeds")}`,
-      ...Object.entries(arms).map(([name, arm]) =>
-        row(
-          name,
-          arm.about,
-          pair(arm.idSimilarity),
-          shares(result, arm),
-          inPaper(arm.paper.idSimilarity),
-          `${arm.seeds.length}`,
-        ),
-      ),
-      `</table><table>${head("the paper's claim", "answer", "by", "in the paper")}`,
+      `<table>${head(...arms.head)}`,
+      ...arms.rows.map((cells) => row(...cells)),
+      `</table><p>¹ ${OF_THE_WAY}</p><table>${head("the paper's claim", "answer", "by", "in the paper")}`,
       ...hypotheses.map(({ claim, answer, by, paper }) =>
         row(claim, answer === "unresolved" ? "not resolved" : answer, by, paper === undefined ? "–" : signed(paper)),
       ),
@@ -241,25 +232,59 @@ function factsOf(result: TableResult): string {
   return (
     `${people} people never seen in training, ${pictures} pictures a figure. Steps: ${steps.mtd} of stage one, ${steps.flow} of stage two` +
     `${Object.values(result.arms).some((arm) => arm.poseError) ? `, ${steps.downstream} downstream` : ""}, the same for all arms${set.length > 0 ? `, with ${set.join(", ")}` : ""}; ` +
-    `pictures of ${drawingSteps ?? "?"} steps at guidance ${guidance ?? "?"}. Judge: ${judge}. Commit ${commit}, ${precision}, ${machine}.`
+    `pictures of ${drawingSteps ?? "?"} steps at guidance ${guidance ?? "?"}. Judge: ${judge}.${nobody(result)} Commit ${commit}, ${precision}, ${machine}.`
   );
 }
 
-const pair = (values: Partial<Record<At, Estimate>>): string =>
-  COUNTS.map((count) => interval(values[count])).join(" / ");
+/** What landmarks alone say of a face, in a sentence. */
+function nobody({ bounds: { bareBase, ...bounds } }: TableResult): string {
+  const share = bareBase === undefined ? undefined : wayOf(bareBase, bounds);
+  return share === undefined
+    ? ""
+    : ` Nobody's identity, landmarks alone: ${bareBase?.toFixed(4)}, ${share} of the way.`;
+}
+
+/** How far a cosine lies between strangers and the person. */
+function wayOf(value: number, { samePerson, otherPerson }: Omit<TableResult["bounds"], "bareBase">) {
+  if (samePerson === undefined || otherPerson === undefined) return undefined;
+  return `${Math.round((100 * (value - otherPerson)) / (samePerson - otherPerson))} %`;
+}
+
+const OF_THE_WAY =
+  "from another person's real photo (0 %) to a real photo of the person (100 %): cosines lie close together.";
+
+/** Arms in lines, as the paper has them: at as many photos as its own table, with pose errors where these were read. */
+function armsOf(result: TableResult): { head: string[]; rows: string[][] } {
+  const { arms } = result;
+  const inPaper = Object.values(arms).flatMap(({ paper }) => Object.keys(paper.idSimilarity));
+  const counts = inPaper.includes("5") ? (["1", "3", "5"] as const) : COUNTS;
+  const at = (some: readonly At[]) => `${some.join(" / ")} photos`;
+  const posed = Object.values(arms).some(({ poseError }) => poseError);
+  const head = ["arm", "what it is", `ID similarity, ${at(counts)}`, "of the way¹", "paper"];
+  const rows = Object.entries(arms).map(([name, { about, idSimilarity, poseError, paper, seeds }]) => [
+    name,
+    about,
+    each(counts, idSimilarity, interval),
+    each(counts, idSimilarity, (value) => (value && wayOf(value.mean, result.bounds)) ?? "–"),
+    each(counts, paper.idSimilarity, (value) => value?.toFixed(3) ?? "–"),
+    ...(posed
+      ? [each(COUNTS, poseError, degrees), each(COUNTS, paper.poseError, (value) => value?.toFixed(1) ?? "–")]
+      : []),
+    `${seeds.length}`,
+  ]);
+  return { head: [...head, ...(posed ? [`pose error, degrees, ${at(COUNTS)}`, "paper"] : []), "seeds"], rows };
+}
+
+const each = <T>(
+  counts: readonly At[],
+  values: Partial<Record<At, T>> | undefined,
+  told: (value: T | undefined) => string,
+): string => counts.map((count) => told(values?.[count])).join(" / ");
 
 const interval = (value: Estimate | undefined): string =>
   value ? `${value.mean.toFixed(4)} [${value.ci.map((end) => end.toFixed(4)).join(", ")}]` : "–";
 
-function shares({ bounds: { samePerson, otherPerson } }: TableResult, { idSimilarity }: ArmResult): string {
-  if (samePerson === undefined || otherPerson === undefined) return "–";
-  const share = ({ mean }: Estimate) => `${Math.round((100 * (mean - otherPerson)) / (samePerson - otherPerson))} %`;
-  return COUNTS.map((count) => idSimilarity[count])
-    .map((value) => (value ? share(value) : "–"))
-    .join(" / ");
-}
-
-const inPaper = (values: Partial<Record<At, number>>): string =>
-  COUNTS.map((count) => values[count]?.toFixed(3) ?? "–").join(" / ");
+const degrees = (value: Estimate | undefined): string =>
+  value ? `${value.mean.toFixed(1)} [${value.ci.map((end) => end.toFixed(1)).join(", ")}]` : "–";
 
 const signed = (value: number): string => `${value < 0 ? "−" : "+"}${Math.abs(value)}`;

@@ -1,4 +1,4 @@
-import type { Estimate } from "@omni-id/data";
+import { type Estimate, mean } from "@omni-id/data";
 import { answerBy, type ClaimAnswer } from "../evaluate/figures.ts";
 import type { TableFigures } from "../evaluate/table-figures.ts";
 import { type At, type Hypothesis, TABLES } from "./arms.ts";
@@ -77,7 +77,11 @@ export function tableResult(
   const all = [...measured.values()].flatMap((figures) => [...figures.values()]);
   // Ours before klein's references, which know no bare base and draw in steps of their own.
   const first = all.find(({ idSimilarity }) => idSimilarity.bareBase) ?? all[0];
-  const bound = (key: "bareBase" | "samePerson" | "otherPerson") => first?.idSimilarity[key]?.mean;
+  // Photos are the same in all; nobody's identity is drawn by each arm's own ControlNet.
+  const bound = (key: "bareBase" | "samePerson" | "otherPerson") => {
+    const values = all.flatMap(({ idSimilarity }) => idSimilarity[key]?.mean ?? []);
+    return values.length > 0 ? mean(values) : undefined;
+  };
   const bounds = { bareBase: bound("bareBase"), samePerson: bound("samePerson"), otherPerson: bound("otherPerson") };
   const arms = Object.entries(table.arms).flatMap(([arm, { about, paper }]): [string, ArmResult][] => {
     const figures = measured.get(arm);
