@@ -50,6 +50,8 @@ export interface Table {
    * generation performance by using different checkpoints", section 4.2).
    */
   judged: "stage-two" | "downstream";
+  /** Its arms are points of a curve over stage one's steps. */
+  curve?: boolean;
   arms: Readonly<Record<string, Arm>>;
   hypotheses: readonly Hypothesis[];
 }
@@ -258,6 +260,7 @@ const length = (share: number): Arm => ({
 const figure9: Table = {
   title: "Figure 9: ID similarity against the steps of stage one",
   judged: "stage-two",
+  curve: true,
   arms: { "×0": length(0), "×0.25": length(0.25), "×0.5": length(0.5), "×1": length(1), "×2": length(2) },
   hypotheses: [
     above("A quarter of stage one is better than none", "×0.25", "×0"),

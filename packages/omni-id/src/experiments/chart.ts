@@ -14,7 +14,7 @@ export interface ChartOptions {
   marks?: readonly { label: string; at: number }[];
 }
 
-const COLOURS = ["#7f9cc9", "#1f4e8c", "#c0642b"];
+export const COLOURS = ["#7f9cc9", "#1f4e8c", "#c0642b"];
 const [LEFT, WIDTH, ROW, TOP] = [210, 760, 34, 46];
 
 /** Dots with their intervals, a row an arm, as SVG. What differs is in the foreground: the axis ends where the intervals do. */
@@ -31,7 +31,7 @@ export function dotChart({ rows, axis, marks = [] }: ChartOptions): string {
   const text = (at: number | string, y: number, words: string, style = "") =>
     `<text x="${at}" y="${y}" font-size="12" ${style}>${escaped(words)}</text>`;
   const places = ticksOf(from, to);
-  const digits = Math.max(0, -Math.floor(Math.log10((places[1] ?? 1) - (places[0] ?? 0)) + 1e-9));
+  const digits = digitsOf(places);
   const ticks = places.map(
     (tick) =>
       `<line x1="${x(tick)}" x2="${x(tick)}" y1="${TOP - 8}" y2="${bottom}" stroke="#e3e6ec"/>${text(x(tick), bottom + 16, tick.toFixed(digits), 'text-anchor="middle"')}`,
@@ -67,8 +67,12 @@ export function dotChart({ rows, axis, marks = [] }: ChartOptions): string {
   ].join("\n");
 }
 
+/** Decimals that tell ticks apart. */
+export const digitsOf = (ticks: readonly number[]): number =>
+  Math.max(0, -Math.floor(Math.log10((ticks[1] ?? 1) - (ticks[0] ?? 0)) + 1e-9));
+
 /** Round numbers between two values, about five of them. */
-function ticksOf(from: number, to: number): number[] {
+export function ticksOf(from: number, to: number): number[] {
   const rough = (to - from) / 5;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough) ?? rough;

@@ -1,6 +1,7 @@
 import type { Estimate } from "@omni-id/data";
-import { type At, TABLES } from "./arms.ts";
+import { type Arm, type At, TABLES } from "./arms.ts";
 import { dotChart, escaped } from "./chart.ts";
+import { curveChart } from "./curve-chart.ts";
 import type { Figure10 } from "./figure10.ts";
 import type { ArmResult, TableResult } from "./results.ts";
 
@@ -27,13 +28,29 @@ export interface ReportedFigure10 {
 const COUNTS = ["1", "3"] as const;
 const words = { yes: "yes", no: "**no**", unresolved: "not resolved" } as const;
 
+/** A table whose arms are points over stage one's steps, as a curve. */
+function curveOf({ table, arms, steps }: TableResult): string {
+  const stepsOf = ({ noMtd, mtdShare = 1 }: Arm) => (noMtd ? 0 : Math.round(steps.mtd * mtdShare));
+  const curves = COUNTS.map((count) => ({
+    label: labelOf(count),
+    points: Object.entries(TABLES[table].arms).flatMap(([name, arm]) => {
+      const value = arms[name]?.idSimilarity[count];
+      return value ? [{ x: stepsOf(arm), value }] : [];
+    }),
+  }));
+  return curveChart({ curves, axes: { x: "steps of stage one", y: "ID similarity, 95 %" } });
+}
+
+const labelOf = (count: At) => (count === "1" ? "1 photo" : `${count} photos`);
+
 /** Charts of a table: identity similarity, its differences in pairs, and pose errors where they were read. */
-export function chartsOf({ table, arms, bounds, hypotheses }: TableResult): { name: string; svg: string }[] {
+export function chartsOf(result: TableResult): { name: string; svg: string }[] {
+  const { table, arms, bounds, hypotheses } = result;
   const rows = (of: (arm: ArmResult) => Partial<Record<At, Estimate>> | undefined) =>
     Object.entries(arms).flatMap(([name, arm]) => {
       const dots = COUNTS.flatMap((count) => {
         const value = of(arm)?.[count];
-        return value ? [{ label: count === "1" ? "1 photo" : `${count} photos`, value }] : [];
+        return value ? [{ label: labelOf(count), value }] : [];
       });
       return dots.length > 0 ? [{ name, dots }] : [];
     });
@@ -49,6 +66,7 @@ export function chartsOf({ table, arms, bounds, hypotheses }: TableResult): { na
   });
   const pose = rows((arm) => arm.poseError);
   return [
+    ...(TABLES[table]?.curve && likeness.length > 1 ? [{ name: "curve", svg: curveOf(result) }] : []),
     ...(likeness.length > 0
       ? [
           {
