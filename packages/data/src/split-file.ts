@@ -48,7 +48,7 @@ export function readSplit(folder: string): SetSplit | undefined {
 }
 
 /** How a set is split: as its `split.json` says, or else by identity. */
-export function splitOf(shards: ShardSet): Split {
+export function splitOf(shards: Pick<ShardSet, "folder" | "ids">): Split {
   const file = readSplit(shards.folder);
   if (!file) return splitIdentities(shards.ids);
   const [test, validation] = [new Set(file.test.ids), new Set(file.validation.ids)];

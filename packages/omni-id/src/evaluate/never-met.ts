@@ -3,11 +3,22 @@ import { join } from "node:path";
 import { NANO_RECIPE, readRecipe, type ShardSet, splitIdentities, splitOf, syntheticId } from "@omni-id/data";
 import { openSafetensors } from "@omni-id/torch";
 
-/** The commands that rendered what some weights were trained on, as their files tell it. */
-function trainedOn(folder: string): string[] {
-  const files = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".safetensors")) : [];
-  const told = files.map((name) => openSafetensors(join(folder, name)).metadata);
-  return told.flatMap(({ data, rendered }) => (data ?? rendered ?? "").split("; ")).filter(Boolean);
+/** What weights tell of the sets that they were trained on: the command of the one set, or those of several. */
+export type ToldSets = Readonly<{ data?: string; rendered?: string }>;
+
+/** The commands that render all that some weights were trained on, each once. */
+export function renderedSets(told: readonly ToldSets[]): string[] {
+  const commands = told.flatMap(({ data = "", rendered = "" }) => [data, ...rendered.split("; ")]);
+  return [...new Set(commands.filter(Boolean))];
+}
+
+/** The same of all files of some folders. */
+function trainedOn(folders: readonly string[]): string[] {
+  const files = folders
+    .filter((folder) => existsSync(folder))
+    .flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)))
+    .filter((file) => file.endsWith(".safetensors"));
+  return renderedSets(files.map((file) => openSafetensors(file).metadata));
 }
 
 /**
@@ -33,13 +44,13 @@ function trainingPeople(command: string, seed: number): readonly string[] {
  * @throws when fewer than two people are left
  */
 export function neverMet(
-  shards: ShardSet,
+  shards: Pick<ShardSet, "folder" | "ids">,
   { part, weights, note }: { part: "test" | "validation"; weights: readonly string[]; note: (text: string) => void },
 ): string[] {
   const ids = splitOf(shards)[part];
   const recipe = readRecipe(shards.folder);
   if (!recipe) return ids;
-  const commands = [...new Set(weights.flatMap(trainedOn))];
+  const commands = trainedOn(weights);
   const met = new Set(commands.flatMap((command) => trainingPeople(command, recipe.seed)));
   const left = ids.filter((id) => !met.has(id));
   if (left.length === ids.length) return ids;

@@ -1,6 +1,7 @@
 import { copyFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { provenance } from "@omni-id/data";
+import { renderedSets } from "../evaluate/never-met.ts";
 import { trainingIdentities } from "../evaluate/training-identities.ts";
 import type { FlowBase } from "../flow-base.ts";
 import type { People } from "../people/people.ts";
@@ -204,7 +205,15 @@ function afterwards(
   const both = (key: string) => `${first[key] ?? "?"} + ${then[key]}`;
   const hours = (Number(first.hours) + Number(then.hours)).toFixed(2);
   const history = [first.history, first.command && `Before: \`npx ${first.command}\``].filter(Boolean).join("\n\n");
-  return { ...then, stage: both("stage"), steps: both("steps"), hours, ...(history && { history }) };
+  const sets = renderedSets([first, then]);
+  return {
+    ...then,
+    ...(sets.length > 1 && { rendered: sets.join("; ") }),
+    stage: both("stage"),
+    steps: both("steps"),
+    hours,
+    ...(history && { history }),
+  };
 }
 
 /** Writes a trained ControlNet; returns what to tell of it. */
