@@ -110,7 +110,7 @@ export function markdownReport(tables: readonly ReportedTable[], maps?: Reported
 const INTRODUCTION = `Each table of the paper, beside what this repository measures at nano scale. Each claim of the paper was written down
 before its run (\`packages/omni-id/src/experiments/arms.ts\`). It is answered by the difference in pairs, the same people, noise and poses
 on both sides: **yes** where its 95 % interval lies above 0, **no** where it lies below, *not resolved* where it holds 0.
-Intervals are over people and seeds. Our numbers are not the paper's: it judges FLUX pictures of films by ArcFace, we judge 64-pixel
+Intervals are over people and seeds; a claim without a number of the paper is ours. Our numbers are not the paper's: it judges FLUX pictures of films by ArcFace, we judge 64-pixel
 pictures of rendered people by dlib's network. What can be compared is the order of the arms.
 
 \`\`\`
