@@ -62,7 +62,7 @@ export function chartsOf(result: TableResult): { name: string; svg: string }[] {
     const side = ({ arm, at }: typeof known.more) =>
       known.more.arm === known.less.arm ? `${arm} at ${at.join(", ")}` : arm;
     const name = `${side(known.more)} − ${side(known.less)}`;
-    return [{ name, dots: [{ label: "the mean over 1 and 3 photos", value: difference }] }];
+    return [{ name, dots: [{ label: "the mean over the photos claimed", value: difference }] }];
   });
   const pose = rows((arm) => arm.poseError);
   return [
@@ -81,7 +81,7 @@ export function chartsOf(result: TableResult): { name: string; svg: string }[] {
             name: "differences",
             svg: dotChart({
               rows: differences,
-              axis: "difference of ID similarity in pairs, 95 %; the paper expects all of them to the right of 0",
+              axis: "difference of ID similarity in pairs, 95 %; the claims expect all of them to the right of 0",
               marks: [{ label: "0", at: 0 }],
             }),
           },
