@@ -1,29 +1,11 @@
-import { manualSeed, noGrad, rand, scope, tensor } from "@omni-id/torch";
+import { noGrad, scope, tensor } from "@omni-id/torch";
 import { describe, expect, it } from "vitest";
 import { expectClose } from "../../torch/test/close.ts";
-import type { LinearAutoencoder } from "../src/backbones/linear-autoencoder.ts";
-import type { WordEncoder } from "../src/backbones/words.ts";
-import type { FlowBase } from "../src/flow-base.ts";
 import { drawPictures } from "../src/generate/draw.ts";
 import { drawScene, type SceneOptions } from "../src/generate/draw-scene.ts";
-import { resolvePreset } from "../src/presets/index.ts";
-import { buildFlowBase } from "../src/weights/build.ts";
+import { tinyBase } from "./tiny-base.ts";
 
-const preset = resolvePreset("nano", [
-  "flow.flux.width=32",
-  "flow.flux.heads=2",
-  "flow.flux.axes=[4,6,6]",
-  "flow.flux.singleBlocks=1",
-]);
-
-function freshBase(): FlowBase {
-  manualSeed(2);
-  const base = buildFlowBase(preset).requiresGrad_(false);
-  (base.prompts as WordEncoder).vocabulary = ["photo", "person", "red", "hat"];
-  scope(() => (base.latents as LinearAutoencoder).fit(rand([8, 3, 64, 64]).sub(0.5)));
-  return base;
-}
-const base = freshBase();
+const base = tinyBase();
 const [tokens, channels] = base.tokenShape;
 /** Stands for an identity: something that changes the velocity. */
 const conditions = { modulation: tensor(Array.from({ length: 32 }, (_, i) => Math.sin(i))).view([1, 32]) };

@@ -1,34 +1,16 @@
-import { cat, manualSeed, noGrad, rand, randn, scope, type Tensor, tensor, zeros } from "@omni-id/torch";
+import { cat, noGrad, randn, scope, type Tensor, tensor, zeros } from "@omni-id/torch";
 import { describe, expect, it } from "vitest";
 import { expectClose } from "../../torch/test/close.ts";
 import type { FluxTrunkInput } from "../src/backbones/flux-trunk.ts";
-import type { LinearAutoencoder } from "../src/backbones/linear-autoencoder.ts";
-import type { WordEncoder } from "../src/backbones/words.ts";
 import { FlowBase } from "../src/flow-base.ts";
 import { drawPictures } from "../src/generate/draw.ts";
 import { NOISE } from "../src/generate/draw-settings.ts";
 import { keyedGenerator } from "../src/people/draws.ts";
-import { resolvePreset } from "../src/presets/index.ts";
 import { schedule } from "../src/sampling-steps.ts";
-import { buildFlowBase } from "../src/weights/build.ts";
-
-const preset = resolvePreset("nano", [
-  "flow.flux.width=32",
-  "flow.flux.heads=2",
-  "flow.flux.axes=[4,6,6]",
-  "flow.flux.singleBlocks=1",
-]);
-
-function freshBase(): FlowBase {
-  manualSeed(2);
-  const base = buildFlowBase(preset).requiresGrad_(false);
-  (base.prompts as WordEncoder).vocabulary = ["photo", "person", "red", "hat"];
-  scope(() => (base.latents as LinearAutoencoder).fit(rand([8, 3, 64, 64]).sub(0.5)));
-  return base;
-}
+import { tinyBase, tinyBasePreset } from "./tiny-base.ts";
 
 describe("guidance with a pose", () => {
-  const base = freshBase();
+  const base = tinyBase();
   const [tokens, channels] = base.tokenShape;
   const channelwise = tensor(Array.from({ length: 32 }, (_, i) => Math.sin(i)));
   /** Stands for an identity. */
@@ -77,7 +59,11 @@ describe("guidance with a pose", () => {
 
   it("asks twice where guidance leads away from an empty prompt, in the words of each side", () => {
     const { latents, prompts, flux } = base;
-    const own = { packing: preset.flow.packing, imageSize: preset.flow.imageSize, drawing: { emptyPrompt: "photo" } };
+    const own = {
+      packing: tinyBasePreset.flow.packing,
+      imageSize: tinyBasePreset.flow.imageSize,
+      drawing: { emptyPrompt: "photo" },
+    };
     const towards = new FlowBase({ latents, prompts, flux, ...own });
     const words: number[] = [];
     const control = (input: FluxTrunkInput) => {

@@ -16,6 +16,7 @@ import { FLUX2_DIFFUSERS_KEYS } from "../src/checkpoints/flux2-keys.ts";
 import { KleinPrompts } from "../src/checkpoints/klein-prompts.ts";
 import { wantedPath, wantedStatus } from "../src/checkpoints/wanted.ts";
 import { KLEIN_WANTED } from "../src/checkpoints/wanted-klein.ts";
+import { problemIn } from "./checkpoint-problem.ts";
 import { smallFlux } from "./flux-small.ts";
 import { difference } from "./golden.ts";
 import {
@@ -37,16 +38,7 @@ function save(name: string, state: State): string {
   return path;
 }
 const under = (prefix: string, state: State): State => new Map([...state].map(([key, t]) => [prefix + key, t]));
-const problem = (load: () => unknown): string => {
-  try {
-    load();
-  } catch (error) {
-    const { message } = error as Error;
-    expect(message).not.toContain("\n");
-    return message.replaceAll(`${folder}/`, "");
-  }
-  throw new Error("it was accepted");
-};
+const problem = (load: () => unknown): string => problemIn(folder, load);
 function expectSame(got: ReadonlyMap<string, Tensor>, wanted: State, most = 0): void {
   expect([...got.keys()].sort()).toEqual([...wanted.keys()].sort());
   for (const [key, value] of wanted)
