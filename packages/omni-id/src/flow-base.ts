@@ -14,7 +14,10 @@ export type Conditions = Pick<
 >;
 
 /** Conditions, or what makes them at each step of the sampling, as a ControlNet does. */
-export type Steering = Conditions | ((input: FluxTrunkInput) => Conditions);
+export type Steering = Conditions | StepConditions;
+
+/** Conditions of one step of the sampling, out of what the model is asked with. */
+export type StepConditions = (input: FluxTrunkInput) => Conditions;
 
 export interface FlowBaseOptions {
   latents: Autoencoder;

@@ -1,6 +1,5 @@
 import { nn, noGrad, scope, type Tensor, tensor, zeros } from "@omni-id/torch";
-import type { FluxTrunkInput } from "../backbones/flux-trunk.ts";
-import type { Conditions } from "../flow-base.ts";
+import type { Conditions, StepConditions } from "../flow-base.ts";
 import { type FaceView, fitMeanFace, type HeadPose, poseLandmarks } from "../pictures/mean-face.ts";
 import { ControlNet, type ControlNetOptions } from "./controlnet.ts";
 
@@ -30,7 +29,7 @@ export class LandmarkControl extends ControlNet {
   }
 
   /** Adds this ControlNet's residuals, from pictures `[B, 3, S, S]`, to other conditions. */
-  steer(pictures: Tensor, conditions: Conditions = {}): (input: FluxTrunkInput) => Conditions {
+  steer(pictures: Tensor, conditions: Conditions = {}): StepConditions {
     return (input) => ({ ...conditions, residuals: this.forward({ ...input, condition: pictures }) });
   }
 }

@@ -134,9 +134,9 @@ export function evaluateCommand() {
         tables: flow.imageSize,
       };
       const imageSize = sizes[stage];
-      const from = { data, cache: options.cache };
-      const people = await open({ ...from, folder }, encoder, which, imageSize);
-      const training = options.colourOnly ? () => open({ ...from, folder }, encoder, "train", imageSize) : undefined;
+      const from = { data, cache: options.cache, folder };
+      const people = await open(from, encoder, which, imageSize);
+      const training = options.colourOnly ? () => open(from, encoder, "train", imageSize) : undefined;
       const against = options.against === undefined ? undefined : readOtherReport(options.against);
       const judges = judgesOf(options.judge, options.judgeInput);
       const common = { folder, encoder, people, judges, against, seed: options.seed, picture };

@@ -1,5 +1,5 @@
 import type { Estimate } from "@omni-id/data";
-import { COLOURS, digitsOf, escaped, ticksOf } from "./chart.ts";
+import { COLOURS, digitsOf, legendOf, svgOf, textAt, ticksOf } from "./svg.ts";
 
 /** One curve: its name, and its points from left to right. */
 export interface Curve {
@@ -25,16 +25,12 @@ export function curveChart({ curves, axes }: CurveChartOptions): string {
   const [from, to, bottom] = [low - room, high + room, HEIGHT - 50];
   const x = (value: number) => (LEFT + (value / right) * (WIDTH - LEFT - RIGHT)).toFixed(1);
   const y = (value: number) => (bottom - ((value - from) / (to - from)) * (bottom - TOP)).toFixed(1);
-  const text = (place: string, words: string, style = "") =>
-    `<text ${place} font-size="12" ${style}>${escaped(words)}</text>`;
   const heights = ticksOf(from, to);
   const across = heights.map(
     (tick) =>
-      `<line x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${y(tick)}" y2="${y(tick)}" stroke="#e3e6ec"/>${text(`x="${LEFT - 8}" y="${Number(y(tick)) + 4}"`, tick.toFixed(digitsOf(heights)), 'text-anchor="end"')}`,
+      `<line x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${y(tick)}" y2="${y(tick)}" stroke="#e3e6ec"/>${textAt(LEFT - 8, Number(y(tick)) + 4, tick.toFixed(digitsOf(heights)), 'text-anchor="end"')}`,
   );
-  const below = [...new Set(xs)].map((value) =>
-    text(`x="${x(value)}" y="${bottom + 18}"`, `${value}`, 'text-anchor="middle"'),
-  );
+  const below = [...new Set(xs)].map((value) => textAt(x(value), bottom + 18, `${value}`, 'text-anchor="middle"'));
   const drawn = curves.map(({ points }, i) => {
     const [upper, lower] = [1, 0].map((end) => points.map(({ x: at, value }) => `${x(at)},${y(value.ci[end])}`));
     const line = points.map(({ x: at, value }) => `${x(at)},${y(value.mean)}`);
@@ -44,20 +40,15 @@ export function curveChart({ curves, axes }: CurveChartOptions): string {
     });
     return `<polygon points="${[...upper, ...lower.reverse()].join(" ")}" fill="${COLOURS[i]}" opacity="0.15"/><polyline points="${line.join(" ")}" fill="none" stroke="${COLOURS[i]}" stroke-width="2"/>${dots.join("")}`;
   });
-  const legend = curves.map(
-    ({ label }, i) =>
-      `<circle cx="${LEFT + 10 + i * 90}" cy="14" r="5" fill="${COLOURS[i]}"/>${text(`x="${LEFT + 20 + i * 90}" y="18"`, label)}`,
-  );
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="system-ui, DejaVu Sans, sans-serif" fill="#1d2430">`,
-    `<title>${escaped(`${axes.y} against ${axes.x}`)}</title>`,
-    `<rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>`,
+  return svgOf({ title: `${axes.y} against ${axes.x}`, width: WIDTH, height: HEIGHT }, [
     ...across,
     ...below,
     ...drawn,
-    ...legend,
-    text(`x="${(LEFT + WIDTH - RIGHT) / 2}" y="${HEIGHT - 12}"`, axes.x, 'text-anchor="middle" fill="#666"'),
-    text(`x="${WIDTH - RIGHT}" y="18"`, axes.y, 'text-anchor="end" fill="#666"'),
-    "</svg>\n",
-  ].join("\n");
+    ...legendOf(
+      curves.map(({ label }) => label),
+      LEFT,
+    ),
+    textAt((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 12, axes.x, 'text-anchor="middle" fill="#666"'),
+    textAt(WIDTH - RIGHT, 18, axes.y, 'text-anchor="end" fill="#666"'),
+  ]);
 }

@@ -10,6 +10,7 @@ import type { AttentionReport } from "../evaluate/attention-report.ts";
 import { answerBy, type ClaimAnswer } from "../evaluate/figures.ts";
 import { saveSheet } from "../pictures/picture.ts";
 import type { LoadedEncoder } from "../weights/first-stage.ts";
+import { signedInterval } from "./intervals.ts";
 
 /** What stands in the results of figure 10. */
 export interface Figure10 extends PeopleAttention, Provenance {
@@ -99,8 +100,7 @@ export function figure10(
   { provenance, weights, data }: { provenance: Provenance; weights: string; data: string | undefined },
 ): Figure10 {
   const attention = attentionOfPeople(looked.map(({ report }) => report));
-  const signed = (value: number) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(3)}`;
-  const told = ({ mean, ci }: Estimate) => `${signed(mean)} [${ci.map(signed).join(", ")}]`;
+  const told = (difference: Estimate) => signedInterval(difference, 3);
   const claim = "A query looks at the same part of the face whoever it is, more often than by chance";
   const [seen, covered] = [atMouth(looked, "report"), atMouth(looked, "covered")];
   const mouth = { seen: bootstrap(seen), covered: bootstrap(covered), difference: bootstrapDifference(seen, covered) };

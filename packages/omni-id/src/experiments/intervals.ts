@@ -29,3 +29,13 @@ export function overSeedsAndPeople(values: SeedsByPeople): Estimate {
 export function pairedDifference(more: SeedsByPeople, less: SeedsByPeople): number[][] {
   return more.map((row, seed) => row.map((value, person) => value - less[seed][person]));
 }
+
+/** A difference for a person: always with its sign. @param digits decimals; as many as it has when absent */
+export const signed = (value: number, digits?: number): string => {
+  const size = Math.abs(value);
+  return `${value < 0 ? "−" : "+"}${digits === undefined ? size : size.toFixed(digits)}`;
+};
+
+/** A signed difference with its interval. */
+export const signedInterval = ({ mean: value, ci }: Estimate, digits: number): string =>
+  `${signed(value, digits)} [${ci.map((end) => signed(end, digits)).join(", ")}]`;

@@ -1,9 +1,11 @@
 import type { Estimate } from "@omni-id/data";
 import { type Arm, type At, TABLES } from "./arms.ts";
-import { dotChart, escaped } from "./chart.ts";
+import { dotChart } from "./chart.ts";
 import { curveChart } from "./curve-chart.ts";
 import type { Figure10 } from "./figure10.ts";
-import type { ArmResult, TableResult } from "./results.ts";
+import { signed } from "./intervals.ts";
+import { type ArmResult, type TableResult, wayTo } from "./results.ts";
+import { escaped } from "./svg.ts";
 
 /** A table that was run, and what belongs beside it. */
 export interface ReportedTable {
@@ -255,17 +257,10 @@ function factsOf(result: TableResult): string {
 }
 
 /** What landmarks alone say of a face, in a sentence. */
-function nobody({ bounds: { bareBase, ...bounds } }: TableResult): string {
-  const share = bareBase === undefined ? undefined : wayOf(bareBase, bounds);
-  return share === undefined
-    ? ""
-    : ` Nobody's identity, landmarks alone: ${bareBase?.toFixed(4)}, ${share} of the way.`;
-}
-
-/** How far a cosine lies between strangers and the person. */
-function wayOf(value: number, { samePerson, otherPerson }: Omit<TableResult["bounds"], "bareBase">) {
-  if (samePerson === undefined || otherPerson === undefined) return undefined;
-  return `${Math.round((100 * (value - otherPerson)) / (samePerson - otherPerson))} %`;
+function nobody({ bounds }: TableResult): string {
+  const { bareBase } = bounds;
+  if (bareBase === undefined) return "";
+  return ` Nobody's identity, landmarks alone: ${bareBase.toFixed(4)}, ${percent(wayTo(bareBase, bounds))} of the way.`;
 }
 
 const OF_THE_WAY =
@@ -282,11 +277,11 @@ function armsOf(result: TableResult): { head: string[]; rows: string[][] } {
   const rows = Object.entries(arms).map(([name, { about, idSimilarity, poseError, paper, seeds }]) => [
     name,
     about,
-    each(counts, idSimilarity, interval),
-    each(counts, idSimilarity, (value) => (value && wayOf(value.mean, result.bounds)) ?? "–"),
+    each(counts, idSimilarity, interval(4)),
+    each(counts, idSimilarity, (value) => percent(value && wayTo(value.mean, result.bounds))),
     each(counts, paper.idSimilarity, (value) => value?.toFixed(3) ?? "–"),
     ...(posed
-      ? [each(COUNTS, poseError, degrees), each(COUNTS, paper.poseError, (value) => value?.toFixed(1) ?? "–")]
+      ? [each(COUNTS, poseError, interval(1)), each(COUNTS, paper.poseError, (value) => value?.toFixed(1) ?? "–")]
       : []),
     `${seeds.length}`,
   ]);
@@ -299,10 +294,7 @@ const each = <T>(
   told: (value: T | undefined) => string,
 ): string => counts.map((count) => told(values?.[count])).join(" / ");
 
-const interval = (value: Estimate | undefined): string =>
-  value ? `${value.mean.toFixed(4)} [${value.ci.map((end) => end.toFixed(4)).join(", ")}]` : "–";
+const interval = (digits: number) => (value: Estimate | undefined) =>
+  value ? `${value.mean.toFixed(digits)} [${value.ci.map((end) => end.toFixed(digits)).join(", ")}]` : "–";
 
-const degrees = (value: Estimate | undefined): string =>
-  value ? `${value.mean.toFixed(1)} [${value.ci.map((end) => end.toFixed(1)).join(", ")}]` : "–";
-
-const signed = (value: number): string => `${value < 0 ? "−" : "+"}${Math.abs(value)}`;
+const percent = (share: number | undefined): string => (share === undefined ? "–" : `${Math.round(100 * share)} %`);

@@ -2,7 +2,7 @@ import { type Estimate, mean } from "@omni-id/data";
 import { answerBy, type ClaimAnswer } from "../evaluate/figures.ts";
 import type { TableFigures } from "../evaluate/table-figures.ts";
 import { type At, type Hypothesis, TABLES } from "./arms.ts";
-import { overSeedsAndPeople, pairedDifference, type SeedsByPeople } from "./intervals.ts";
+import { overSeedsAndPeople, pairedDifference, type SeedsByPeople, signedInterval } from "./intervals.ts";
 
 export interface ArmResult {
   about: string;
@@ -111,13 +111,15 @@ export function tableResult(
   };
 }
 
-function closedOf(
-  likeness: ArmResult["idSimilarity"],
-  { samePerson, otherPerson }: TableResult["bounds"],
-): ArmResult["closed"] {
-  if (samePerson === undefined || otherPerson === undefined) return {};
-  const share = ({ mean }: Estimate) => Number(((mean - otherPerson) / (samePerson - otherPerson)).toFixed(4));
-  return Object.fromEntries(Object.entries(likeness).map(([count, estimate]) => [count, share(estimate)]));
+/** Share of the way from another person's real photo to the person's own one; nothing where these were not measured. */
+export function wayTo(value: number, { samePerson, otherPerson }: TableResult["bounds"]): number | undefined {
+  if (samePerson === undefined || otherPerson === undefined) return undefined;
+  return Number(((value - otherPerson) / (samePerson - otherPerson)).toFixed(4));
+}
+
+function closedOf(likeness: ArmResult["idSimilarity"], bounds: TableResult["bounds"]): ArmResult["closed"] {
+  const shares = Object.entries(likeness).map(([count, { mean }]) => [count, wayTo(mean, bounds)] as const);
+  return Object.fromEntries(shares.filter(([, share]) => share !== undefined));
 }
 
 /** Yes where the interval of the paired difference lies above 0, no where it lies below. */
@@ -135,11 +137,8 @@ function answer(hypothesis: Hypothesis, table: string, measured: Measured): Answ
     throw new Error(`${table}: ${more.arm} and ${less.arm} were measured on other people; no pairs can be made`);
   const values = pairedDifference(valuesOf(a, seeds, measure, more.at), valuesOf(b, seeds, measure, less.at));
   const difference = overSeedsAndPeople(values);
-  const { mean, ci } = difference;
   const side = (arm: string, at: readonly At[]) => `${arm} (${at.join(" and ")} photos)`;
-  const signed = (value: number) =>
-    `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(measure === "poseError" ? 2 : 4)}`;
-  const by = `${side(more.arm, more.at)} less ${side(less.arm, less.at)}: ${signed(mean)} [${ci.map(signed).join(", ")}], ${seeds.length} seed${seeds.length > 1 ? "s" : ""} × ${values[0].length} people`;
+  const by = `${side(more.arm, more.at)} less ${side(less.arm, less.at)}: ${signedInterval(difference, measure === "poseError" ? 2 : 4)}, ${seeds.length} seed${seeds.length > 1 ? "s" : ""} × ${values[0].length} people`;
   return { claim, answer: answerBy(difference), by, difference, paper };
 }
 

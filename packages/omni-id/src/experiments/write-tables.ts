@@ -15,17 +15,18 @@ export function writeTables(
   const { device, precision, steps, seeds, tables, set } = settings;
   return tables.map((table) => {
     const measured = new Map<string, Map<number, ArmFigures>>();
-    const open = new Map<string, number[]>();
     const missing = experiment.leftOut.filter((one) => one.table === table).map(({ arm, why }) => `${arm}: ${why}`);
     for (const run of experiment.runs.filter((one) => one.table === table)) {
       const figures = folders.figures(run.evaluate);
       const seedsOf = measured.get(run.arm) ?? new Map<number, ArmFigures>();
       measured.set(run.arm, seedsOf);
       if (figures) seedsOf.set(run.seed, figures);
-      else open.set(run.arm, [...(open.get(run.arm) ?? []), run.seed]);
     }
-    for (const [arm, some] of open)
-      missing.push(`${arm}: not measured yet (seed${some.length > 1 ? "s" : ""} ${some.join(", ")})`);
+    for (const [arm, seedsOf] of measured) {
+      const open = Array.from({ length: seeds }, (_, seed) => seed).filter((seed) => !seedsOf.has(seed));
+      if (open.length > 0)
+        missing.push(`${arm}: not measured yet (seed${open.length > 1 ? "s" : ""} ${open.join(", ")})`);
+    }
     const all = [...measured.values()].flatMap((seedsOf) => [...seedsOf.values()]);
     // Measured on several days, and perhaps on several machines.
     const told = (key: "commit" | "hardware") =>

@@ -1,7 +1,6 @@
 import { autocast, cat, noGrad, preferredPrecision, randn, scope, type Tensor, zeros } from "@omni-id/torch";
-import type { FluxTrunkInput } from "../backbones/flux-trunk.ts";
 import type { Prompts } from "../backbones/words.ts";
-import type { Conditions, FlowBase } from "../flow-base.ts";
+import type { Conditions, FlowBase, StepConditions } from "../flow-base.ts";
 import { keyedGenerator } from "../people/draws.ts";
 import { SOLVERS } from "../sampling.ts";
 import { guide, type SolverName, schedule } from "../sampling-steps.ts";
@@ -21,7 +20,7 @@ export interface DrawOptions {
    * What is told at each step on both sides of guidance, as a ControlNet tells the pose. It knows nothing of the person,
    * so it is asked once a step where both sides have the same prompt.
    */
-  control?: (input: FluxTrunkInput) => Conditions;
+  control?: StepConditions;
   /** Guidance against `without`; 1 is none. The model's own when absent. */
   guidance?: number;
   /** The model's own when absent, or 20. */
