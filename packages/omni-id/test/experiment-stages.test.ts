@@ -30,8 +30,8 @@ describe("the stages of an experiment", () => {
     for (const [i, { needs }] of stages.entries()) for (const need of needs) expect(place.get(need)).toBeLessThan(i);
     const seeds = stages.map(({ seed }) => seed);
     expect(seeds).toEqual([...seeds].sort());
-    // Seven arms, of which table 3 shares two, and two of its own without the one whose pictures are missing.
-    expect(runs).toHaveLength(2 * (7 + 4));
+    // Seven arms, of which table 3 shares two, and three of its own without the one whose pictures are missing.
+    expect(runs).toHaveLength(2 * (7 + 5));
     // The encoder of table 1 is the full one of the others; what it is compared with has no stage one.
     const first1 = planExperiment({ ...settings, tables: ["table1", "table3"], seeds: 1 });
     const judged = (table: string, arm: string) =>
@@ -48,8 +48,8 @@ describe("the stages of an experiment", () => {
     ]);
     const first = (kind: string) => stages.filter((stage) => stage.seed === 0 && stage.kind === kind);
     expect(first("mtd")).toHaveLength(8);
-    expect(first("flow")).toHaveLength(9);
-    expect(first("downstream")).toHaveLength(4);
+    expect(first("flow")).toHaveLength(10);
+    expect(first("downstream")).toHaveLength(5);
     expect(leftOut).toEqual([{ table: "table3", arm: "no-mfhq", why: expect.stringContaining("--web") }]);
   });
 

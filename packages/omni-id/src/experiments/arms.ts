@@ -197,6 +197,8 @@ const table2: Table = {
  * frozen. "no-flow": the encoder learns in stage one alone; its adapter still gets stage two's steps, on the frozen
  * encoder, as the paper gives every representation an adapter that has converged (Table 1's caption). "no-few-to-many":
  * both stages reconstruct the very photo that they are given; the downstream training is few-to-many like everybody's.
+ * "neither", not in the paper, makes a square of the two decoders: where the encoder learns along in stage two, that may
+ * make up for a stage one that was left out; between two arms whose encoder no longer learns, nothing does.
  */
 const table3: Table = {
   title: "Table 3: the decoders, few-to-many and the data",
@@ -228,6 +230,12 @@ const table3: Table = {
       // biome-ignore lint/suspicious/noApproximativeNumericConstant: the paper's number, no logarithm
       paper: { idSimilarity: scores(0.678, 0.693), poseError: scores(2.2, 2.1) },
     },
+    neither: {
+      about: "neither decoder: the encoder as it is drawn, frozen",
+      noMtd: true,
+      flow: ["flow.adapter.encoderRate=0"],
+      paper: { idSimilarity: {} },
+    },
   },
   hypotheses: [
     above("Without stage one, ID similarity is lower", "full", "no-mtd"),
@@ -235,6 +243,8 @@ const table3: Table = {
     above("Without few-to-many, ID similarity is lower", "full", "no-few-to-many"),
     above("Trained on pictures as recognition sets have them, ID similarity is lower", "full", "no-mfhq"),
     above("Stage one matters most: leaving it out costs more than leaving out few-to-many", "no-few-to-many", "no-mtd"),
+    above("Stage one alone teaches the encoder something: frozen after it, it keeps more", "no-flow", "neither"),
+    above("Stage two alone teaches the encoder something", "no-mtd", "neither"),
     above("Without stage one, the pose error is larger", "no-mtd", "full", "poseError"),
     above("Without the flow matching decoder, the pose error is larger", "no-flow", "full", "poseError"),
     above("Without few-to-many, the pose error is larger", "no-few-to-many", "full", "poseError"),
