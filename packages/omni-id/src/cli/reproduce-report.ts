@@ -5,13 +5,10 @@ import { writeAtomically } from "@omni-id/torch";
 import sharp from "sharp";
 import type { Figure10 } from "../experiments/figure10.ts";
 import { StageFolders } from "../experiments/folders.ts";
-import {
-  chartsOf,
-  htmlReport,
-  markdownReport,
-  type ReportedFigure10,
-  type ReportedTable,
-} from "../experiments/report.ts";
+import { chartsOf } from "../experiments/report/charts.ts";
+import { htmlReport } from "../experiments/report/html.ts";
+import { markdownReport } from "../experiments/report/markdown.ts";
+import type { ReportedFigure10, ReportedTable } from "../experiments/report/report.ts";
 import type { TableResult } from "../experiments/results.ts";
 import { type ExperimentSettings, planExperiment } from "../experiments/stages.ts";
 import { jsonOption } from "./options.ts";
@@ -44,11 +41,11 @@ export function reportCommand() {
       for (const name of names) {
         const result = readTable(join(from, name));
         if (!result) continue;
-        const thoughts = join(from, name.replace(/\.json$/, ".md"));
+        const table = basename(name, ".json");
         tables.push({
-          name: basename(name, ".json"),
+          name: table,
           result,
-          thoughts: existsSync(thoughts) ? readFileSync(thoughts, "utf8") : undefined,
+          thoughts: thoughtsIn(join(from, `${table}.md`)),
           strips: await stripsOf(result.table, pictures),
         });
       }
@@ -59,9 +56,10 @@ export function reportCommand() {
       for (const { name: file, result } of tables) {
         for (const { name, svg } of chartsOf(result)) writeAtomically(join(charts, `${file}-${name}.svg`), svg);
       }
-      const maps = await mapsOf(from, dirname(page));
-      writeAtomically(page, markdownReport(tables, maps));
-      writeAtomically(html, htmlReport(tables, maps));
+      const figure10 = await figure10Of(from, dirname(page));
+      const report = { tables, figure10, thoughts: thoughtsIn(join(from, "in-short.md")) };
+      writeAtomically(page, markdownReport(report));
+      writeAtomically(html, htmlReport(report));
       print({ page, html, tables: tables.map(({ name }) => name) }, { json, text: `${page} · ${html}` });
     });
 }
@@ -76,8 +74,11 @@ function readTable(file: string): TableResult | undefined {
   }
 }
 
+/** What somebody thinks of a table, where it was written down. */
+const thoughtsIn = (file: string) => (existsSync(file) ? readFileSync(file, "utf8") : undefined);
+
 /** Figure 10, where it was measured. */
-async function mapsOf(from: string, page: string): Promise<ReportedFigure10 | undefined> {
+async function figure10Of(from: string, page: string): Promise<ReportedFigure10 | undefined> {
   const [file, picture] = ["json", "png"].map((ending) => join(from, `figure10.${ending}`));
   if (!existsSync(file) || !existsSync(picture)) return undefined;
   const figure = JSON.parse(readFileSync(file, "utf8")) as Figure10;

@@ -55,6 +55,9 @@ export interface TableResult {
 export const JUDGE =
   "dlib's 128-d network, cosine of picture and target: nothing was trained through it; the same noise and poses for every arm";
 
+/** How an answer begins that rests on nothing yet. */
+export const NOT_MEASURED = "not measured yet";
+
 /** What a table takes of a measurement: `evaluate --stage tables`, or `--stage references`, whose pictures have no pose. */
 export type ArmFigures = Pick<TableFigures, "people" | "pictures" | "guidance" | "steps" | "poseError" | "perPerson"> &
   Partial<Pick<TableFigures, "commit" | "hardware">> & {
@@ -130,7 +133,7 @@ function answer(hypothesis: Hypothesis, table: string, measured: Measured): Answ
   const seeds = a && b ? [...a.keys()].filter((seed) => b.has(seed)) : [];
   if (!a || !b || seeds.length === 0) {
     const missing = [more.arm, less.arm].filter((arm) => !measured.get(arm)?.size);
-    return { claim, answer: "unresolved", by: `not measured yet: ${missing.join(", ") || "a common seed"}`, paper };
+    return { claim, answer: "unresolved", by: `${NOT_MEASURED}: ${missing.join(", ") || "a common seed"}`, paper };
   }
   const people = new Set(seeds.flatMap((seed) => [a, b].map((arm) => arm.get(seed)?.perPerson.people)));
   if (people.size > 1)
