@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { TABLES } from "../src/experiments/arms.ts";
+import { againOf } from "../src/experiments/report/again.ts";
 import { htmlReport } from "../src/experiments/report/html.ts";
 import { markdownReport } from "../src/experiments/report/markdown.ts";
 import type { Report } from "../src/experiments/report/report.ts";
@@ -35,6 +37,25 @@ describe("the page of what was measured", () => {
     const answers = [...markdownReport(report).matchAll(/^\| ([abcd]) \| ([^|]+) \|/gm)].map(([, , answer]) => answer);
     expect(answers).toEqual(["yes", "**no**", "not resolved", "not run"]);
     expect(htmlReport(report)).toContain("<td>no</td>");
+  });
+
+  it("ends a table with the commands that measure it again, its arms and its people among them", () => {
+    const arm = { about: "", seeds: [0], idSimilarity: {}, closed: {}, paper: { idSimilarity: {} } };
+    const pilot = { ...result, table: "table3", seeds: 2, guidance: 3, set: ["mtd.inputs=[1]"], device: "cuda" };
+    const arms = { full: { ...arm, poseError: {} }, "no-mfhq": { ...arm, poseError: {} } };
+    const [data, web] = ["omni-id data synth --seed 3", "omni-id data synth --seed 3 --noise web"];
+    expect(againOf({ ...pilot, arms, data, web })).toEqual([
+      "npx omni-id data synth --seed 3 -o data/synth",
+      "npx omni-id data synth --seed 3 --noise web -o data/web",
+      "npx omni-id reproduce table3 --arms full no-mfhq --web data/web --seeds 2 --steps-mtd 4 --steps-flow 1 --steps-downstream 1 --guidance 3 --device cuda --precision float32 --set 'mtd.inputs=[1]'",
+    ]);
+    // What was asked for and could not be run is no choice of arms; the arm on CLIP wants its CLIP first.
+    const { arms: all } = TABLES.table1;
+    const most = Object.fromEntries(Object.keys(all).flatMap((name) => (name === "references" ? [] : [[name, arm]])));
+    expect(againOf({ ...result, arms: most, missing: ["references: no GPU"] })).toEqual([
+      "npx omni-id train clip",
+      "npx omni-id reproduce table1 --seeds 1 --steps-mtd 4 --steps-flow 1 --precision float32",
+    ]);
   });
 
   it("keeps paragraphs written by hand as one file too, and nothing of them as markup", () => {

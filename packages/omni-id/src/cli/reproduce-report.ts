@@ -10,20 +10,17 @@ import { htmlReport } from "../experiments/report/html.ts";
 import { markdownReport } from "../experiments/report/markdown.ts";
 import type { ReportedFigure10, ReportedTable } from "../experiments/report/report.ts";
 import type { TableResult } from "../experiments/results.ts";
-import { type ExperimentSettings, planExperiment } from "../experiments/stages.ts";
+import { planExperiment } from "../experiments/stages.ts";
 import { jsonOption } from "./options.ts";
 import { print } from "./output.ts";
+import { EXPERIMENTS, readExperiment } from "./reproduce-folder.ts";
 
 /** `omni-id reproduce report`: what was measured, as a page and as one file. */
 export function reportCommand() {
   return new Command("report")
     .description("write what was measured as docs/experiments.md and as one self-contained page")
     .option("--from <folder>", "the tables' JSON", join("results", "experiments"))
-    .option(
-      "--pictures <folder>",
-      "the experiment's folder, whose pictures go into the page",
-      join("runs", "experiments"),
-    )
+    .option("--pictures <folder>", "the experiment's folder, whose pictures go into the page", EXPERIMENTS)
     .option(
       "--page <file>",
       "Markdown; its charts go into a folder of the same name beside it",
@@ -88,11 +85,10 @@ async function figure10Of(from: string, page: string): Promise<ReportedFigure10 
 
 /** The first seed's pictures of each arm, small enough for a page. */
 async function stripsOf(table: string, folder: string): Promise<{ arm: string; uri: string }[]> {
-  const file = join(folder, "experiment.json");
-  if (!existsSync(file)) return [];
-  const { settings } = JSON.parse(readFileSync(file, "utf8")) as { settings: ExperimentSettings };
+  const begun = readExperiment(folder);
+  if (!begun) return [];
   const folders = new StageFolders(folder);
-  const runs = planExperiment(settings).runs.filter((run) => run.table === table && run.seed === 0);
+  const runs = planExperiment(begun.settings).runs.filter((run) => run.table === table && run.seed === 0);
   const strips = runs.map(async ({ arm, evaluate }) => {
     const picture = join(folders.of({ id: evaluate }), "figures.png");
     if (!existsSync(picture)) return [];

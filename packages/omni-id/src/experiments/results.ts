@@ -46,6 +46,9 @@ export interface TableResult {
   date: string;
   /** Values of the preset that every arm was given. */
   set?: readonly string[];
+  /** Commands that render its people again, and those of the arm on pictures as recognition sets have them; absent for people from elsewhere. */
+  data?: string;
+  web?: string;
   /** The graphics card, where it was noted. */
   card?: string;
   /** What is missing, and why. */
@@ -73,7 +76,7 @@ export function tableResult(
   measured: Measured,
   how: Pick<
     TableResult,
-    "commit" | "hardware" | "device" | "precision" | "steps" | "seeds" | "date" | "missing" | "set"
+    "commit" | "hardware" | "device" | "precision" | "steps" | "seeds" | "date" | "missing" | "set" | "data" | "web"
   >,
 ): TableResult {
   const table = TABLES[name];

@@ -2,6 +2,8 @@ import { join } from "node:path";
 import { provenance } from "@omni-id/data";
 import { writeAtomically } from "@omni-id/torch";
 import { reportText } from "../evaluate/figures.ts";
+import { synthCommand } from "../train/commands.ts";
+import { TABLES } from "./arms.ts";
 import type { StageFolders } from "./folders.ts";
 import { type ArmFigures, type TableResult, tableResult } from "./results.ts";
 import type { Experiment, ExperimentSettings } from "./stages.ts";
@@ -41,6 +43,10 @@ export function writeTables(
       seeds,
       missing,
       set,
+      data: synthCommand(settings.data.folder),
+      web: [...measured].some(([arm, seedsOf]) => TABLES[table].arms[arm].web && seedsOf.size > 0)
+        ? settings.web && synthCommand(settings.web.folder)
+        : undefined,
     });
     writeAtomically(join(results, `${table}.json`), reportText(result));
     return result;

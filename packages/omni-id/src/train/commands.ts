@@ -55,4 +55,5 @@ export function commandsOf(note: CommandNote): Record<string, string> {
   };
 }
 
-const shellWord = (text: string) => (/^[\w.=+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+/** A word as a shell takes it, in quotes where it must be. */
+export const shellWord = (text: string) => (/^[\w.=+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);

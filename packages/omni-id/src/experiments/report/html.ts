@@ -1,4 +1,4 @@
-import { TABLES } from "../arms.ts";
+import { againOf } from "./again.ts";
 import { chartsOf } from "./charts.ts";
 import type { Report, ReportedFigure10, ReportedTable } from "./report.ts";
 import { escaped } from "./svg.ts";
@@ -24,7 +24,7 @@ export function htmlReport(report: Report): string {
 <style>
 body { font: 15px/1.5 system-ui, sans-serif; color: #1d2430; max-width: 960px; margin: 2rem auto; padding: 0 1rem }
 table { border-collapse: collapse; margin: 1rem 0; font-size: 14px } td, th { border-bottom: 1px solid #dde; padding: .3rem .6rem; text-align: left; vertical-align: top }
-img, svg { max-width: 100% } figure { display: inline-block; margin: .5rem; max-width: 440px } pre { background: #f4f5f8; padding: .6rem }
+img, svg { max-width: 100% } figure { display: inline-block; margin: .5rem; max-width: 440px } pre { background: #f4f5f8; padding: .6rem; white-space: pre-wrap }
 </style>
 <h1>${TITLE}</h1>
 ${paragraphs(INTRODUCTION)}
@@ -48,7 +48,7 @@ function sectionOf({ result, thoughts, strips = [] }: ReportedTable): string {
     tableOf(claimsOf(result.hypotheses)),
     paragraphs(thoughts),
     ...pictures,
-    `<pre>npx omni-id reproduce ${result.table in TABLES ? result.table : "all"}</pre></section>`,
+    `<pre>${escaped(againOf(result).join("\n"))}</pre></section>`,
   ].join("\n");
 }
 

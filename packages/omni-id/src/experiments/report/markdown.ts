@@ -1,3 +1,4 @@
+import { againOf } from "./again.ts";
 import { chartsOf } from "./charts.ts";
 import type { Report, ReportedFigure10, ReportedTable } from "./report.ts";
 import {
@@ -65,6 +66,10 @@ function sectionOf({ name: file, result, thoughts }: ReportedTable): string[] {
     "",
     ...written(thoughts),
     ...(missing.length > 0 ? [`Missing: ${missing.join("; ")}.`, ""] : []),
+    "```",
+    ...againOf(result),
+    "```",
+    "",
   ];
 }
 
