@@ -40,6 +40,16 @@ describe("the stages of an experiment", () => {
     const curve = planExperiment({ ...settings, tables: ["table2", "figure9"], seeds: 1 }).runs;
     const point = (arm: string) => curve.find((run) => run.arm === arm)?.evaluate;
     expect([point("×0"), point("×1")]).toEqual([point("no-mtd"), point("full")]);
+    // Of its frozen encoders table 3 trains two adapters already.
+    const frozen = planExperiment({ ...settings, tables: ["table3", "figure9-frozen"], seeds: 1 });
+    const adapterOf = (table: string, arm: string) => {
+      const judged = frozen.runs.find((run) => run.table === table && run.arm === arm)?.evaluate;
+      const needs = (id?: string) => frozen.stages.find((stage) => stage.id === id)?.needs[0];
+      return table === "table3" ? needs(needs(judged)) : needs(judged);
+    };
+    expect(["×0", "×1"].map((arm) => adapterOf("figure9-frozen", arm))).toEqual(
+      ["neither", "no-flow"].map((arm) => adapterOf("table3", arm)),
+    );
     expect(judged("table1", "omni-id")).toBe(judged("table3", "full"));
     expect(first1.stages.filter(({ label }) => label.startsWith("arcface ")).map(({ kind }) => kind)).toEqual([
       "flow",

@@ -3,6 +3,7 @@ import { basename, dirname, join, relative } from "node:path";
 import { Command } from "@commander-js/extra-typings";
 import { writeAtomically } from "@omni-id/torch";
 import sharp from "sharp";
+import { TABLES } from "../experiments/arms.ts";
 import type { Figure10 } from "../experiments/figure10.ts";
 import { StageFolders } from "../experiments/folders.ts";
 import { chartsOf } from "../experiments/report/charts.ts";
@@ -46,6 +47,7 @@ export function reportCommand() {
           strips: await stripsOf(result.table, pictures),
         });
       }
+      tables.sort((a, b) => placeOf(a) - placeOf(b));
       if (tables.length === 0)
         throw new Error(`${from}: no table there yet; measure one first: omni-id reproduce table2`);
       const charts = join(dirname(page), "experiments");
@@ -60,6 +62,10 @@ export function reportCommand() {
       print({ page, html, tables: tables.map(({ name }) => name) }, { json, text: `${page} · ${html}` });
     });
 }
+
+/** In the paper's order, a table before what else was measured of it. */
+const placeOf = ({ name, result: { table } }: ReportedTable) =>
+  Object.keys(TABLES).indexOf(table) + (name === table ? 0 : 0.5);
 
 /** A table that was measured; undefined for other files. */
 function readTable(file: string): TableResult | undefined {
