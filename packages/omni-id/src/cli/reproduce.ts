@@ -163,7 +163,7 @@ function prepareCommand() {
 
 function describeTable({ title, arms, hypotheses }: TableResult): string[] {
   const figure = (value: { mean: number; ci: [number, number] } | undefined) =>
-    value ? `${value.mean.toFixed(3)} [${value.ci.map((one) => one.toFixed(3)).join(", ")}]` : "–";
+    value ? `${value.mean.toFixed(4)} [${value.ci.map((one) => one.toFixed(4)).join(", ")}]` : "–";
   return [
     title,
     ...Object.entries(arms).map(
