@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { Arm } from "../src/experiments/arms.ts";
-import { TABLES } from "../src/experiments/arms.ts";
 import { chartsOf } from "../src/experiments/report/charts.ts";
 import type { ArmResult, TableResult } from "../src/experiments/results.ts";
+import { TABLES } from "../src/experiments/tables/index.ts";
+import type { Arm } from "../src/experiments/tables/table.ts";
 
 const LEVELS: Record<string, number> = { "×0": 0.915, "×0.25": 0.918, "×0.5": 0.919, "×1": 0.92, "×2": 0.922 };
 

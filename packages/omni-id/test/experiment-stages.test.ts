@@ -2,9 +2,9 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { kleinHere } from "../src/cli/klein-here.ts";
 import { wordsOf } from "../src/cli/reproduce-stage.ts";
-import { TABLES } from "../src/experiments/arms.ts";
 import { StageFolders } from "../src/experiments/folders.ts";
 import { type ExperimentSettings, planExperiment, worthRunning } from "../src/experiments/stages.ts";
+import { TABLES } from "../src/experiments/tables/index.ts";
 import { resolvePreset } from "../src/presets/index.ts";
 
 /** Nothing is written: names of folders alone. */

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { TABLES } from "../src/experiments/arms.ts";
 import { againOf } from "../src/experiments/report/again.ts";
 import { htmlReport } from "../src/experiments/report/html.ts";
 import { markdownReport } from "../src/experiments/report/markdown.ts";
 import type { Report } from "../src/experiments/report/report.ts";
 import { type Answer, NOT_MEASURED, type TableResult } from "../src/experiments/results.ts";
+import { TABLES } from "../src/experiments/tables/index.ts";
 
 const hypotheses: Answer[] = [
   { claim: "a", answer: "yes", by: "+0.1", paper: 0.2 },

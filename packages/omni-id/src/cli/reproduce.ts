@@ -2,12 +2,12 @@ import { join } from "node:path";
 import { Command, Option } from "@commander-js/extra-typings";
 import { provenance } from "@omni-id/data";
 import { setNumThreads } from "@omni-id/torch";
-import { TABLES } from "../experiments/arms.ts";
 import { StageFolders } from "../experiments/folders.ts";
 import { prepareForExperiment } from "../experiments/people.ts";
 import { runQueue } from "../experiments/queue.ts";
 import type { TableResult } from "../experiments/results.ts";
 import { planExperiment, worthRunning } from "../experiments/stages.ts";
+import { TABLES } from "../experiments/tables/index.ts";
 import { writeTables } from "../experiments/write-tables.ts";
 import { useDevice } from "./device.ts";
 import { count, deviceOption, jsonOption } from "./options.ts";
@@ -132,7 +132,7 @@ export function reproduceCommand() {
 
 const HELP = `
 Every arm starts from the preset nano-paper and the same frozen flow base; claims are written down before the run
-(packages/omni-id/src/experiments/arms.ts). A stage that two arms share is trained once. Stages of the first seed come
+(packages/omni-id/src/experiments/tables/). A stage that two arms share is trained once. Stages of the first seed come
 first, so that there is a whole table at every time. Killed anywhere, the same command goes on. Measurements are kept beside
 the tables: what was measured is not trained again, also where the folder of the stages is gone.
 

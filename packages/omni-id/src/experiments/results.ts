@@ -1,8 +1,9 @@
 import { type Estimate, mean } from "@omni-id/data";
 import { answerBy, type ClaimAnswer } from "../evaluate/figures.ts";
 import type { TableFigures } from "../evaluate/table-figures.ts";
-import { type At, type Hypothesis, TABLES } from "./arms.ts";
 import { overSeedsAndPeople, pairedDifference, type SeedsByPeople, signedInterval } from "./intervals.ts";
+import { TABLES } from "./tables/index.ts";
+import type { At, Hypothesis } from "./tables/table.ts";
 
 export interface ArmResult {
   about: string;

@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import { resolvePreset } from "../presets/index.ts";
 import type { Preset } from "../presets/schema.ts";
 import { fixedWay } from "../weights/build.ts";
-import { type Arm, TABLES } from "./arms.ts";
+import { TABLES } from "./tables/index.ts";
+import type { Arm } from "./tables/table.ts";
 
 export type StageKind = "mtd" | "flow" | "downstream" | "evaluate";
 

@@ -3,10 +3,10 @@ import { provenance } from "@omni-id/data";
 import { writeAtomically } from "@omni-id/torch";
 import { reportText } from "../evaluate/figures.ts";
 import { synthCommand } from "../train/commands.ts";
-import { TABLES } from "./arms.ts";
 import type { StageFolders } from "./folders.ts";
 import { type ArmFigures, type TableResult, tableResult } from "./results.ts";
 import type { Experiment, ExperimentSettings } from "./stages.ts";
+import { TABLES } from "./tables/index.ts";
 
 /** Writes every table as far as it is measured. */
 export function writeTables(

@@ -1,6 +1,6 @@
 import { shellWord } from "../../train/commands.ts";
-import { TABLES } from "../arms.ts";
 import type { TableResult } from "../results.ts";
+import { TABLES } from "../tables/index.ts";
 
 /** The commands that measure a table again, from nothing. */
 export function againOf(result: TableResult): string[] {

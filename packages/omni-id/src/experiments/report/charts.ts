@@ -1,6 +1,7 @@
 import type { Estimate } from "@omni-id/data";
-import { type Arm, type At, TABLES } from "../arms.ts";
 import type { ArmResult, TableResult } from "../results.ts";
+import { TABLES } from "../tables/index.ts";
+import type { Arm, At } from "../tables/table.ts";
 import { curveChart } from "./curve-chart.ts";
 import { dotChart } from "./dot-chart.ts";
 import { COUNTS } from "./report.ts";

@@ -1,14 +1,14 @@
 import type { Estimate } from "@omni-id/data";
-import type { At } from "../arms.ts";
 import type { Figure10 } from "../figure10.ts";
 import { signed } from "../intervals.ts";
 import { type Answer, NOT_MEASURED, type TableResult, wayTo } from "../results.ts";
+import type { At } from "../tables/table.ts";
 import { COUNTS, type Report } from "./report.ts";
 
 export const TITLE = "The paper's tables, run again";
 
 export const INTRODUCTION = `Each table of the paper, beside what this repository measures at nano scale. Each claim of the paper was written down
-before its run (\`packages/omni-id/src/experiments/arms.ts\`). It is answered by the difference in pairs, the same people, noise and poses
+before its run (\`packages/omni-id/src/experiments/tables/\`). It is answered by the difference in pairs, the same people, noise and poses
 on both sides: **yes** where its 95 % interval lies above 0, **no** where it lies below, *not resolved* where it holds 0.
 Intervals are over people and seeds; a claim without a number of the paper is ours. Our numbers are not the paper's: it judges
 FLUX pictures of films by ArcFace, we judge 64-pixel pictures of rendered people by dlib's network. What can be compared is the
