@@ -11,6 +11,7 @@ import { shippedWeights } from "../weights/folder.ts";
 import { useDevice } from "./device.ts";
 import { count, deviceOption, jsonOption, weightsOption } from "./options.ts";
 import { note, print } from "./output.ts";
+import { RESULTS } from "./reproduce-folder.ts";
 
 /** `omni-id reproduce figure10`: what each query looks at, and whether it is the same in everybody. */
 export function figure10Command() {
@@ -18,7 +19,7 @@ export function figure10Command() {
     .description("what the encoder's queries look at, over people whom nothing was trained on")
     .option("--data <folder>", "shards of: omni-id data synth", "data/synth")
     .option("--people <number>", "how many of the test people", count, 20)
-    .option("--results <folder>", "where figure10.json and figure10.png go", join("results", "experiments"))
+    .option("--results <folder>", "where figure10.json and figure10.png go", RESULTS)
     .addOption(weightsOption())
     .addOption(deviceOption())
     .addOption(jsonOption())

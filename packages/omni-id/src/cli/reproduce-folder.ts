@@ -7,6 +7,9 @@ import { UsageError } from "./output.ts";
 /** Where an experiment's stages go unless told otherwise. */
 export const EXPERIMENTS = join("runs", "experiments");
 
+/** Where tables and figures go unless told otherwise. */
+export const RESULTS = join("results", "experiments");
+
 /** What an experiment's folder tells of it. */
 export interface ExperimentFile {
   commit: string;

@@ -14,13 +14,13 @@ import { planExperiment } from "../experiments/stages.ts";
 import { TABLES } from "../experiments/tables/index.ts";
 import { jsonOption } from "./options.ts";
 import { print } from "./output.ts";
-import { EXPERIMENTS, readExperiment } from "./reproduce-folder.ts";
+import { EXPERIMENTS, RESULTS, readExperiment } from "./reproduce-folder.ts";
 
 /** `omni-id reproduce report`: what was measured, as a page and as one file. */
 export function reportCommand() {
   return new Command("report")
     .description("write what was measured as docs/experiments.md and as one self-contained page")
-    .option("--from <folder>", "the tables' JSON", join("results", "experiments"))
+    .option("--from <folder>", "the tables' JSON", RESULTS)
     .option("--pictures <folder>", "the experiment's folder, whose pictures go into the page", EXPERIMENTS)
     .option(
       "--page <file>",

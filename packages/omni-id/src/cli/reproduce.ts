@@ -14,7 +14,7 @@ import { count, deviceOption, jsonOption } from "./options.ts";
 import { outFolder } from "./out-file.ts";
 import { Interrupted, interruptible, note, print } from "./output.ts";
 import { figure10Command } from "./reproduce-figure10.ts";
-import { beginExperiment, EXPERIMENTS, measuredIn, readExperiment } from "./reproduce-folder.ts";
+import { beginExperiment, EXPERIMENTS, measuredIn, RESULTS, readExperiment } from "./reproduce-folder.ts";
 import { reportCommand } from "./reproduce-report.ts";
 import { settingsOf, smokeData } from "./reproduce-settings.ts";
 import { prepareTogether, startStage } from "./reproduce-stage.ts";
@@ -33,7 +33,7 @@ export function reproduceCommand() {
     .option("--cache <folder>", "prepared crops and feature maps", "data/cache")
     .option("--base <folder>", "flow base and ControlNet, the same for every arm (default: the shipped ones)")
     .option("--out <folder>", "a folder for every stage; the same command goes on in it", EXPERIMENTS)
-    .option("--results <folder>", "where the tables' JSON goes", join("results", "experiments"))
+    .option("--results <folder>", "where the tables' JSON goes", RESULTS)
     .option("--arms <names...>", "these arms alone, such as full no-mtd for a pilot")
     .option(
       "--references <pixels>",

@@ -1,6 +1,7 @@
 import { type RgbImage, savePicture } from "@omni-id/face";
 import { scope, type Tensor } from "@omni-id/torch";
 import sharp from "sharp";
+import { escapeXml } from "./escape-xml.ts";
 
 export interface Sheet {
   title: string;
@@ -78,10 +79,6 @@ function wrap(note: string, most: number): string[] {
     line = line === "" ? word : `${line} ${word}`;
   }
   return [...lines, line];
-}
-
-function escapeXml(words: string): string {
-  return words.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
 
 /** One picture of `[N, 3, S, S]` or `[3, S, S]` in [−1, 1] as plain data. */

@@ -1,7 +1,7 @@
+import { escapeXml } from "../../pictures/escape-xml.ts";
 import { againOf } from "./again.ts";
 import { chartsOf } from "./charts.ts";
 import type { Report, ReportedFigure10, ReportedTable } from "./report.ts";
-import { escaped } from "./svg.ts";
 import {
   armsOf,
   claimsOf,
@@ -38,17 +38,17 @@ ${[...tables.map(sectionOf), ...(figure10 ? [figure10Section(figure10)] : [])].j
 function sectionOf({ result, thoughts, strips = [] }: ReportedTable): string {
   const pictures = strips.map(
     ({ arm, uri }) =>
-      `<figure><figcaption>${escaped(arm)}</figcaption><img alt="${escaped(arm)}" src="${uri}"></figure>`,
+      `<figure><figcaption>${escapeXml(arm)}</figcaption><img alt="${escapeXml(arm)}" src="${uri}"></figure>`,
   );
   return [
-    `<section><h2>${escaped(result.title)}</h2>${paragraphs(factsOf(result))}`,
+    `<section><h2>${escapeXml(result.title)}</h2>${paragraphs(factsOf(result))}`,
     ...chartsOf(result).map(({ svg }) => svg),
     tableOf(armsOf(result)),
     paragraphs(`¹ ${OF_THE_WAY}`),
     tableOf(claimsOf(result.hypotheses)),
     paragraphs(thoughts),
     ...pictures,
-    `<pre>${escaped(againOf(result).join("\n"))}</pre></section>`,
+    `<pre>${escapeXml(againOf(result).join("\n"))}</pre></section>`,
   ].join("\n");
 }
 
@@ -62,7 +62,7 @@ function figure10Section({ figure, uri }: ReportedFigure10): string {
 
 function tableOf({ head, rows }: Rows): string {
   const row = (kind: "td" | "th", cells: readonly string[]) =>
-    `<tr>${cells.map((cell) => `<${kind}>${escaped(cell)}</${kind}>`).join("")}</tr>`;
+    `<tr>${cells.map((cell) => `<${kind}>${escapeXml(cell)}</${kind}>`).join("")}</tr>`;
   return ["<table>", row("th", head), ...rows.map((cells) => row("td", cells)), "</table>"].join("\n");
 }
 
@@ -72,5 +72,5 @@ const paragraphs = (markdown = ""): string =>
     .split(/\n{2,}/)
     .map((words) => words.replaceAll(/[`*]/g, "").trim())
     .filter((words) => words !== "")
-    .map((words) => `<p>${escaped(words)}</p>`)
+    .map((words) => `<p>${escapeXml(words)}</p>`)
     .join("\n");

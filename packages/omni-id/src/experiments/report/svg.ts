@@ -1,3 +1,5 @@
+import { escapeXml } from "../../pictures/escape-xml.ts";
+
 /** Of the first, second and third kind of dot. */
 export const COLOURS = ["#7f9cc9", "#1f4e8c", "#c0642b"];
 
@@ -8,7 +10,7 @@ export const svgOf = (
 ): string =>
   [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="system-ui, DejaVu Sans, sans-serif" fill="#1d2430">`,
-    `<title>${escaped(title)}</title>`,
+    `<title>${escapeXml(title)}</title>`,
     `<rect width="${width}" height="${height}" fill="#fff"/>`,
     ...parts,
     "</svg>\n",
@@ -16,7 +18,7 @@ export const svgOf = (
 
 /** Words at a place. @param style further attributes */
 export const textAt = (x: number | string, y: number | string, words: string, style = ""): string =>
-  `<text x="${x}" y="${y}" font-size="12" ${style}>${escaped(words)}</text>`;
+  `<text x="${x}" y="${y}" font-size="12" ${style}>${escapeXml(words)}</text>`;
 
 /** What each colour stands for, above a chart whose axis begins at `left`. */
 export const legendOf = (labels: readonly string[], left: number): string[] =>
@@ -37,6 +39,3 @@ export function ticksOf(from: number, to: number): number[] {
   const first = Math.ceil(from / step);
   return Array.from({ length: Math.floor(to / step) - first + 1 }, (_, i) => (first + i) * step);
 }
-
-export const escaped = (text: string): string =>
-  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
